@@ -1,0 +1,40 @@
+"""The one kind of error that a user sees as a message instead of a traceback."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Something the user can mend: says what was wrong, what was seen, what is allowed, what to run next."""
+
+    def __init__(self, what: str, *, saw: object = None, allowed: object = None, run: str | None = None):
+        self.what, self.saw, self.allowed, self.run = what, saw, allowed, run
+        super().__init__(what, saw, allowed, run)
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        if self.saw is not None:
+            lines.append(f"  seen:    {self.saw}")
+        if self.allowed is not None:
+            allowed = self.allowed
+            if not isinstance(allowed, str) and isinstance(allowed, Iterable):
+                allowed = ", ".join(str(choice) for choice in allowed)
+            lines.append(f"  allowed: {allowed}")
+        if self.run is not None:
+            lines.append(f"  run:     {self.run}")
+        return "\n".join(lines)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.what, self.saw, self.allowed, self.run)
+
+
+def _rebuild(
+    kind: type[UserError], what: str, saw: object, allowed: object, run: str | None
+) -> UserError:
+    return kind(what, saw=saw, allowed=allowed, run=run)
+
+
+def suggest(word: str, choices: Iterable[str]) -> str:
+    """Return " Did you mean 'x'?" for the closest of choices, or an empty string."""
+    close = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.6)
+    return f" Did you mean '{close[0]}'?" if close else ""

@@ -1,0 +1,17 @@
+"""Fixtures that every test may use: where the benchmark data lies, and a private runs directory."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def benchmark_data() -> Path:
+    """The folder of benchmark data ($UNROLL_DATA); without it the test skips, in CI it fails."""
+    folder = os.environ.get("UNROLL_DATA")
+    if folder and Path(folder).is_dir():
+        return Path(folder).resolve()
+    if os.environ.get("CI") == "true":
+        pytest.fail("UNROLL_DATA does not name a folder; in CI the benchmark data must be there")
+    pytest.skip("needs benchmark data: set UNROLL_DATA to a folder with sst/, multi30k/, ett/, mnist/")
