@@ -1,0 +1,163 @@
+"""What a config may hold: one dataclass a group, one line a key. Components are checked by their constructors."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+
+@dataclass
+class Primary:
+    """The one metric that a table shows first."""
+
+    name: str = MISSING
+    direction: str = MISSING  # higher | lower
+    unit: str = MISSING
+
+
+@dataclass
+class Selection:
+    """The validation metric that picks the best checkpoint while training."""
+
+    name: str = MISSING
+    direction: str = MISSING  # higher | lower
+
+
+@dataclass
+class Tokenizer:
+    """How text becomes tokens; built from train only."""
+
+    kind: str = "word"  # word | bpe
+    lowercase: bool = True
+    vocabulary_size: int = 20000
+    min_count: int = 1
+
+
+@dataclass
+class Origin:
+    """Where a data set comes from; not part of a trial's identity."""
+
+    licence: str = MISSING
+    citation: str = MISSING
+    homepage: str = MISSING
+    content_sha256: Any = None
+    sources: list[Any] = field(default_factory=list)
+
+
+@dataclass
+class Data:
+    name: str = MISSING
+    kind: str = MISSING  # labelled_text | pairs | series | images
+    reader: str = MISSING
+    options: dict[str, Any] = field(default_factory=dict)
+    fraction: float = 1.0
+    tokenizer: Tokenizer | None = None
+    max_length: int | None = None
+    batch_size: int = 64
+    epochs: int = 10
+    origin: Origin = field(default_factory=Origin)
+
+
+@dataclass
+class Bottleneck:
+    name: str = MISSING
+    size: int | None = None
+    ratio: float | None = None
+    minimum: int = 1
+    terms: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Budget:
+    name: str = MISSING
+    epochs: float | None = None
+    steps: int | None = None
+    seconds: float | None = None
+    patience: int | None = None
+    validate_every: float | None = 1.0
+
+
+@dataclass
+class Optimizer:
+    name: str = "adam"
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    betas: list[float] = field(default_factory=lambda: [0.9, 0.999])
+    momentum: float = 0.0
+    schedule: str = "cosine"
+    warmup_steps: int = 0
+    clip_norm: float | None = 1.0
+    clip_value: float | None = None
+
+
+@dataclass
+class Trainer:
+    accelerator: str = "auto"
+    devices: int = 1
+    num_nodes: int = 1
+    precision: str = "32-true"
+    threads: int = 1
+    deterministic: bool = True
+    checkpoint_minutes: float = 10.0
+    keep_best: int = 1
+    keep_checkpoints: str = "best"
+    progress: Any = "auto"
+    log_every: int = 50
+
+
+@dataclass
+class Wandb:
+    mode: str = "disabled"
+    project: str = "unroll"
+    entity: str | None = None
+    group: str | None = None
+    tags: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Logger:
+    csv: bool = False
+    tensorboard: bool = False
+    wandb: Wandb = field(default_factory=Wandb)
+
+
+@dataclass
+class Paths:
+    runs: str = "runs"
+    cache: str = MISSING
+    data: str | None = None
+
+
+SECTIONS = {
+    "data": Data,
+    "bottleneck": Bottleneck,
+    "budget": Budget,
+    "optimizer": Optimizer,
+    "trainer": Trainer,
+    "logger": Logger,
+    "paths": Paths,
+}
+
+# Keys of a task that describe it; every other key is an argument of its constructor.
+TASK_METADATA = {
+    "name": str,
+    "protocol_version": int,
+    "kind": str,
+    "primary": Primary,
+    "selection": Selection,
+    "baselines": list,
+    "quickstart_steps": int,
+}
+
+CHOICES = {
+    "task.primary.direction": ("higher", "lower"),
+    "task.selection.direction": ("higher", "lower"),
+    "data.kind": ("labelled_text", "pairs", "series", "images"),
+    "data.tokenizer.kind": ("word", "bpe"),
+    "optimizer.name": ("adam", "adamw", "sgd"),
+    "optimizer.schedule": ("constant", "cosine", "linear"),
+    "trainer.accelerator": ("auto", "cpu", "gpu"),
+    "trainer.precision": ("32-true", "bf16-mixed", "16-mixed", "64-true"),
+    "trainer.keep_checkpoints": ("none", "best", "all"),
+    "logger.wandb.mode": ("disabled", "offline", "online"),
+}
