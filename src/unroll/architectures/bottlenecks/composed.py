@@ -1,0 +1,62 @@
+"""The bottleneck: a projection to the code's size and any number of terms that regularise it."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from unroll.architectures.contracts import Context, Shape, Term
+
+
+class Bottleneck(nn.Module):
+    """Composes terms around a projection of the encoder's code to `size`.
+
+    Args:
+        shape: the task's, for its reference code size.
+        encoder_width: width of the encoder's code.
+        size: width of the code; None = by ratio.
+        ratio: share of the reference size; None = the encoder's own width, without a projection.
+        minimum: smallest width that ratio gives.
+        terms: what regularises the code, in order.
+    """
+
+    def __init__(
+        self,
+        shape: Shape,
+        encoder_width: int,
+        size: int | None,
+        ratio: float | None,
+        minimum: int,
+        terms: Mapping[str, Term],
+    ):
+        super().__init__()
+        if size is None and ratio is not None:
+            size = max(minimum, round(ratio * shape.reference_code))
+        self.projection = nn.Identity() if size is None else nn.Linear(encoder_width, size)
+        self.size = encoder_width if size is None else size
+        self.terms = nn.ModuleDict(terms)
+        for term in terms.values():
+            term.attach(encoder_width, self.size)
+
+    def corrupt(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Corrupt the embedded input [B,T,D] in training; as it is in evaluation."""
+        if self.training:
+            for term in self.terms.values():
+                x = term.corrupt(x, mask)
+        return x
+
+    def transform(self, context: Context) -> Tensor:
+        """The code [B,Z] after every term."""
+        code = context.code
+        for term in self.terms.values():
+            code = term.transform(code, context)
+        return code
+
+    def penalty(self, code: Tensor, context: Context) -> Tensor:
+        """The sum of the terms' penalties per example [B]."""
+        total = torch.zeros(len(code), device=code.device, dtype=code.dtype)
+        for term in self.terms.values():
+            penalty = term.penalty(code, context)
+            if penalty is not None:
+                total = total + penalty
+        return total

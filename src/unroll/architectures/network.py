@@ -1,0 +1,101 @@
+"""The network: a task's adapter and heads around an architecture's encoder, bottleneck and decoder."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from unroll.architectures.bottlenecks.composed import Bottleneck
+from unroll.architectures.contracts import Context, Decoder, Encoded, Encoder, Shape, length_mask
+from unroll.components import create
+
+
+class Code(NamedTuple):
+    """What encoding gives a task."""
+
+    code: Tensor  # [B, Z]; the mean code in evaluation
+    memory: Encoded  # the encoder's states for attention
+    penalty: Tensor  # [B], already weighted
+    context: Context
+
+
+class Network(nn.Module):
+    """Adapter -> encoder -> bottleneck -> decoder -> heads. Tasks call `encode`, `decode` and their own heads.
+
+    Args:
+        shape: the task's description of its input and output.
+        architecture: resolved `architecture` config (encoder and decoder nodes).
+        bottleneck: resolved `bottleneck` config.
+        adapter: inputs -> embedded x [B,T,D].
+        decodes: whether the task uses the decoder at all; without it none is built.
+    """
+
+    encoder: Encoder
+    decoder: Decoder | None
+
+    def __init__(
+        self,
+        shape: Shape,
+        architecture: Mapping[str, Any],
+        bottleneck: Mapping[str, Any],
+        adapter: nn.Module,
+        decodes: bool,
+    ):
+        super().__init__()
+        self.adapter = adapter
+        self.encoder = create(architecture["encoder"], "architecture.encoder", shape=shape)
+        terms = {
+            name: create(node, f"bottleneck.terms.{name}") for name, node in bottleneck["terms"].items()
+        }
+        sizes = {key: bottleneck[key] for key in ("size", "ratio", "minimum")}
+        self.bottleneck = Bottleneck(shape, self.encoder.code_width, terms=terms, **sizes)
+        self.decoder = None
+        if decodes:
+            self.decoder = create(
+                architecture["decoder"],
+                "architecture.decoder",
+                shape=shape,
+                code_width=self.bottleneck.size,
+                state_width=self.encoder.state_width,
+            )
+        self.heads = nn.ModuleDict()
+        self.reconstructs: bool = architecture["reconstructs"]
+
+    def add_output_head(self, width: int) -> None:
+        """Map the decoder's output to `width` values a step; nothing where it already is linear and that wide."""
+        assert self.decoder is not None
+        done = self.decoder.linear_output and self.decoder.width == width
+        self.heads["output"] = nn.Identity() if done else nn.Linear(self.decoder.width, width)
+
+    def encode(self, inputs: Tensor, lengths: Tensor, index: Tensor) -> Code:
+        """Encode inputs [B,T] or [B,T,D] with lengths [B]."""
+        x = self.adapter(inputs)
+        mask = length_mask(lengths, x.shape[1])
+        seen = self.bottleneck.corrupt(x, mask)
+        memory = self.encoder(seen, lengths, mask)
+        context = Context(
+            x=x,
+            mask=mask,
+            index=index,
+            hidden=memory.code,
+            code=self.bottleneck.projection(memory.code),
+            encode=lambda clean: self.bottleneck.projection(self.encoder(clean, lengths, mask).code),
+            weights=self.weight_matrices,
+            noise=torch.randn_like,
+        )
+        code = self.bottleneck.transform(context)
+        return Code(code, memory, self.bottleneck.penalty(code, context), context)
+
+    def decode(
+        self, code: Tensor, memory: Encoded | None, length: int, inputs: Tensor | None = None
+    ) -> Tensor:
+        """Decode code [B,Z] into values [B, length, width of the output head]."""
+        assert self.decoder is not None
+        return self.heads["output"](self.decoder(code, memory, length, inputs))
+
+    def weight_matrices(self) -> Iterator[Tensor]:
+        """Weight matrices of encoder, projection and decoder: no biases, embeddings or heads."""
+        for name, parameter in self.named_parameters():
+            if parameter.dim() > 1 and not name.startswith(("adapter.", "heads.")):
+                yield parameter
