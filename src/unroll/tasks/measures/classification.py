@@ -1,0 +1,66 @@
+"""Scores of class probabilities [N, K] against labels [N]; rows sum to one, in data-set order."""
+
+import numpy as np
+
+SMALLEST_PROBABILITY = 1e-12
+CALIBRATION_BINS = 15
+
+
+def example_scores(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
+    """Per example: `predicted` class, `correct` (0 or 1) and `nll` in nats, each [N].
+
+    A probability below 1e-12 counts as 1e-12: an impossible label costs 27.6 nats, not infinity.
+    Raises ValueError for probabilities that are not [N, K] rows summing to one, or labels outside 0..K-1.
+    """
+    probabilities, labels = np.asarray(probabilities, np.float64), np.asarray(labels)
+    if probabilities.ndim != 2 or len(probabilities) != len(labels):
+        raise ValueError(
+            f"probabilities [N, K] and labels [N] do not match: {probabilities.shape}, {labels.shape}"
+        )
+    if not np.allclose(probabilities.sum(1), 1, atol=1e-4):
+        raise ValueError("each row of probabilities must sum to one: pass softmax outputs, not logits")
+    if len(labels) and not 0 <= labels.min() <= labels.max() < probabilities.shape[1]:
+        raise ValueError(
+            f"labels {labels.min()}..{labels.max()} lie outside classes 0..{probabilities.shape[1] - 1}"
+        )
+    predicted = probabilities.argmax(1)
+    truth = probabilities[np.arange(len(labels)), labels]
+    return {
+        "predicted": predicted,
+        "correct": (predicted == labels).astype(np.float64),
+        "nll": -np.log(truth.clip(min=SMALLEST_PROBABILITY)),
+    }
+
+
+def summary(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """`accuracy`, `macro_f1`, `nll` (nats per example), `ece`. Raises ValueError as `example_scores` does.
+
+    Macro-F1 is the mean over the classes that occur in the labels or the predictions (scikit-learn's rule).
+    """
+    from sklearn.metrics import f1_score
+
+    scores = example_scores(probabilities, labels)
+    return {
+        "accuracy": float(scores["correct"].mean()),
+        "macro_f1": float(f1_score(labels, scores["predicted"], average="macro", zero_division=0)),
+        "nll": float(scores["nll"].mean()),
+        "ece": calibration_error(probabilities, labels),
+    }
+
+
+def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = CALIBRATION_BINS) -> float:
+    """Expected calibration error in equal-width bins of the top probability (Guo et al. 2017, eq. 3)."""
+    import torch
+    from torchmetrics.functional.classification import multiclass_calibration_error
+
+    # torchmetrics takes any value above 1 for a logit and applies a softmax; rounding must not trigger it.
+    confidences = torch.from_numpy(np.asarray(probabilities, np.float64).clip(0, 1))
+    classes = confidences.shape[1]
+    error = multiclass_calibration_error(
+        confidences,
+        torch.from_numpy(np.asarray(labels, np.int64)),
+        num_classes=classes,
+        n_bins=bins,
+        norm="l1",
+    )
+    return float(error)

@@ -1,0 +1,50 @@
+"""Distortion of reconstructed images, per image. Pixels lie in [0, 1]; arrays are [N, H * W]."""
+
+import numpy as np
+
+PSNR_CAP = 100.0
+"""dB given to an image without error, which has no finite PSNR."""
+
+
+def squared_error(reconstruction: np.ndarray, images: np.ndarray) -> np.ndarray:
+    """Mean squared error over the pixels of each image, [N]."""
+    difference = np.asarray(reconstruction, np.float64) - np.asarray(images, np.float64)
+    error: np.ndarray = (difference**2).mean(1)
+    return error
+
+
+def psnr(reconstruction: np.ndarray, images: np.ndarray, cap: float = PSNR_CAP) -> np.ndarray:
+    """Peak signal-to-noise ratio of each image in dB for a range of 1: -10 log10(MSE), at most `cap`, [N].
+
+    The data set's PSNR is the mean of these, not the PSNR of the mean error.
+    """
+    floor = 10 ** (-cap / 10)
+    return -10 * np.log10(np.maximum(squared_error(reconstruction, images), floor))
+
+
+def ssim(
+    reconstruction: np.ndarray, images: np.ndarray, side: int | None = None, chunk: int = 500
+) -> np.ndarray:
+    """Structural similarity of each image, [N]: Gaussian window of 11 pixels and sigma 1.5, K1 0.01, K2 0.03.
+
+    Wang et al. 2004, "Image quality assessment: from error visibility to structural similarity". Images are
+    square, or `side` gives their height. Raises ValueError for images that are not `side` rows.
+    """
+    import torch
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    pixels = images.shape[1]
+    height = side or round(pixels**0.5)
+    if pixels % height or (side is None and height * height != pixels):
+        raise ValueError(f"images of {pixels} pixels do not have {height} equal rows")
+    scores = []
+    for start in range(0, len(images), chunk):
+        shown, real = (
+            torch.from_numpy(np.ascontiguousarray(part[start : start + chunk], dtype=np.float32)).reshape(
+                -1, 1, height, pixels // height
+            )
+            for part in (reconstruction, images)
+        )
+        score = structural_similarity_index_measure(shown, real, data_range=1.0, reduction="none")
+        scores.append(np.atleast_1d(torch.as_tensor(score).numpy()))
+    return np.concatenate(scores).astype(np.float64)

@@ -1,0 +1,100 @@
+"""Translation scores, by sacreBLEU on detokenised text, with the signature that makes them comparable.
+
+Hypotheses and references are plain sentences (lists of str, one reference each, in data-set order). sacreBLEU
+tokenises them itself (13a); never hand it tokens joined by spaces: detokenise first.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.chrf import CHRF
+from sacremoses import MosesDetokenizer, MosesTokenizer
+
+from unroll.errors import UserError, suggest
+
+LANGUAGES = ("en", "de", "fr")
+
+
+@dataclass(frozen=True)
+class CorpusScore:
+    """A score of a whole set in 0..100 and the signature under which it may be compared."""
+
+    value: float
+    signature: str
+
+
+def _checked(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[list[str], list[str]]:
+    if len(hypotheses) != len(references) or not hypotheses:
+        raise ValueError(
+            f"hypotheses and references must pair up; got {len(hypotheses)} and {len(references)}"
+        )
+    return list(hypotheses), list(references)
+
+
+def corpus_bleu(hypotheses: Sequence[str], references: Sequence[str], lowercase: bool = False) -> CorpusScore:
+    """BLEU of the set (Papineni et al. 2002, as standardised by Post 2018), 0..100.
+
+    Raises ValueError when the two lists do not pair up or are empty.
+    """
+    hypotheses, references = _checked(hypotheses, references)
+    metric = BLEU(lowercase=lowercase)
+    value = metric.corpus_score(hypotheses, [references]).score
+    return CorpusScore(value, str(metric.get_signature()))
+
+
+def corpus_chrf(hypotheses: Sequence[str], references: Sequence[str], lowercase: bool = False) -> CorpusScore:
+    """chrF2 of the set (Popović 2015), 0..100. Raises ValueError as `corpus_bleu` does."""
+    hypotheses, references = _checked(hypotheses, references)
+    metric = CHRF(lowercase=lowercase)
+    value = metric.corpus_score(hypotheses, [references]).score
+    return CorpusScore(value, str(metric.get_signature()))
+
+
+def sentence_scores(
+    hypotheses: Sequence[str], references: Sequence[str], lowercase: bool = False
+) -> dict[str, list[float]]:
+    """`sentence_bleu` (smoothed, effective order) and `sentence_chrf` of every example, 0..100.
+
+    For comparing systems over examples; their mean is not the set's BLEU. Raises ValueError as `corpus_bleu`.
+    """
+    hypotheses, references = _checked(hypotheses, references)
+    bleu, chrf = BLEU(lowercase=lowercase, effective_order=True), CHRF(lowercase=lowercase)
+    pairs = list(zip(hypotheses, references, strict=True))
+    return {
+        "sentence_bleu": [bleu.sentence_score(hypothesis, [truth]).score for hypothesis, truth in pairs],
+        "sentence_chrf": [chrf.sentence_score(hypothesis, [truth]).score for hypothesis, truth in pairs],
+    }
+
+
+def tokenise(sentence: str, language: str) -> list[str]:
+    """A sentence's Moses tokens, unescaped. Raises UserError for a language other than en, de, fr."""
+    tokens: list[str] = _tokenizer(_known(language)).tokenize(sentence, escape=False)
+    return tokens
+
+
+def detokenise(tokens: Sequence[str], language: str) -> str:
+    """Moses tokens as a plain sentence. Raises UserError for a language other than en, de, fr."""
+    sentence: str = _detokenizer(_known(language)).detokenize(list(tokens), unescape=False)
+    return sentence
+
+
+def _known(language: str) -> str:
+    if language not in LANGUAGES:
+        raise UserError(
+            f"no tokeniser rules for this language.{suggest(language, LANGUAGES)}",
+            saw=language,
+            allowed=LANGUAGES,
+        )
+    return language
+
+
+@cache
+def _tokenizer(language: str) -> MosesTokenizer:
+    return MosesTokenizer(lang=language)
+
+
+@cache
+def _detokenizer(language: str) -> MosesDetokenizer:
+    return MosesDetokenizer(lang=language)
