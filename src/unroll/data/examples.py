@@ -1,0 +1,104 @@
+"""The one way to get a data set's examples: the first source that is there, read, cached and verified."""
+
+import functools
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unroll.data import cache, readers, sources
+from unroll.data.readers.columns import Splits, content_sha256, require_columns
+from unroll.errors import UserError
+
+if TYPE_CHECKING:
+    import datasets
+
+
+@dataclass(frozen=True)
+class Examples:
+    """A data set as every task sees it.
+
+    splits: "train", "validation", "test"; columns by kind are in `readers/columns.py`.
+    content_sha256: of the normalised examples, the same for every source that holds the same examples.
+    source: where they came from, e.g. "local sst" or "hub owner/name@0123456789ab".
+    verified: content_sha256 is the one that the YAML states for these options.
+    note: why it is not verified; empty where it is.
+    """
+
+    splits: "dict[str, datasets.Dataset]"
+    content_sha256: str
+    source: str
+    verified: bool
+    note: str = ""
+
+
+def load_examples(data: Mapping[str, Any], paths: Mapping[str, Any]) -> Examples:
+    """Return the examples of one `data` node, preparing them at most once per machine and fingerprint.
+
+    paths needs `cache` (a folder that may be created) and `data` (the benchmark data folder, or null).
+    Raises UserError for an unknown reader or option, a file that is missing, changed or unreadable, and when
+    no source is there (saying why, for each). Options are checked before any file is looked at.
+    """
+    node = sources.plain(data)
+    name, reader, options = node["name"], node["reader"], dict(node.get("options") or {})
+    readers.check(reader, options)
+    origin = node.get("origin") or {}
+    cache_folder = Path(str(paths["cache"])).expanduser()
+    found = sources.locate(name, origin.get("sources") or [], paths)
+    fingerprint = _fingerprint(reader, options, found.sha256)
+
+    def prepare() -> Splits:
+        files = found.read()
+        try:
+            splits = readers.get(reader)(files, **options)
+        except UserError:
+            raise
+        except Exception as error:
+            raise UserError(
+                f"data set '{name}': reader '{reader}' cannot read the files of source '{found.source}'",
+                saw=f"{type(error).__name__}: {error}",
+                allowed="files laid out as the reader's docstring says",
+                run=f"unroll data check {name}",
+            ) from error
+        require_columns(node["kind"], splits, reader)
+        return splits
+
+    folder = cache_folder / f"{name}-{fingerprint}"
+    prepared = cache.prepare(folder, prepare, functools.partial(_about, source=found.source, options=options))
+    digest = prepared.about["content_sha256"]
+    stated = stated_content_sha256(reader, options, origin.get("content_sha256"))
+    note = ""
+    if stated is None:
+        note = f"no content hash is stated for options '{readers.variant(reader, options)}'"
+    elif stated != digest:
+        note = f"source '{found.source}' holds other examples: {digest[:12]}, stated {stated[:12]}"
+    return Examples(prepared.splits, digest, found.source, not note, note)
+
+
+def stated_content_sha256(reader: str, options: Mapping[str, Any], stated: Any) -> str | None:
+    """Look up the hash that a YAML states: a mapping from `readers.variant(...)` to the hash, or null."""
+    if isinstance(stated, Mapping):
+        return stated.get(readers.variant(reader, options))
+    return None
+
+
+def _fingerprint(reader: str, options: Mapping[str, Any], file_hashes: Mapping[str, str]) -> str:
+    recipe = {
+        "reader": reader,
+        "version": readers.VERSION,
+        "options": options,
+        "files": dict(file_hashes),
+    }
+    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _about(splits: Splits, *, source: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    rows = {split: len(next(iter(columns.values()))) for split, columns in splits.items()}
+    return {
+        "content_sha256": content_sha256(splits),
+        "rows": rows,
+        "source": source,
+        "options": dict(options),
+    }

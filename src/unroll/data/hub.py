@@ -1,0 +1,106 @@
+"""Files of a data set repository on the Hugging Face hub, or of a local folder in the hub's layout."""
+
+import io
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from unroll.data.sources import Found, Unavailable, found
+from unroll.errors import UserError
+
+PROBE_SECONDS = 5.0
+
+
+def locate(name: str, source: Mapping[str, Any], paths: Mapping[str, Any]) -> Found:
+    """Get the files of `source` by their paths in the repository.
+
+    With UNROLL_HUB=FOLDER the repository is FOLDER/OWNER/NAME and the network is left alone. Otherwise
+    huggingface_hub gives them, from its own cache alone when HF_HUB_OFFLINE is set or the hub does not answer
+    within a few seconds. A file given as {path:, column:} is a Parquet or JSON-lines table of which one text
+    column is taken, a line a row. Raises Unavailable where the hub, the repository or a file is not there.
+    """
+    repository, revision = source["hub"], source.get("revision") or "main"
+    wanted = {file: {"path": at} if isinstance(at, str) else dict(at) for file, at in source["files"].items()}
+    local = os.environ.get("UNROLL_HUB")
+    get = _from_folder(Path(local) / repository) if local else _from_hub(repository, revision)
+    fetched = {at["path"]: get(at["path"]) for at in wanted.values()}
+    commit = _commit(next(iter(fetched.values()))) if not local else "local folder"
+    contents = {}
+    for file, at in wanted.items():
+        content = fetched[at["path"]].read_bytes()
+        contents[file] = _lines(name, at["path"], content, at["column"]) if "column" in at else content
+    expected = {file: at.get("sha256") for file, at in wanted.items()}
+    return found(name, f"hub {repository}@{commit or revision}", contents, expected, where=repository)
+
+
+def _from_folder(folder: Path) -> Any:
+    def get(path: str) -> Path:
+        if not (folder / path).is_file():
+            raise Unavailable(f"UNROLL_HUB: there is no file {folder / path}")
+        return folder / path
+
+    return get
+
+
+def _from_hub(repository: str, revision: str) -> Any:
+    import huggingface_hub
+
+    offline = huggingface_hub.constants.HF_HUB_OFFLINE
+    trouble = "HF_HUB_OFFLINE is set" if offline else _probe(huggingface_hub.constants.ENDPOINT)
+
+    def get(path: str) -> Path:
+        try:
+            return Path(
+                huggingface_hub.hf_hub_download(
+                    repository,
+                    path,
+                    repo_type="dataset",
+                    revision=revision,
+                    local_files_only=bool(trouble),
+                    etag_timeout=PROBE_SECONDS,
+                )
+            )
+        except Exception as error:
+            reason = trouble or f"{type(error).__name__}: {str(error).splitlines()[0]}"
+            raise Unavailable(
+                f"{path}: {reason}" + (", and it is not in the hub's cache" if trouble else "")
+            ) from error
+
+    return get
+
+
+def _probe(endpoint: str) -> str:
+    """Return why the hub cannot be reached, or an empty string; within PROBE_SECONDS, name look-up included."""
+    import huggingface_hub
+
+    answer = [f"{endpoint} did not answer within {PROBE_SECONDS:.0f} s"]
+
+    def ask() -> None:
+        try:
+            huggingface_hub.get_session().head(endpoint, timeout=PROBE_SECONDS)
+            answer[0] = ""
+        except Exception as error:
+            answer[0] = f"{endpoint} cannot be reached ({type(error).__name__})"
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(PROBE_SECONDS)
+    return answer[0]
+
+
+def _commit(file: Path) -> str:
+    parts = file.parts
+    return parts[parts.index("snapshots") + 1][:12] if "snapshots" in parts else ""
+
+
+def _lines(name: str, path: str, content: bytes, column: str) -> bytes:
+    import polars
+
+    table = (
+        polars.read_parquet(io.BytesIO(content)) if path.endswith(".parquet") else polars.read_ndjson(content)
+    )
+    if column not in table.columns:
+        raise UserError(f"data set '{name}': {path} has no column '{column}'", allowed=table.columns)
+    return "\n".join(" ".join(value.splitlines()) for value in table[column].to_list()).encode()

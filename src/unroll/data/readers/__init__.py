@@ -1,0 +1,70 @@
+"""Readers: raw files (name -> bytes) and keyword options in, normalised columns per split out.
+
+A data set's YAML names one reader of `READERS`; its options are the reader's keyword arguments, checked
+against the signature. Readers draw no random numbers: every split is a pure function of the file's bytes.
+"""
+
+import importlib
+import inspect
+import json
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from unroll.errors import UserError, suggest
+
+VERSION = 1
+"""Part of every cache fingerprint; raise it when a reader's output changes."""
+
+READERS = {
+    "sst": "sst",
+    "reviews": "reviews",
+    "parallel_lines": "pairs",
+    "language_pack": "pairs",
+    "series_csv": "series",
+    "mnist": "digits",
+    "digits_csv": "digits",
+}
+"""Reader -> the module of this package that defines it."""
+
+
+def get(name: str) -> Callable[..., Any]:
+    """Return a reader; raises UserError for an unknown one."""
+    if name not in READERS:
+        raise UserError(f"unknown reader '{name}' (data.reader).{suggest(name, READERS)}", allowed=READERS)
+    return getattr(importlib.import_module(f"unroll.data.readers.{READERS[name]}"), name)
+
+
+def check(name: str, options: Mapping[str, Any]) -> None:
+    """Raise UserError for an option that the reader has not, needs, or does not take that value."""
+    function = get(name)
+    known = _options(function)
+    for key, value in options.items():
+        if key not in known:
+            raise UserError(
+                f"unknown option 'data.options.{key}' of reader '{name}'.{suggest(key, known)}", allowed=known
+            )
+        choices = _choices(function, key)
+        if choices and not any(value == choice and type(value) is type(choice) for choice in choices):
+            raise UserError(f"data.options.{key} of reader '{name}'", saw=repr(value), allowed=choices)
+    for key, parameter in known.items():
+        if parameter.default is parameter.empty and options.get(key) is None:
+            raise UserError(f"reader '{name}' needs data.options.{key}", saw="nothing")
+
+
+def variant(name: str, options: Mapping[str, Any]) -> str:
+    """Name a set of options by those that differ from the reader's own defaults, e.g. "classes=5"."""
+    known = _options(get(name))
+    changed = {key: value for key, value in options.items() if value != known[key].default}
+    compact = {key: json.dumps(value, separators=(",", ":")) for key, value in sorted(changed.items())}
+    return ",".join(f"{key}={value}" for key, value in compact.items()) or "default"
+
+
+def _options(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    parameters = inspect.signature(function).parameters.values()
+    return {each.name: each for each in parameters if each.kind is inspect.Parameter.KEYWORD_ONLY}
+
+
+def _choices(function: Callable[..., Any], option: str) -> tuple[Any, ...]:
+    annotation = typing.get_type_hints(function).get(option)
+    return typing.get_args(annotation) if typing.get_origin(annotation) is typing.Literal else ()
