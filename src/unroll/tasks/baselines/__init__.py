@@ -1,0 +1,16 @@
+"""Honest opponents for the networks: no training steps, fitted on exactly the data that the networks see.
+
+In: views of the prepared splits (`views`), plain NumPy and lists.
+Out: the same per-example outputs that the task's networks give, so one metric function serves both.
+
+| module | baselines | outputs |
+| --- | --- | --- |
+| text | majority, tfidf_lr | `probabilities` [N, K] |
+| translation | copy, dictionary | `hypotheses`, N sentences |
+| forecasting | last_value, seasonal | `forecast` [N, H, C], standardised |
+| images | pca, png | `reconstruction` [N, 784], `bytes` |
+| generation | gmm | `samples` [n, 784] |
+
+A new one is a class with `fit` and `predict` (`views.Baseline`) and a YAML in conf/baseline; its options are
+the constructor's arguments. `tasks` in the YAML says where it runs, `seeded` whether it runs once a seed or once.
+"""

@@ -1,0 +1,67 @@
+"""Compression without a network: principal components through the same coder, and PNG files."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from unroll.tasks.baselines.views import FitData, ImageView
+from unroll.tasks.measures import coding
+from unroll.tasks.measures.images import psnr
+
+
+class PCA:
+    """Principal components of train as the code; quantised and entropy-coded as the networks' codes are.
+
+    Options: `rate` in bits per pixel; `components`, the code sizes tried (capped at what train allows): the one
+    with the best validation PSNR at the rate is kept, with the step that fits there.
+    """
+
+    def __init__(self, rate: float, components: Sequence[int] = (16, 24, 32, 48, 64, 96, 128, 192, 256)):
+        self.rate, self.components = rate, sorted(components)
+
+    def fit(self, data: FitData) -> None:
+        """Mean and axes from train; code size and quantiser step by validation."""
+        from sklearn.decomposition import PCA as PrincipalComponents
+
+        train = np.asarray(data.train.pixels, np.float64)
+        most = min(*train.shape, self.components[-1])
+        fitted = PrincipalComponents(n_components=most, svd_solver="covariance_eigh").fit(train)
+        self.mean, self.axes = fitted.mean_, fitted.components_
+        pixels = np.asarray(data.validation.pixels, np.float64)
+        codes = self._codes(pixels)
+        best = -np.inf
+        for size in sorted({min(size, most) for size in self.components}):
+            step = coding.choose_step(codes[:, :size], self.rate, pixels.shape[1])
+            shown = self._images(coding.quantise(codes[:, :size], step) * step)
+            quality = float(psnr(shown, pixels).mean())
+            if quality > best:
+                best, self.size, self.step = quality, size, step
+
+    def predict(self, split: ImageView) -> dict[str, Any]:
+        """`reconstruction` [N, H * W] in [0, 1], decoded from the bytes, and the stream's `bytes`."""
+        stream = coding.encode(self._codes(np.asarray(split.pixels, np.float64))[:, : self.size], self.step)
+        return {"reconstruction": self._images(coding.decode(stream)), "bytes": len(stream)}
+
+    def _codes(self, pixels: np.ndarray) -> np.ndarray:
+        codes: np.ndarray = (pixels - self.mean) @ self.axes.T
+        return codes
+
+    def _images(self, codes: np.ndarray) -> np.ndarray:
+        images: np.ndarray = (codes @ self.axes[: codes.shape[1]] + self.mean).clip(0, 1)
+        return images
+
+
+class PNG:
+    """Each image as its own optimised 8-bit grey PNG file: lossless, at a rate of its own."""
+
+    def fit(self, data: FitData) -> None:
+        """Nothing to learn."""
+
+    def predict(self, split: ImageView) -> dict[str, Any]:
+        """`reconstruction` [N, H * W], exact to 1/255, and the sum of the files' `bytes`."""
+        side = round(split.pixels.shape[1] ** 0.5)
+        return {
+            "reconstruction": np.rint(np.asarray(split.pixels) * 255) / 255,
+            "bytes": int(coding.png_bytes(split.pixels, side).sum()),
+        }

@@ -1,0 +1,86 @@
+"""Translation without a network: the source itself, and word by word with a learned dictionary."""
+
+from typing import Any
+
+import numpy as np
+
+from unroll.tasks.baselines.views import FitData, PairView
+from unroll.tasks.measures.text import detokenise, tokenise
+
+
+class Copy:
+    """The source sentence as its own translation."""
+
+    def fit(self, data: FitData) -> None:
+        """Nothing to learn."""
+
+    def predict(self, split: PairView) -> dict[str, Any]:
+        """`hypotheses`: the sources."""
+        return {"hypotheses": list(split.sources)}
+
+
+class Dictionary:
+    """Each source word replaced by its likeliest translation, in the source's order.
+
+    Word translation probabilities by IBM model 1 (Brown et al. 1993, "The mathematics of statistical machine
+    translation", section 4.2) without the empty word, from lower-cased Moses tokens. Words that train lacks
+    are copied. Option `iterations`: steps of expectation-maximisation, from uniform; deterministic.
+    """
+
+    def __init__(self, iterations: int = 5):
+        self.iterations = iterations
+
+    def fit(self, data: FitData) -> None:
+        """Learn the dictionary from train's pairs."""
+        view: PairView = data.train
+        sources, source_words = _numbered(view.sources, view.source_language)
+        targets, target_words = _numbered(view.targets, view.target_language)
+        lengths = [(len(source), len(target)) for source, target in zip(sources, targets, strict=True)]
+        source_of = np.concatenate([np.tile(s, m) for s, (_, m) in zip(sources, lengths, strict=True)])
+        target_of = np.concatenate([np.repeat(t, n) for t, (n, _) in zip(targets, lengths, strict=True)])
+        # One number for each target position: its alignment probabilities sum to one.
+        position = np.repeat(np.arange(sum(m for _, m in lengths)), [n for n, m in lengths for _ in range(m)])
+
+        pair, entry = np.unique(
+            source_of.astype(np.int64) * len(target_words) + target_of, return_inverse=True
+        )
+        pair_source = pair // len(target_words)
+        translation = np.ones(len(pair))
+        for _ in range(self.iterations):
+            weights = translation[entry]
+            weights /= np.bincount(position, weights)[position]
+            expected = np.bincount(entry, weights, minlength=len(pair))
+            translation = (
+                expected / np.bincount(pair_source, expected, minlength=len(source_words))[pair_source]
+            )
+
+        # Sorted by source, then probability, then word number: the last of each source is its translation.
+        order = np.lexsort((-(pair % len(target_words)), translation, pair_source))
+        last = np.flatnonzero(np.diff(pair_source[order], append=len(source_words)))
+        best = pair[order[last]]
+        self.translations = {
+            source_words[row // len(target_words)]: target_words[row % len(target_words)] for row in best
+        }
+
+    def predict(self, split: PairView) -> dict[str, Any]:
+        """`hypotheses`: lower-cased, detokenised sentences."""
+        return {
+            "hypotheses": [
+                detokenise(
+                    [self.translations.get(word, word) for word in _words(source, split.source_language)],
+                    split.target_language,
+                )
+                for source in split.sources
+            ]
+        }
+
+
+def _words(sentence: str, language: str) -> list[str]:
+    return tokenise(sentence.lower(), language)
+
+
+def _numbered(sentences: list[str], language: str) -> tuple[list[list[int]], list[str]]:
+    """Each sentence as word numbers, and the words in order of number."""
+    numbers: dict[str, int] = {}
+    rows = [[numbers.setdefault(word, len(numbers)) for word in _words(s, language)] for s in sentences]
+    return rows, list(numbers)
