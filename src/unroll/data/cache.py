@@ -1,4 +1,4 @@
-"""Prepared Arrow tables on disk: written once under a lock, moved into place whole, memory-mapped ever after."""
+"""Prepared Arrow tables on disk: written once under a lock, moved into place whole, then memory-mapped."""
 
 import json
 import os
@@ -62,9 +62,8 @@ def _write(folder: Path, splits: Splits, describe: Callable[[Splits], dict[str, 
     try:
         for split, columns in splits.items():
             table = pyarrow.table(dict(columns))
-            with pyarrow.OSFile(str(temporary / f"{split}.arrow"), "wb") as sink:
-                with pyarrow.ipc.new_stream(sink, table.schema) as writer:
-                    writer.write_table(table)
+            with pyarrow.ipc.new_stream(str(temporary / f"{split}.arrow"), table.schema) as writer:
+                writer.write_table(table)
         about = describe(splits) | {"splits": list(splits)}
         (temporary / "about.json").write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n")
         shutil.rmtree(folder, ignore_errors=True)

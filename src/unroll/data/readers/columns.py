@@ -1,6 +1,6 @@
 """What readers return, by kind of data, and the hash that tells whether two sources hold the same examples.
 
-labelled_text: text str, label int, phrase bool (true: not a whole sentence; train only), tree str (PTB, or "");
+labelled_text: text str, label int, phrase bool (true: not a whole sentence; train only), tree str (PTB, "");
 pairs:         source str, target str;
 series:        timestamp str, then one float64 column per channel; the splits in order are the whole series;
 images:        pixels bytes (height x width of uint8), label int.

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 def mnist(files: Files, *, validation: int = 10_000) -> dict[str, dict[str, list[Any]]]:
     """Read mnist.npz (x_train, y_train, x_test, y_test) or train.parquet and test.parquet (image, label).
 
-    `validation` images, chosen by a fixed hash of their place, are cut from the 60,000 of train; the rest keep
-    the file's order. Raises UserError where arrays are missing or not N x 28 x 28 bytes.
+    `validation` images, chosen by a fixed hash of their place, are cut from the 60,000 of train; the others
+    keep the file's order. Raises UserError where arrays are missing or not N x 28 x 28 bytes.
     """
     if "mnist.npz" in files:
         parts = _npz(files["mnist.npz"])

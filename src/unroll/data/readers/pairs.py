@@ -56,15 +56,20 @@ def parallel_lines(
 
 
 def language_pack(
-    files: Files, *, validation: float = 0.1, test: float = 0.1
+    files: Files, *, source: str = "en", target: str = "fr", validation: float = 0.1, test: float = 0.1
 ) -> dict[str, dict[str, list[str]]]:
-    """Read gettext catalogues as JSON: {"context\\u0004English": ["translation", "plural", ...], "": header}.
+    """Read gettext catalogues as JSON: {"context\\u0004English": ["translation", "plural"], "": header}.
 
-    The header, the context before U+0004 and the plural forms are left out; white space runs become one space;
-    empty sides are dropped. Of entries with equal English sides the first is kept (files by name, entries in
-    file order), before splitting. A fixed hash of the English side decides the split, so a sentence stays in
-    its split whatever else the catalogue holds.
+    One of source and target is "en", the other the pack's language. The header, the context before U+0004 and
+    the plural forms are left out; white space runs become one space; empty sides are dropped. Of entries with
+    equal English sides the first is kept (files by name, entries in file order), before splitting. A fixed
+    hash of the English side decides the split, so a sentence stays in its split whatever else there is.
     """
+    if (source == "en") == (target == "en"):
+        raise UserError(
+            "one of data.options.source and data.options.target must be en, the other not",
+            saw=f"{source} and {target}",
+        )
     pairs: dict[str, str] = {}
     for name in sorted(files):
         entries: dict[str, Any] = json.loads(files[name])
@@ -80,6 +85,7 @@ def language_pack(
     for english, translated in pairs.items():
         share = hash_share(english, salt="language_pack")
         split = "test" if share < test else "validation" if share < test + validation else "train"
-        splits[split]["source"].append(english)
-        splits[split]["target"].append(translated)
+        sides = (english, translated) if source == "en" else (translated, english)
+        splits[split]["source"].append(sides[0])
+        splits[split]["target"].append(sides[1])
     return splits

@@ -20,9 +20,9 @@ def series_csv(
     """Read one CSV; splits are consecutive in time, each holding its own rows only.
 
     timestamp: the column that names a row's time, or the columns year, month, day, hour that make it up.
-    columns: the set's channels (null: every column but the timestamp's); channels: those wanted, in that order
-    (null: all). Missing values ("", NA, NaN) are filled forward, never backward; rows before every one of
-    `columns` has its first value are dropped, whichever channels are wanted, so that splits are the same.
+    columns: the set's channels (null: every column but the timestamp's); channels: those wanted, in their
+    order (null: all). Missing values ("", NA, NaN) are filled forward, never backward; rows before every one
+    of `columns` has its first value are dropped, whichever channels are wanted, so that splits are the same.
     rows: the sizes of train, validation and test, what follows is not used; without it the last share `test`
     and the share `validation` before it (the rest is train, so rounding goes to validation).
     """

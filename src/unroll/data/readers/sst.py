@@ -23,10 +23,10 @@ class Node:
 def sst(files: Files, *, classes: Literal[2, 5] = 2, phrases: bool = True) -> dict[str, dict[str, list[Any]]]:
     """Read train.txt, dev.txt and test.txt (8,544 / 1,101 / 2,210 trees, labels 0-4).
 
-    classes=2 maps 0, 1 to 0 and 3, 4 to 1 and drops the neutral label 2, as the binary task does: 6,920 / 872 /
-    1,821 sentences. phrases=True adds to train every labelled node below a root, single words included, once
-    per distinct (text, label) and never when it repeats a whole sentence of train. Validation and test hold
-    whole sentences only. Words stay as the treebank has them (-LRB-, `` and '' included).
+    classes=2 maps 0, 1 to 0 and 3, 4 to 1 and drops the neutral label 2, as the binary task does: 6,920 /
+    872 / 1,821 sentences. phrases=True adds to train every labelled node below a root, single words included,
+    once per distinct (text, label) and never when it repeats a whole sentence of train. Validation and test
+    hold whole sentences only. Words stay as the treebank has them (-LRB-, `` and '' included).
     """
     return {
         split: _columns(_lines(files, name), classes, phrases and split == "train")
