@@ -1,0 +1,42 @@
+# Needs Python 3.11 or newer, pip, make and git; everything else goes into .venv.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+WORKERS ?= 2
+OVERRIDES ?=
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: setup quickstart test lint bench constraints clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
+	touch $@
+
+# Every architecture x task of suite=quickstart, two seeds, on data that comes from PyPI wheels.
+quickstart: setup
+	$(BIN)/unroll sweep suite=quickstart $(OVERRIDES)
+
+# One thread a process: two processes of several threads each would fight for the cores.
+test: setup
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --durations=20
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup
+	$(BIN)/python benchmarks/overhead.py
+
+# Pins what is installed in .venv now. torch loses its build tag, so that any build of that release fits.
+constraints: setup
+	{ sed '/^[^#]/,$$d' constraints.txt; \
+	  $(BIN)/pip freeze --exclude-editable | sed 's/^torch==\([^+]*\).*/torch==\1/'; } > .constraints.new
+	mv .constraints.new constraints.txt
+	touch $(STAMP)
+
+clean:
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
