@@ -1,0 +1,89 @@
+"""All records under a folder: as plain dictionaries, or flattened into a Polars data frame."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unroll.errors import UserError
+from unroll.results.record import FILE_NAME, read_record
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def record_paths(folder: str | Path) -> list[Path]:
+    """Return the records' paths, sorted: folder/<trial_id>/record.json and folder/<trial_id>.json.
+
+    Raises UserError when the folder does not exist.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UserError(f"There is no folder {folder} to read records from.")
+    return sorted([*folder.glob(f"*/{FILE_NAME}"), *folder.glob("*.json")])
+
+
+def read_records(folder: str | Path, damaged: list[UserError] | None = None) -> list[dict[str, Any]]:
+    """Return every record under `folder`, sorted by trial id.
+
+    A damaged record raises UserError, unless a list `damaged` takes the errors. Two records of one trial that
+    differ raise UserError: nothing here could say which counts.
+    """
+    found: dict[str, tuple[Path, dict[str, Any]]] = {}
+    for path in record_paths(folder):
+        try:
+            record = read_record(path)
+        except UserError as error:
+            if damaged is None:
+                raise
+            damaged.append(error)
+            continue
+        trial_id = record["trial_id"]
+        if trial_id in found and found[trial_id][1] != record:
+            raise UserError(
+                f"Two different records of one trial {trial_id}.", saw=f"{found[trial_id][0]}, {path}"
+            )
+        found[trial_id] = (path, record)
+    return [found[trial_id][1] for trial_id in sorted(found)]
+
+
+def finished(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the records of finished trials, in the same order."""
+    return [record for record in records if record["status"] == "finished"]
+
+
+def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Return nested mappings as one mapping with dotted keys; lists and empty mappings are leaves."""
+    if not isinstance(value, dict) or not value:
+        return {prefix: value}
+    flat: dict[str, Any] = {}
+    for key, inner in value.items():
+        flat.update(flatten(inner, f"{prefix}.{key}" if prefix else str(key)))
+    return flat
+
+
+def frame(records: Sequence[dict[str, Any]]) -> "pl.DataFrame":
+    """Return one row a record and one column a leaf, named by its dotted path; absent leaves are null.
+
+    Columns such as `result.metrics.test.accuracy` keep their numbers; lists, and leaves whose type differs
+    from record to record, become their JSON text. `config.data.origin` and `result.curves` are left out.
+    """
+    import json
+
+    import polars as pl
+
+    rows = []
+    for record in records:
+        flat = flatten(record)
+        rows.append(
+            {k: v for k, v in flat.items() if not k.startswith(("config.data.origin.", "result.curves"))}
+        )
+    columns: dict[str, pl.Series] = {}
+    for name in dict.fromkeys(key for row in rows for key in row):
+        values = [row.get(name) for row in rows]
+        kinds = {type(value) for value in values if value is not None}
+        if kinds == {int, float}:
+            values = [None if value is None else float(value) for value in values]
+        elif len(kinds) > 1 or kinds & {list, dict}:
+            values = [v if v is None or isinstance(v, str) else json.dumps(v, sort_keys=True) for v in values]
+        columns[name] = pl.Series(name, values)
+    return pl.DataFrame(list(columns.values()))

@@ -1,0 +1,86 @@
+"""What tells rows of a table apart: the shortest list of options in which they differ."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from unroll.results.store import flatten
+
+# Options of a task that pose another problem, whose numbers do not compare: a table each.
+PROBLEM_OPTIONS = ("horizon", "rate", "samples")
+
+_IRRELEVANT = ("seed", "paths.", "logger.", "data.origin.", "experiment", "debug")
+_NETWORK_ONLY = ("architecture.", "bottleneck.", "optimizer.", "budget.")
+
+
+def options(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a row's numbers depend on, seed left out: dotted key -> value as JSON text.
+
+    A baseline has no architecture, bottleneck, optimizer or budget.
+    """
+    left_out = _IRRELEVANT + (_NETWORK_ONLY if is_baseline(config) else ("baseline.",))
+    flat = flatten(dict(config))
+    return {
+        key: json.dumps(value, sort_keys=True, ensure_ascii=False)
+        for key, value in flat.items()
+        if not key.startswith(left_out) and (not key.startswith("trainer.") or key == "trainer.precision")
+    }
+
+
+def is_baseline(config: Mapping[str, Any]) -> bool:
+    """Return whether the trial is a baseline instead of a network."""
+    return bool(config["architecture"]["name"] == "baseline")
+
+
+def name(config: Mapping[str, Any]) -> str:
+    """Return the architecture's name, or the baseline's."""
+    return str(config["baseline" if is_baseline(config) else "architecture"]["name"])
+
+
+def differences(rows: Sequence[tuple[str, Mapping[str, str]]]) -> list[list[str]]:
+    """Return for each row (name, options) the `key=value` texts that tell it apart; empty where nothing does.
+
+    An architecture's own options are compared among rows of the same name, all other options among all
+    rows. Where a group's name decides its other options (budget=quickstart), only the name is shown; where
+    an option only passes another one on (architecture.encoder.width), only the shorter one is.
+    """
+    shared = _differing([options for _, options in rows], own=False)
+    found = []
+    for row_name, row in rows:
+        same = [options for other, options in rows if other == row_name]
+        keys = shared + _differing(same, own=True)
+        found.append([_show(key, row.get(key, "absent")) for key in keys])
+    return found
+
+
+def _differing(rows: Sequence[Mapping[str, str]], own: bool) -> list[str]:
+    columns = {
+        key: tuple(row.get(key, "absent") for row in rows)
+        for key in sorted({key for row in rows for key in row}, key=lambda key: (key.count("."), key))
+        if key.startswith(("architecture.", "bottleneck.", "baseline.")) == own
+    }
+    columns = {key: values for key, values in columns.items() if len(set(values)) > 1}
+    named = {
+        key.removesuffix(".name"): values
+        for key, values in columns.items()
+        if key.endswith(".name") and key.count(".") == 1
+    }
+    kept: dict[str, tuple[str, ...]] = {}
+    for key, values in columns.items():
+        decided = named.get(key.split(".")[0])
+        if (
+            decided
+            and not key.endswith(".name")
+            and len(set(zip(decided, values, strict=True))) == len(set(decided))
+        ):
+            continue
+        leaf = key.rsplit(".", 1)[-1]
+        if any(other.rsplit(".", 1)[-1] == leaf and kept[other] == values for other in kept):
+            continue
+        kept[key] = values
+    return list(kept)
+
+
+def _show(key: str, value: str) -> str:
+    shown = value.strip('"')
+    return f"{key.removesuffix('.name')}={shown}"
