@@ -28,6 +28,7 @@ class Tokenizer:
     """How text becomes tokens; built from train only."""
 
     kind: str = "word"  # word | bpe
+    words: str = "whitespace"  # what a word is: whitespace | moses
     lowercase: bool = True
     vocabulary_size: int = 20000
     min_count: int = 1
@@ -52,6 +53,7 @@ class Data:
     options: dict[str, Any] = field(default_factory=dict)
     fraction: float = 1.0
     tokenizer: Tokenizer | None = None
+    languages: list[str] = field(default_factory=list)
     max_length: int | None = None
     batch_size: int = 64
     epochs: int = 10
@@ -99,8 +101,8 @@ class Trainer:
     threads: int = 1
     deterministic: bool = True
     checkpoint_minutes: float = 10.0
-    keep_best: int = 1
-    keep_checkpoints: str = "best"
+    keep_checkpoints: int = 0
+    keep_after: str = "best"
     progress: Any = "auto"
     log_every: int = 50
 
@@ -154,10 +156,11 @@ CHOICES = {
     "task.selection.direction": ("higher", "lower"),
     "data.kind": ("labelled_text", "pairs", "series", "images"),
     "data.tokenizer.kind": ("word", "bpe"),
+    "data.tokenizer.words": ("whitespace", "moses"),
     "optimizer.name": ("adam", "adamw", "sgd"),
     "optimizer.schedule": ("constant", "cosine", "linear"),
     "trainer.accelerator": ("auto", "cpu", "gpu"),
     "trainer.precision": ("32-true", "bf16-mixed", "16-mixed", "64-true"),
-    "trainer.keep_checkpoints": ("none", "best", "all"),
+    "trainer.keep_after": ("none", "best", "all"),
     "logger.wandb.mode": ("disabled", "offline", "online"),
 }

@@ -1,0 +1,108 @@
+"""Which examples make which batch: a pure function of (seed, epoch), the same for every architecture and rank."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unroll.data.splits import Batch, Split
+from unroll.randomness import generator
+
+POOL = 50  # batches that are sorted by length together
+EVALUATION_BATCH = 256  # fixed, so that no metric depends on the training batch size
+
+
+def _sorted_by_length(index: np.ndarray, keys: list[np.ndarray]) -> np.ndarray:
+    return index[np.lexsort([key[index] for key in reversed(keys)])]
+
+
+def epoch_order(split: Split, batch_size: int, seed: int, epoch: int) -> list[Tensor]:
+    """Batches of one epoch: every example once; text sorted by length inside shuffled pools of batches.
+
+    Returns: index tensors [<= batch_size].
+    """
+    random = generator(seed, "order", epoch)
+    order = random.permutation(len(split))
+    keys = [key.numpy() for key in split.length_keys()]
+    if keys:
+        pool = POOL * batch_size
+        pools = [order[start : start + pool] for start in range(0, len(order), pool)]
+        order = np.concatenate([_sorted_by_length(part, keys) for part in pools])
+    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    if keys:
+        batches = [batches[i] for i in random.permutation(len(batches))]
+    return [torch.from_numpy(batch) for batch in batches]
+
+
+def evaluation_order(split: Split) -> list[Tensor]:
+    """Batches that cover a split exactly once, sorted by length where there are lengths."""
+    order = np.arange(len(split))
+    keys = [key.numpy() for key in split.length_keys()]
+    if keys:
+        order = _sorted_by_length(order, keys)
+    return [
+        torch.from_numpy(order[start : start + EVALUATION_BATCH])
+        for start in range(0, len(order), EVALUATION_BATCH)
+    ]
+
+
+def share(batch: Tensor, rank: int, world: int) -> tuple[Tensor, bool]:
+    """A rank's share of a global batch: its examples, and whether they count (an empty share gets one that does not)."""
+    mine = batch[rank::world]
+    return (mine, True) if len(mine) else (batch[:1], False)
+
+
+class TrainingBatches:
+    """The batches of steps `start` to `steps`, step by step; epochs follow each other without a seam.
+
+    Each batch carries the normaliser of its global batch, so that ranks need not tell each other.
+    """
+
+    def __init__(
+        self, split: Split, batch_size: int, seed: int, start: int, steps: int, rank: int = 0, world: int = 1
+    ):
+        self.split, self.batch_size, self.seed = split, batch_size, seed
+        self.start, self.steps, self.rank, self.world = start, steps, rank, world
+        self.weights = split.weights()
+
+    def __len__(self) -> int:
+        return max(0, self.steps - self.start)
+
+    def __iter__(self) -> Iterator[Batch]:
+        per_epoch = steps_per_epoch(len(self.split), self.batch_size)
+        order: list[Tensor] = []
+        for step in range(self.start, self.steps):
+            epoch, position = divmod(step, per_epoch)
+            if not order or position == 0:
+                order = epoch_order(self.split, self.batch_size, self.seed, epoch)
+            whole = order[position]
+            mine, counts = share(whole, self.rank, self.world)
+            batch = self.split.batch(mine)
+            weight = batch.weight if counts else torch.zeros_like(batch.weight)
+            yield replace(batch, weight=weight, normaliser=float(self.weights[whole].sum()))
+
+
+def steps_per_epoch(examples: int, batch_size: int) -> int:
+    """Batches of one epoch; the last may be smaller."""
+    return -(-examples // batch_size)
+
+
+def padding_share(split: Split, batches: list[Tensor]) -> float:
+    """Share of padded positions among all positions of the batches, every length key counted; 0 without lengths."""
+    padded = real = 0
+    for key in split.length_keys():
+        for batch in batches:
+            lengths = key[batch]
+            real += int(lengths.sum())
+            padded += int(lengths.max()) * len(lengths)
+    return 1 - real / padded if padded else 0.0
+
+
+def train_share(examples: int, fraction: float) -> np.ndarray:
+    """Indices of the seeded share of train that `data.fraction` keeps: nested, in order, the same for every trial."""
+    if fraction == 1.0:
+        return np.arange(examples)
+    kept = max(1, round(fraction * examples))
+    return np.sort(generator(0, "fraction").permutation(examples)[:kept])

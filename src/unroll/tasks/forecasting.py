@@ -1,0 +1,163 @@
+"""Forecasting: a window of a series in, its next steps out (many-to-many, not aligned)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from unroll.architectures.contracts import Shape
+from unroll.architectures.network import Network
+from unroll.data.examples import Examples
+from unroll.data.splits import Batch, WindowSplit
+from unroll.errors import UserError, suggest
+from unroll.tasks.baselines.views import WindowView
+from unroll.tasks.task import GaussianNoise, Losses, Outputs, Task, shared_split
+
+CHANNELS = ("joint", "independent")
+NORMALISE = ("none", "last_value")
+
+
+class Forecasting(Task):
+    """Forecast. Loss: Gaussian nats of the horizon with one learned scale; the objective is its mean over values.
+
+    Every window whose horizon lies in a split is one example of it; the window itself may reach back into the split
+    before. Values are standardised by train's mean and deviation of each channel.
+
+    Args:
+        window: time steps seen.
+        horizon: time steps forecast.
+        channels: joint (one network reads and forecasts all) | independent (each channel is an example by itself).
+        normalise: none | last_value (the window's last value is subtracted and added back).
+        dropout: on the code.
+        beta: weight of the bottleneck's penalties, read by their YAML.
+        reconstruction_weight: of the window's nats where the architecture reconstructs.
+
+    Raises:
+        UserError: an unknown option, or a window or horizon below 1.
+    """
+
+    def __init__(
+        self,
+        window: int,
+        horizon: int,
+        channels: str,
+        normalise: str,
+        dropout: float,
+        beta: float,
+        reconstruction_weight: float,
+    ):
+        for key, value, choices in (("channels", channels, CHANNELS), ("normalise", normalise, NORMALISE)):
+            if value not in choices:
+                raise UserError(f"Unknown task.{key}.{suggest(value, choices)}", saw=value, allowed=choices)
+        if min(window, horizon) < 1:
+            raise UserError("Windows and horizons have steps.", saw=f"{window} and {horizon}", allowed="1 or more")
+        self.window, self.horizon, self.dropout, self.beta = window, horizon, dropout, beta
+        self.independent, self.last_value = channels == "independent", normalise == "last_value"
+        self.reconstruction_weight = reconstruction_weight
+
+    def prepare(self, examples: Examples, data: Mapping[str, Any]) -> None:
+        tables = examples.splits
+        names = [name for name in tables["train"].column_names if name != "timestamp"]
+        parts = [
+            np.stack([np.asarray(tables[split][name], np.float64) for name in names], axis=1)
+            for split in ("train", "validation", "test")
+        ]
+        rows = [len(part) for part in parts]
+        needed = self.window + self.horizon
+        if rows[0] < needed or min(rows[1:]) < self.horizon:
+            raise UserError(
+                "The series is too short for the window and horizon.",
+                saw=f"train, validation, test of {rows} rows; window {self.window}, horizon {self.horizon}",
+                allowed="window + horizon rows in train, horizon rows in the others",
+            )
+        self.mean, deviation = parts[0].mean(axis=0), parts[0].std(axis=0)
+        self.deviation = np.where(deviation > 0, deviation, 1.0)
+        series = torch.from_numpy((np.concatenate(parts) - self.mean) / self.deviation).float()
+        self.width = 1 if self.independent else len(names)
+        self.values = self.horizon * self.width
+        self.splits = {}
+        begin = 0
+        for split, count in zip(("train", "validation", "test"), rows, strict=True):
+            first = 0 if split == "train" else begin - self.window
+            windows = begin + count - first - self.window - self.horizon + 1
+            self.splits[split] = WindowSplit(
+                series, first, windows, self.window, self.horizon, self.independent
+            )
+            begin += count
+        self.channels = len(names)
+        self.series = series.numpy()
+        self.splits["train"] = shared_split(self.splits["train"], data["fraction"])
+
+    def network(self, architecture: Mapping[str, Any], bottleneck: Mapping[str, Any]) -> Network:
+        """Window -> code -> horizon, and the window again where the architecture reconstructs."""
+        reconstructs = self.decodes(architecture)
+        shape = Shape(
+            input_width=self.width,
+            max_length=self.window,
+            output_width=self.width,
+            output_length=self.horizon + (self.window if reconstructs else 0),
+            reference_code=self.window * self.width,
+        )
+        network = Network(shape, architecture, bottleneck, nn.Identity(), decodes=True)
+        network.add_output_head(self.width)
+        network.heads["noise"] = GaussianNoise()
+        network.heads["dropout"] = nn.Dropout(self.dropout)
+        if reconstructs:
+            network.heads["window_noise"] = GaussianNoise()
+        return network
+
+    def _run(self, network: Network, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Forecast [B,H,C], reconstructed window [B,0 or W,C], penalty [B], all in standardised units."""
+        level = batch.inputs[:, -1:] if self.last_value else torch.zeros_like(batch.inputs[:, -1:])
+        code = network.encode(batch.inputs - level, batch.lengths, batch.index)
+        length = self.horizon + (self.window if "window_noise" in network.heads else 0)
+        decoded = network.decode(network.heads["dropout"](code.code), code.memory, length) + level
+        return decoded[:, : self.horizon], decoded[:, self.horizon :], code.penalty
+
+    def losses(self, network: Network, batch: Batch) -> Losses:
+        forecast, window, penalty = self._run(network, batch)
+        nats = network.heads["noise"].nats(batch.targets, forecast)
+        reconstruction = None
+        if "window_noise" in network.heads:
+            reconstruction = network.heads["window_noise"].nats(batch.inputs, window)
+        return Losses(nats, penalty, reconstruction)
+
+    def evaluate(self, network: Network, batch: Batch) -> Outputs:
+        return {"forecast": self._run(network, batch)[0].float().cpu().numpy()}
+
+    def _together(self, values: np.ndarray) -> np.ndarray:
+        """[N,H,C] of joint channels, or [N x C,H,1] of independent ones, as [N,H,C]."""
+        if not self.independent or values.shape[-1] == self.channels > 1:
+            return values
+        return values.reshape(-1, self.channels, self.horizon).transpose(0, 2, 1)
+
+    def _errors(self, outputs: Outputs, split: str) -> np.ndarray:
+        """Forecast minus truth [N,H,C] in standardised units, float64."""
+        forecast = self._together(np.asarray(outputs["forecast"], np.float64))
+        return forecast - self._together(self.truth(split))
+
+    def truth(self, split: str) -> np.ndarray:
+        """The targets of a split in its examples' order, standardised."""
+        index = torch.arange(len(self.splits[split]))
+        return np.concatenate([self.splits[split].batch(part).targets.numpy() for part in index.split(4096)])
+
+    def metrics(self, outputs: Outputs, split: str) -> dict[str, float]:
+        """mse and mae over every window, step and channel, in standardised and in original units."""
+        errors = self._errors(outputs, split)
+        original = errors * self.deviation
+        return {
+            "mse": float(np.square(errors).mean()),
+            "mae": float(np.abs(errors).mean()),
+            "mse_original": float(np.square(original).mean()),
+            "mae_original": float(np.abs(original).mean()),
+        }
+
+    def scores(self, outputs: Outputs, split: str) -> Outputs:
+        errors = self._errors(outputs, split)
+        return {"mse": np.square(errors).mean(axis=(1, 2)), "mae": np.abs(errors).mean(axis=(1, 2))}
+
+    def view(self, split: str) -> WindowView:
+        whole = getattr(self.splits[split], "whole", self.splits[split])
+        return WindowView.from_series(self.series, self.window, self.horizon, whole.first, whole.windows)

@@ -1,0 +1,178 @@
+"""Generation: images are learned, then drawn from codes (one-to-many)."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from unroll.architectures.network import Code, Network
+from unroll.data.examples import Examples
+from unroll.data.splits import Batch, ImageSplit, SubsetSplit
+from unroll.randomness import derive, generator
+from unroll.tasks.baselines.views import ImageView
+from unroll.tasks.compression import image_shape, image_splits, image_view
+from unroll.tasks.measures import frechet
+from unroll.tasks.task import Collect, Final, Losses, Outputs, Task
+
+DENSITY_EXAMPLES = 10_000  # train images whose codes the density is fitted to
+ROWS_AT_ONCE = 8192  # images decoded together for the importance-weighted bound
+
+
+def binarised(split: ImageSplit, purpose: str) -> ImageSplit:
+    """The images binarised once: each pixel is 1 with its grey value as probability; the same for every trial."""
+    grey = split.pixels.numpy()
+    ones = generator(0, "binarise " + purpose).random(grey.shape, dtype=np.float32) * 255 < grey
+    return ImageSplit(torch.from_numpy(ones.astype(np.uint8) * 255), split.labels)
+
+
+class Generation(Task):
+    """Generate images. Loss: Bernoulli nats of binarised pixels; the objective is its mean over pixels.
+
+    Train images are binarised afresh at every step, validation and test images once. After training a Gaussian mixture
+    is fitted to train codes; its samples, decoded to pixel probabilities, are compared with the split's grey images.
+    Variational codes are also sampled from their prior N(0, 1), and get an ELBO and the importance-weighted bound
+    (Burda, Grosse, Salakhutdinov 2016, eq. 8):
+    L_k = E[log 1/k sum_i p(x, z_i) / q(z_i | x)],  ELBO = L_1, both from the same k samples, in nats an image.
+
+    Args:
+        samples: images drawn for each distance.
+        density_components: of the Gaussian mixture (full covariances).
+        importance_samples: k.
+        beta: weight of the bottleneck's penalties, read by their YAML.
+    """
+
+    autoencodes: ClassVar[bool] = True
+
+    def __init__(self, samples: int, density_components: int, importance_samples: int, beta: float):
+        self.samples, self.density_components = samples, density_components
+        self.importance_samples, self.beta = importance_samples, beta
+
+    def prepare(self, examples: Examples, data: Mapping[str, Any]) -> None:
+        self.grey = image_splits(examples, data["fraction"])
+        self.side = self.grey["test"].pixels.shape[1]
+        self.values = self.side**2
+        train = self.grey["train"]
+        first = torch.arange(min(DENSITY_EXAMPLES, len(train)))
+        whole, kept = (train.whole, train.kept[first]) if isinstance(train, SubsetSplit) else (train, first)
+        density = ImageSplit(whole.pixels[kept], whole.labels[kept])
+        self.splits = {
+            "train": train,
+            "density": binarised(density, "train"),
+            **{name: binarised(self.grey[name], name) for name in ("validation", "test")},
+        }
+
+    def network(self, architecture: Mapping[str, Any], bottleneck: Mapping[str, Any]) -> Network:
+        """Rows -> code -> rows of pixel logits."""
+        network = Network(image_shape(self.side), architecture, bottleneck, nn.Identity(), decodes=True)
+        network.add_output_head(self.side)
+        return network
+
+    def _nats(self, network: Network, code: Tensor, images: Tensor) -> Tensor:
+        """-log p(x | z), summed over pixels [B]."""
+        logits = network.decode(code, None, self.side)
+        return F.binary_cross_entropy_with_logits(logits, images, reduction="none").flatten(1).sum(dim=1)
+
+    def losses(self, network: Network, batch: Batch) -> Losses:
+        images = torch.bernoulli(batch.inputs) if network.training else batch.inputs
+        code = network.encode(images, batch.lengths, batch.index)
+        return Losses(self._nats(network, code.code, images), code.penalty)
+
+    def validate(self, network: Network, batch: Batch) -> Outputs:
+        code = network.encode(batch.inputs, batch.lengths, batch.index)
+        if "log_variance" in code.context.found:
+            nats = -self._log_weights(network, code, batch.inputs, 1)[0]
+        else:
+            nats = self._nats(network, code.code, batch.inputs)
+        return {"nats": nats.double().cpu().numpy()}
+
+    def selection(self, outputs: Outputs, split: str) -> dict[str, float]:
+        """nats: -ELBO (one sample) of variational codes, else the reconstruction's, per image."""
+        return {"nats": float(outputs["nats"].mean())}
+
+    def _log_weights(self, network: Network, code: Code, images: Tensor, k: int) -> Tensor:
+        """log p(x, z_i) - log q(z_i | x) for k samples of each image [k, B]."""
+        mean, log_variance = code.context.found["mean"], code.context.found["log_variance"]
+        at_once = max(1, ROWS_AT_ONCE // len(mean))
+        weights = []
+        for start in range(0, k, at_once):
+            count = min(at_once, k - start)
+            noise = torch.randn(count, *mean.shape, device=mean.device, dtype=mean.dtype)
+            z = mean + torch.exp(0.5 * log_variance) * noise
+            repeated = images.expand(count, *images.shape).flatten(0, 1)
+            nats = self._nats(network, z.flatten(0, 1), repeated).view(count, -1)
+            log_prior = -0.5 * z.square().sum(dim=-1)
+            log_posterior = -0.5 * (noise.square() + log_variance).sum(dim=-1)
+            weights.append(log_prior - log_posterior - nats)
+        return torch.cat(weights)
+
+    def evaluate(self, network: Network, batch: Batch) -> Outputs:
+        code = network.encode(batch.inputs, batch.lengths, batch.index)
+        nats = self._nats(network, code.code, batch.inputs)
+        outputs = {"code": code.code.float().cpu().numpy(), "reconstruction_nats": nats.double().cpu().numpy()}
+        if "log_variance" in code.context.found:
+            weights = self._log_weights(network, code, batch.inputs, self.importance_samples).double()
+            bound = weights.logsumexp(dim=0) - math.log(len(weights))
+            outputs |= {"elbo": weights.mean(dim=0).cpu().numpy(), self.bound_name: bound.cpu().numpy()}
+        return outputs
+
+    @property
+    def bound_name(self) -> str:
+        """The importance-weighted bound's name carries its number of samples."""
+        return f"importance_bound_{self.importance_samples}"
+
+    def finish(self, network: Network, collect: Collect, seed: int) -> Final:
+        from sklearn.mixture import GaussianMixture
+
+        density = GaussianMixture(
+            self.density_components, reg_covar=1e-4, random_state=derive(seed, "density") % 2**32
+        )
+        codes = self._encode_density(network)
+        density.fit(codes)
+        drawn = {"": density.sample(self.samples)[0]}
+        final = Final()
+        for split in ("validation", "test"):
+            outputs = collect(split)
+            if "elbo" in outputs:
+                drawn["_prior"] = generator(seed, "prior").standard_normal((self.samples, codes.shape[1]))
+            final.metrics[split] = {}
+            for suffix, drawn_codes in drawn.items():
+                found = self.metrics({"samples": self.draw(network, drawn_codes)}, split)
+                final.metrics[split] |= {name + suffix: value for name, value in found.items()}
+            final.predictions[split] = outputs
+            means = {name: float(values.mean()) for name, values in outputs.items() if name != "code"}
+            final.metrics[split] |= means
+        return final
+
+    def _encode_density(self, network: Network) -> np.ndarray:
+        """Mean codes of the train images that the density is fitted to [N, Z]."""
+        device = next(network.parameters()).device
+        split = self.splits["density"]
+        with torch.inference_mode():
+            batches = (split.batch(part).to(device) for part in torch.arange(len(split)).split(1024))
+            codes = [network.encode(b.inputs, b.lengths, b.index).code.double().cpu() for b in batches]
+        return torch.cat(codes).numpy()
+
+    def draw(self, network: Network, codes: np.ndarray) -> np.ndarray:
+        """Codes [n, Z] -> pixel probabilities [n, side^2]."""
+        device = next(network.parameters()).device
+        parts = torch.from_numpy(np.asarray(codes, np.float32)).split(1024)
+        with torch.inference_mode():
+            rows = [network.decode(p.to(device), None, self.side).sigmoid().flatten(1).float() for p in parts]
+        return torch.cat(rows).cpu().numpy()
+
+    def metrics(self, outputs: Outputs, split: str) -> dict[str, float]:
+        """Fréchet distance, precision and recall of samples against the split's grey images."""
+        samples = np.asarray(outputs["samples"])
+        real = frechet.features(self.view(split).pixels)
+        drawn = frechet.features(samples)
+        even = min(len(real), len(drawn))
+        precision, recall = frechet.precision_recall(real[:even], drawn[:even])
+        distance = frechet.frechet_distance(real, drawn)
+        return {frechet.frechet_name(len(samples)): distance, "precision": precision, "recall": recall}
+
+    def view(self, split: str) -> ImageView:
+        return image_view(self.grey[split])

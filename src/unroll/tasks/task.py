@@ -1,0 +1,167 @@
+"""What every task is: the contract that training and evaluation rely on."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from unroll.architectures.network import Network
+from unroll.data.batching import train_share
+from unroll.data.examples import Examples
+from unroll.data.splits import Batch, Split, SubsetSplit
+
+Outputs = dict[str, Any]  # per-example outputs of a split: arrays or lists, first axis in the split's order
+Collect = Callable[[str], Outputs]  # run the network over a split, every example once
+
+
+@dataclass
+class Losses:
+    """Loss of each example [B], in nats unless the task says otherwise."""
+
+    task: Tensor
+    penalty: Tensor
+    reconstruction: Tensor | None = None
+
+
+@dataclass
+class Final:
+    """What the final evaluation of a trial found."""
+
+    metrics: dict[str, dict[str, float]] = field(default_factory=dict)  # split -> metric -> value
+    predictions: dict[str, Outputs] = field(default_factory=dict)  # split -> per-example outputs
+    labels: dict[str, str] = field(default_factory=dict)  # signatures and the like
+    curves: dict[str, list[dict[str, float]]] = field(default_factory=dict)
+
+
+class Task:
+    """A task on one data set. Subclasses take their YAML's options as constructor arguments."""
+
+    reconstruction_weight: float = 0.0
+    values: int = 1  # values that an example's loss sums over; the objective is divided by them
+    splits: dict[str, Split]
+    autoencodes: ClassVar[bool] = False  # the task itself is to reconstruct its input
+
+    def prepare(self, examples: Examples, data: Mapping[str, Any]) -> None:
+        """Fit preprocessing on train and turn examples into `self.splits`."""
+        raise NotImplementedError
+
+    def network(self, architecture: Mapping[str, Any], bottleneck: Mapping[str, Any]) -> Network:
+        """Build the network of an architecture for this task's prepared data."""
+        raise NotImplementedError
+
+    def check(self, architecture: Mapping[str, Any], bottleneck: Mapping[str, Any]) -> None:
+        """Raise UserError where options contradict each other or the architecture; needs no data."""
+
+    def losses(self, network: Network, batch: Batch) -> Losses:
+        """The losses of a batch."""
+        raise NotImplementedError
+
+    def objective(self, losses: Losses) -> Tensor:
+        """What is minimised, per example [B]: nats by the values they sum over, so that one clipping fits all tasks."""
+        total = losses.task + losses.penalty
+        if losses.reconstruction is not None:
+            total = total + self.reconstruction_weight * losses.reconstruction
+        return total / self.values
+
+    def validate(self, network: Network, batch: Batch) -> Outputs:
+        """Per-example outputs for the selection metric while training; cheap."""
+        return self.evaluate(network, batch)
+
+    def selection(self, outputs: Outputs, split: str) -> dict[str, float]:
+        """Metrics of `validate`'s outputs, the selection metric among them."""
+        return self.metrics(outputs, split)
+
+    def evaluate(self, network: Network, batch: Batch) -> Outputs:
+        """Per-example outputs for the final evaluation."""
+        raise NotImplementedError
+
+    def metrics(self, outputs: Outputs, split: str) -> dict[str, float]:
+        """Metrics of a whole split's outputs; networks' and baselines' alike."""
+        raise NotImplementedError
+
+    def scores(self, outputs: Outputs, split: str) -> Outputs:
+        """Scores of each example, for paired statistics."""
+        return {}
+
+    def labels(self, outputs: Outputs, split: str) -> dict[str, str]:
+        """What identifies a metric's variant, such as sacreBLEU's signature."""
+        return {}
+
+    def finish(self, network: Network, collect: Collect, seed: int) -> Final:
+        """The final evaluation: validation, then test, each once."""
+        final = Final()
+        for split in ("validation", "test"):
+            outputs = collect(split)
+            final.metrics[split] = self.metrics(outputs, split)
+            final.predictions[split] = {**outputs, **self.scores(outputs, split)}
+            final.labels.update(self.labels(outputs, split))
+        return final
+
+    def view(self, split: str) -> Any:
+        """A split as baselines see it, from `unroll.tasks.baselines.views`."""
+        raise NotImplementedError
+
+    def decodes(self, architecture: Mapping[str, Any]) -> bool:
+        """Whether the decoder is used."""
+        return self.autoencodes or (architecture["reconstructs"] and self.reconstruction_weight > 0)
+
+
+def shared_rows(examples: Examples, fraction: float) -> dict[str, Any]:
+    """The examples' tables, train cut to its seeded share."""
+    tables = dict(examples.splits)
+    if fraction < 1.0:
+        tables["train"] = tables["train"].select(train_share(len(tables["train"]), fraction))
+    return tables
+
+
+def shared_split(split: Split, fraction: float) -> Split:
+    """A train split cut to its seeded share."""
+    if fraction == 1.0:
+        return split
+    return SubsetSplit(split, torch.from_numpy(train_share(len(split), fraction)))
+
+
+class TokenAdapter(nn.Module):
+    """Token ids [B,T] -> word vectors [B,T,E] with dropout; padding is zero."""
+
+    def __init__(self, vocabulary: int, width: int, dropout: float):
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary, width, padding_idx=0)
+        nn.init.normal_(self.embedding.weight, std=0.1)
+        with torch.no_grad():
+            self.embedding.weight[0].zero_()
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.dropout(self.embedding(ids))
+
+
+class GaussianNoise(nn.Module):
+    """A Gaussian likelihood with one learned scale, shared by all values (its log, started at 0)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.zeros(()))
+
+    def nats(self, values: Tensor, mean: Tensor) -> Tensor:
+        """-log N(values; mean, scale^2) summed over all but the first axis [B], without the constant log(2 pi)/2."""
+        scale = self.log_scale.clamp(min=-5)
+        squared = (values - mean).square()
+        return (0.5 * squared * torch.exp(-2 * scale) + scale).flatten(1).sum(dim=1)
+
+
+def gather_outputs(parts: Iterable[Outputs], index: np.ndarray) -> Outputs:
+    """Join batches' outputs and put them into the order of index."""
+    order = np.argsort(index, kind="stable")
+    rows = list(parts)
+    joined: Outputs = {}
+    for name in rows[0]:
+        if isinstance(rows[0][name], list):
+            flat = [item for row in rows for item in row[name]]
+            joined[name] = [flat[i] for i in order]
+        else:
+            joined[name] = np.concatenate([row[name] for row in rows])[order]
+    return joined

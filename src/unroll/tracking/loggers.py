@@ -1,0 +1,88 @@
+"""Lightning loggers of a trial: JSON lines always; CSV, TensorBoard and W&B by config; rank zero only."""
+
+import json
+from argparse import Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
+from pytorch_lightning.loggers.logger import rank_zero_experiment
+from pytorch_lightning.utilities import rank_zero_only
+
+
+class JsonLinesLogger(Logger):
+    """metrics.jsonl: one object a line, {"step": ..., name: value, ...}.
+
+    On resuming, lines past the checkpoint's step are dropped: the steps are done again.
+    """
+
+    def __init__(self, path: Path, step: int):
+        super().__init__()
+        self.path = path
+        self._keep_until(step)
+
+    @rank_zero_only
+    def _keep_until(self, step: int) -> None:
+        lines = self.path.read_text().splitlines(keepends=True) if self.path.exists() else []
+        self.path.write_text("".join(line for line in lines if json.loads(line)["step"] <= step))
+
+    @property
+    def name(self) -> str:
+        return "jsonl"
+
+    @property
+    def version(self) -> str:
+        return self.path.parent.name
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> Path:
+        """The file."""
+        return self.path
+
+    @rank_zero_only
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
+        """Hyper-parameters are in config.yaml."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Append one line."""
+        with self.path.open("a") as file:
+            file.write(json.dumps({"step": step, **metrics}) + "\n")
+
+
+def build_loggers(config: Mapping[str, Any], directory: Path, trial_id: str, step: int) -> list[Logger]:
+    """The loggers that a trial's `logger` config asks for, going on from `step`."""
+    logger = config["logger"]
+    loggers: list[Logger] = [JsonLinesLogger(directory / "metrics.jsonl", step)]
+    if logger["csv"]:
+        loggers.append(CSVLogger(directory, name="csv", version=""))
+    if logger["tensorboard"]:
+        loggers.append(TensorBoardLogger(directory, name="tensorboard", version=""))
+    if logger["wandb"]["mode"] != "disabled":
+        wandb = logger["wandb"]
+        loggers.append(
+            WandbLogger(
+                project=wandb["project"],
+                entity=wandb["entity"],
+                group=wandb["group"] or f"{config['task']['name']}-{config['data']['name']}",
+                tags=wandb["tags"] or None,
+                name=trial_id,
+                id=trial_id,
+                resume="allow",
+                offline=wandb["mode"] == "offline",
+                save_dir=directory,
+                config={key: config[key] for key in ("task", "data", "architecture", "optimizer", "seed")},
+            )
+        )
+    return loggers
+
+
+def close(loggers: list[Logger], failed: bool) -> None:
+    """Finish every logger; a failed trial's W&B run ends with exit code 1."""
+    for logger in loggers:
+        if isinstance(logger, WandbLogger) and rank_zero_only.rank == 0:
+            logger.experiment.finish(exit_code=int(failed))
+        else:
+            logger.finalize("failed" if failed else "success")

@@ -1,0 +1,110 @@
+"""What happens between steps: validation, the best and the last checkpoint, stopping, and the metric log.
+
+All of it looks at the absolute step, so that an interrupted trial does the same at the same steps.
+"""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as lightning
+
+from unroll.training import checkpoint
+from unroll.training.checkpoint import Progress
+from unroll.training.module import TrialModule
+
+Validate = Callable[[TrialModule, lightning.Trainer], dict[str, float]]
+
+
+class Training(lightning.Callback):
+    """Validates, keeps checkpoints, stops early, and logs.
+
+    Args:
+        directory: of the trial.
+        progress: changed in place.
+        validate: runs the selection metrics over validation.
+        selection: {"name", "direction"} of the metric that picks the best checkpoint.
+        every: steps between validations; None = at the end only.
+        budget: resolved `budget` config, for patience and seconds.
+        trainer: resolved `trainer` config, for checkpoints and log lines.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        progress: Progress,
+        validate: Validate,
+        selection: Mapping[str, str],
+        every: int | None,
+        budget: Mapping[str, Any],
+        trainer: Mapping[str, Any],
+    ):
+        self.directory, self.progress, self.validate, self.selection = directory, progress, validate, selection
+        self.every, self.budget, self.config = every, budget, trainer
+        self.seconds_before = progress.seconds
+
+    def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        """Start the clocks."""
+        self.started = self.saved = time.monotonic()
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """After each optimizer step."""
+        assert isinstance(module, TrialModule)
+        step, now = module.step, time.monotonic()
+        self.progress.step = step
+        self.progress.seconds = self.seconds_before + now - self.started
+        clock_out = self.budget["seconds"] is not None and self.progress.seconds >= self.budget["seconds"]
+        if trainer.world_size > 1 and self.budget["seconds"] is not None:
+            clock_out = trainer.strategy.reduce_boolean_decision(clock_out, all=False)
+        last = step == module.steps or clock_out
+        if step % self.config["log_every"] == 0 or last:
+            self._log(trainer, step, module.take_logged())
+        due = last or (self.every is not None and step % self.every == 0)
+        if due:
+            self._select(trainer, module, step)
+        patience = self.budget["patience"]
+        self.progress.stopped = clock_out or (patience is not None and self.progress.stale >= patience)
+        late = now - self.saved >= 60 * self.config["checkpoint_minutes"]
+        if trainer.world_size > 1:
+            late = trainer.strategy.reduce_boolean_decision(late, all=False)
+        if due or late:
+            self._save(trainer, module, step)
+        if self.progress.stopped:
+            trainer.should_stop = True
+
+    def _log(self, trainer: lightning.Trainer, step: int, metrics: dict[str, float]) -> None:
+        bad = [name for name, value in metrics.items() if not math.isfinite(value)]
+        for logger in trainer.loggers:
+            logger.log_metrics(metrics, step=step)
+        if bad:
+            raise FloatingPointError(f"{', '.join(bad)} is not finite at step {step}")
+
+    def _select(self, trainer: lightning.Trainer, module: TrialModule, step: int) -> None:
+        found = self.validate(module, trainer)
+        self._log(trainer, step, {f"validation/{name}": value for name, value in found.items()})
+        value, progress = found[self.selection["name"]], self.progress
+        progress.validations.append({"step": step, **found})
+        sign = 1 if self.selection["direction"] == "higher" else -1
+        if progress.best_value is None or sign * value > sign * progress.best_value:
+            progress.best_value, progress.best_step, progress.stale = value, step, 0
+            if trainer.is_global_zero:
+                checkpoint.save(
+                    self.directory / checkpoint.BEST, checkpoint.content(module.network, progress)
+                )
+        else:
+            progress.stale += 1
+
+    def _save(self, trainer: lightning.Trainer, module: TrialModule, step: int) -> None:
+        self.saved = time.monotonic()
+        if not trainer.is_global_zero:
+            return
+        scaler = trainer.precision_plugin.state_dict()
+        content = checkpoint.content(module.network, self.progress, trainer.optimizers[0], scaler)
+        checkpoint.save(self.directory / checkpoint.LAST, content)
+        if self.config["keep_checkpoints"]:
+            checkpoint.save(self.directory / f"step-{step}.ckpt", content)
+            checkpoint.prune(self.directory, self.config["keep_checkpoints"])

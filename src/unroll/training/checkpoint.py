@@ -1,0 +1,74 @@
+"""Checkpoints: plain tensors and numbers, written atomically, read with weights_only=True."""
+
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from unroll.errors import UserError
+
+LAST, BEST = "last.ckpt", "best.ckpt"
+
+
+@dataclass
+class Progress:
+    """How far a trial is; what a checkpoint holds beside the weights and the optimizer."""
+
+    trial_id: str
+    step: int = 0
+    best_value: float | None = None
+    best_step: int | None = None
+    stale: int = 0  # validations since the best
+    stopped: bool = False  # by patience or by the clock
+    seconds: float = 0.0  # of training, over all attempts
+    attempts: int = 1
+    validations: list[dict[str, float]] = field(default_factory=list)
+
+
+def save(path: Path, content: dict[str, Any]) -> None:
+    """Write a checkpoint in one step: a reader sees the old one or the whole new one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("wb") as file:
+        torch.save(content, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def load(path: Path, trial_id: str) -> dict[str, Any]:
+    """Read a checkpoint of this very trial, on the CPU.
+
+    Raises:
+        UserError: the file is damaged, or belongs to another trial.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        found = content["progress"]["trial_id"]
+    except Exception as error:
+        raise UserError(
+            f"The checkpoint {path} cannot be read: {type(error).__name__}.",
+            run=f"rm {path}   # the trial then starts from its beginning",
+        ) from error
+    if found != trial_id:
+        raise UserError(f"The checkpoint {path} belongs to another trial.", saw=found, allowed=trial_id)
+    return content
+
+
+def content(
+    network: torch.nn.Module, progress: Progress, optimizer: torch.optim.Optimizer | None = None, scaler: Any = None
+) -> dict[str, Any]:
+    """What a checkpoint holds: weights and progress; with an optimizer, all that resuming needs."""
+    found: dict[str, Any] = {"network": network.state_dict(), "progress": asdict(progress)}
+    if optimizer is not None:
+        found["optimizer"] = optimizer.state_dict()
+        found["scaler"] = scaler
+    return found
+
+
+def prune(directory: Path, kept: int) -> None:
+    """Keep the newest step-N.ckpt files."""
+    steps = sorted(directory.glob("step-*.ckpt"), key=lambda path: int(path.stem.partition("-")[2]))
+    for path in steps[: len(steps) - kept]:
+        path.unlink()

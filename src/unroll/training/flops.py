@@ -1,0 +1,53 @@
+"""Floating-point operations and parameters of a network; a multiply-add counts as two."""
+
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from unroll.architectures.network import Network
+from unroll.data.splits import Batch
+from unroll.tasks.task import Task
+
+BACKWARD_FACTOR = 3  # forward plus a backward of twice its cost (Kaplan et al. 2020, section 2.1)
+
+
+def _recurrent(gates: int, steps: int, batch: int, input_width: int, width: int) -> int:
+    """Products of one layer in one direction: 2 x T x B x gates x H x (D + H)."""
+    return 2 * steps * batch * gates * width * (input_width + width)
+
+
+def _mkldnn_rnn_layer(x: Any, w_input: Any, w_hidden: Any, *rest: Any, **named: Any) -> int:
+    """oneDNN's fused layer; weights [gates x H, D] and [gates x H, H], x [T, B, D]."""
+    gates = w_input[0] // w_hidden[1]
+    return _recurrent(gates, x[0], x[1], w_input[1], w_hidden[1])
+
+
+def _cudnn_rnn(x: Any, weights: Any, *rest: Any, **named: Any) -> int:
+    """cuDNN's fused layers; x [T, B, D] or [B, T, D], the two first weights of each as in torch.nn."""
+    positions = x[0] * x[1]
+    matrices = [weight for weight in weights if len(weight) == 2]
+    return sum(2 * positions * matrix[0] * matrix[1] for matrix in matrices)
+
+
+FORMULAS = {
+    torch.ops.aten.mkldnn_rnn_layer: _mkldnn_rnn_layer,
+    torch.ops.aten._cudnn_rnn: _cudnn_rnn,
+}
+
+
+def forward_flops(task: Task, network: Network, batch: Batch) -> int:
+    """Operations of the forward pass of the loss, per example, rounded; padding included, as it is computed."""
+    with torch.no_grad(), FlopCounterMode(display=False, custom_mapping=FORMULAS) as counter:
+        task.losses(network, batch)
+    return round(counter.get_total_flops() / len(batch.index))
+
+
+def count_parameters(network: Network) -> dict[str, int]:
+    """total, embeddings, and counted: without embeddings and the projection to the vocabulary."""
+    total = embeddings = vocabulary = 0
+    for name, parameter in network.named_parameters():
+        total += parameter.numel()
+        embeddings += parameter.numel() * (".embedding." in name)
+        vocabulary += parameter.numel() * (".vocabulary." in name)
+    return {"total": total, "counted": total - embeddings - vocabulary, "embeddings": embeddings}

@@ -1,0 +1,105 @@
+"""The LightningModule of a trial: loss, optimizer, learning rate and noise, each a function of the step alone."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pytorch_lightning as lightning
+import torch
+from torch import Tensor
+
+from unroll.architectures.network import Network
+from unroll.data.splits import Batch
+from unroll.randomness import derive
+from unroll.tasks.task import Task
+
+
+def learning_rate(config: Mapping[str, Any], step: int, steps: int) -> float:
+    """The learning rate of a step: linear warm-up, then constant, or cosine (Loshchilov & Hutter 2017, eq. 5, one
+    cycle) or linear down to 0 at `steps`."""
+    base, warmup = config["learning_rate"], config["warmup_steps"]
+    if step < warmup:
+        return base * (step + 1) / (warmup + 1)
+    if config["schedule"] == "constant":
+        return base
+    done = min(1.0, (step - warmup) / max(1, steps - warmup))
+    return base * ((1 + math.cos(math.pi * done)) / 2 if config["schedule"] == "cosine" else 1 - done)
+
+
+def build_optimizer(network: torch.nn.Module, config: Mapping[str, Any], fused: bool) -> torch.optim.Optimizer:
+    """The optimizer that a config names; fused where that kernel exists."""
+    rate, decay = config["learning_rate"], config["weight_decay"]
+    if config["name"] == "sgd":
+        return torch.optim.SGD(network.parameters(), rate, config["momentum"], weight_decay=decay, fused=fused)
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config["name"]]
+    return kind(network.parameters(), rate, tuple(config["betas"]), weight_decay=decay, fused=fused)
+
+
+class TrialModule(lightning.LightningModule):
+    """Trains a network on a task from step `start` on.
+
+    Args:
+        task: gives the losses.
+        network: of an architecture for that task.
+        optimizer: resolved `optimizer` config.
+        seed: the trial's.
+        start: the absolute step of the first batch.
+        steps: the budget, for the learning rate.
+        optimizer_state: of the checkpoint that training goes on from.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        network: Network,
+        optimizer: Mapping[str, Any],
+        seed: int,
+        start: int,
+        steps: int,
+        optimizer_state: dict[str, Any] | None = None,
+    ):
+        super().__init__()
+        self.task, self.network, self.config = task, network, optimizer
+        self.seed, self.start, self.steps = seed, start, steps
+        self.optimizer_state = optimizer_state
+        self.logged: dict[str, Tensor] = {}  # sums since the last log line
+        self.logged_examples: Tensor | float = 0.0
+
+    @property
+    def step(self) -> int:
+        """Optimizer steps done, over all attempts."""
+        return self.start + self.global_step
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """The optimizer, with its state from the checkpoint."""
+        fused = self.trainer.precision != "16-mixed"
+        optimizer = build_optimizer(self.network, self.config, fused)
+        if self.optimizer_state is not None:
+            optimizer.load_state_dict(self.optimizer_state)
+            self.optimizer_state = None
+        return optimizer
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Noise and learning rate of this step."""
+        torch.manual_seed(derive(self.seed, "noise", self.step, self.global_rank))
+        rate = learning_rate(self.config, self.step, self.steps)
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] = rate
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The objective's mean over the global batch; ranks' gradients are averaged, hence the world size."""
+        losses = self.task.losses(self.network, batch)
+        loss = (self.task.objective(losses) * batch.weight).sum() / batch.normaliser * self.trainer.world_size
+        parts = {"task": losses.task, "penalty": losses.penalty, "reconstruction": losses.reconstruction}
+        for name, part in parts.items():
+            if part is not None:
+                self.logged[name] = self.logged.get(name, 0.0) + (part.detach() * batch.weight).sum()
+        self.logged_examples = self.logged_examples + batch.weight.sum()
+        return loss
+
+    def take_logged(self) -> dict[str, float]:
+        """Mean losses per example since the last call (this rank's examples)."""
+        examples = float(self.logged_examples)
+        found = {f"train/{name}": float(total) / examples for name, total in self.logged.items()} if examples else {}
+        self.logged, self.logged_examples = {}, 0.0
+        return found

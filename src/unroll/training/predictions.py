@@ -1,0 +1,40 @@
+"""Per-example scores and predictions: written beside the record, and hashed into it."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from unroll.tasks.task import Outputs
+
+FILE_NAME = "predictions.npz"
+
+
+def _arrays(predictions: dict[str, Outputs]) -> dict[str, np.ndarray]:
+    return {
+        f"{split}/{name}": np.asarray(values)
+        for split, outputs in sorted(predictions.items())
+        for name, values in sorted(outputs.items())
+    }
+
+
+def save(directory: Path, predictions: dict[str, Outputs]) -> str:
+    """Write predictions.npz, arrays named split/output with the examples in the split's order; returns their SHA-256."""
+    arrays = _arrays(predictions)
+    np.savez_compressed(directory / FILE_NAME, allow_pickle=False, **arrays)
+    digest = hashlib.sha256()
+    for name, array in arrays.items():
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def weights_sha256(state: dict[str, Any]) -> str:
+    """SHA-256 over names, shapes and bytes of a state dict, in the order of names."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

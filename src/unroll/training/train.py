@@ -1,0 +1,397 @@
+"""The story of one trial, from its config to its record."""
+
+import contextlib
+import gc
+import os
+import shutil
+import sys
+import time
+import traceback
+import warnings
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as lightning
+import torch
+import yaml
+from pytorch_lightning.strategies import DDPStrategy
+
+from unroll.architectures.network import Network
+from unroll.components import check_options, create, locate
+from unroll.data.batching import TrainingBatches, epoch_order, padding_share, steps_per_epoch
+from unroll.data.examples import Examples, load_examples
+from unroll.planning.schema import TASK_METADATA
+from unroll.planning.trial import Trial
+from unroll.randomness import derive
+from unroll.results.record import SCHEMA_VERSION, write_record
+from unroll.tasks.task import Final, Task
+from unroll.tracking.loggers import build_loggers, close
+from unroll.training import checkpoint, flops, predictions
+from unroll.training.callbacks import Training
+from unroll.training.checkpoint import Progress
+from unroll.training.evaluation import evaluate_split
+from unroll.training.module import TrialModule
+from unroll.training.provenance import peak_memory_bytes, provenance, reset_peak_memory
+
+ENDLESS = 10**9  # steps of a budget in seconds
+
+
+class TrialFailed(Exception):
+    """A trial ended in an error; its record holds the traceback."""
+
+    def __init__(self, trial_id: str, record: Path, message: str):
+        super().__init__(trial_id, record, message)
+        self.trial_id, self.record, self.message = trial_id, record, message
+
+    def __str__(self) -> str:
+        return f"{self.trial_id} failed: {self.message}\n  record:  {self.record}"
+
+
+def build_task(trial: Trial) -> Task:
+    """The task that a trial's config describes, without data."""
+    options = {key: value for key, value in trial.config["task"].items() if key not in TASK_METADATA}
+    return create(options, "task")
+
+
+def check(trial: Trial) -> None:
+    """Check what planning cannot: that every component exists and takes its options, and that they go together.
+
+    Raises:
+        UserError: with what was seen and what is allowed.
+    """
+    config = trial.config
+    task = build_task(trial)
+    if config["architecture"]["name"] == "baseline":
+        baseline = {k: v for k, v in config["baseline"].items() if k not in ("name", "tasks", "seeded")}
+        create(baseline, "baseline")
+        return
+    architecture = config["architecture"]
+    for part, given in (("encoder", ("shape",)), ("decoder", ("shape", "code_width", "state_width"))):
+        where = f"architecture.{part}"
+        options = {key: value for key, value in architecture[part].items() if key != "_target_"}
+        check_options(locate(architecture[part], where), options, where, given)
+    for name, node in config["bottleneck"]["terms"].items():
+        create(node, f"bottleneck.terms.{name}")
+    task.check(architecture, config["bottleneck"])
+
+
+def train(trial: Trial) -> dict[str, Any]:
+    """Train and evaluate a trial, going on from its last checkpoint if there is one; returns its record.
+
+    Raises:
+        UserError: the trial cannot start; nothing was written.
+        TrialFailed: it ended in an error, which its record holds.
+    """
+    check(trial)
+    directory = trial.directory
+    directory.mkdir(parents=True, exist_ok=True)
+    began, started = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
+    reset_peak_memory()
+    (directory / "config.yaml").write_text(yaml.safe_dump(trial.config, sort_keys=False, allow_unicode=True))
+    record: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "trial_id": trial.trial_id,
+        "status": "finished",
+        "config": trial.config,
+        "protocol_version": trial.config["task"]["protocol_version"],
+        "error": None,
+    }
+    run: dict[str, Any] = {"started": started, "command": " ".join(["unroll", *sys.argv[1:]])}
+    try:
+        if trial.config["architecture"]["name"] == "baseline":
+            from unroll.training.baseline import run_baseline
+
+            found, timing = run_baseline(trial)
+        else:
+            found, timing = _train_network(trial)
+        record |= found
+        run |= timing
+        problems = _why_not_reportable(record)
+    except Exception as error:
+        trace = "".join(traceback.format_exception(error))
+        record |= {"status": "failed", "error": _described(error, trace)}
+        problems = [f"failed: {type(error).__name__}"]
+        run = {"seconds": time.monotonic() - began, **run, **provenance()}
+        record |= {"run": run, "reportable": False, "why_not_reportable": problems}
+        path = write_record(directory, record)
+        raise TrialFailed(trial.trial_id, path, f"{type(error).__name__}: {error}") from error
+    run |= {"seconds": time.monotonic() - began, "peak_memory_bytes": peak_memory_bytes(), **provenance()}
+    if run["code"]["dirty"]:
+        problems.append("the working tree had changes that are not committed")
+    record |= {"run": run, "reportable": not problems, "why_not_reportable": problems}
+    if _rank() == 0:
+        write_record(directory, record)
+    return record
+
+
+def _described(error: BaseException, trace: str) -> dict[str, str]:
+    return {"type": type(error).__name__, "message": str(error), "traceback": trace}
+
+
+def _rank() -> int:
+    for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK"):
+        if os.environ.get(name, "").isdigit():
+            return int(os.environ[name])
+    return 0
+
+
+def _train_network(trial: Trial) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The ten steps. Returns the record's scientific fields, and what was measured on the way."""
+    config, seed, directory = trial.config, trial.config["seed"], trial.directory
+    torch.set_num_threads(config["trainer"]["threads"])
+
+    # 1. data: fetched, verified, turned into tensors; preprocessing fitted on train
+    examples = load_examples(config["data"], config["paths"])
+    task = build_task(trial)
+    task.prepare(examples, config["data"])
+
+    # 2. the network, initialised by the seed
+    torch.manual_seed(derive(seed, "initialisation"))
+    network = task.network(config["architecture"], config["bottleneck"])
+
+    # 3. the budget in steps
+    batch_size = config["data"]["batch_size"]
+    per_epoch = steps_per_epoch(len(task.splits["train"]), batch_size)
+    steps, every = budget_steps(config["budget"], per_epoch)
+
+    # 4. a checkpoint to go on from
+    progress, optimizer_state, scaler = Progress(trial.trial_id), None, None
+    if (directory / checkpoint.LAST).exists():
+        saved = checkpoint.load(directory / checkpoint.LAST, trial.trial_id)
+        network.load_state_dict(saved["network"])
+        progress, optimizer_state = Progress(**saved["progress"]), saved["optimizer"]
+        progress.attempts += 1
+        scaler = saved["scaler"]
+    start = progress.step
+
+    # 5. loggers and Lightning
+    loggers = build_loggers(config, directory, trial.trial_id, start) if _rank() == 0 else []
+    failed = True
+    try:
+        validation = task.splits["validation"]
+
+        def validate(module: TrialModule, trainer: lightning.Trainer) -> dict[str, float]:
+            outputs = _evaluate(task, task.validate, "validation", module, trainer)
+            return task.selection(outputs, "validation")
+
+        training = Training(
+            directory, progress, validate, config["task"]["selection"], every, config["budget"], config["trainer"]
+        )
+        trainer = _build_trainer(config, loggers, training)
+        module = TrialModule(task, network, config["optimizer"], seed, start, steps, optimizer_state)
+        batches = TrainingBatches(
+            task.splits["train"], batch_size, seed, start, steps, trainer.global_rank, trainer.world_size
+        )
+        if scaler:
+            trainer.precision_plugin.load_state_dict(scaler)
+
+        # 6. what it costs
+        order = epoch_order(task.splits["train"], batch_size, seed, 0)
+        torch.manual_seed(derive(seed, "flops"))
+        forward = flops.forward_flops(task, network, task.splits["train"].batch(order[0]))
+        padding = padding_share(task.splits["train"], order)
+
+        # 7. training
+        if len(batches) and not progress.stopped:
+            with _quiet():
+                trainer.fit(module, batches)
+            if progress.step < steps and not progress.stopped:
+                raise KeyboardInterrupt
+        else:
+            trainer.strategy.connect(module)
+            trainer.strategy.setup_environment()
+            module.to(trainer.strategy.root_device)
+
+        # 8. the best weights by validation
+        best, problems = directory / checkpoint.BEST, []
+        if best.exists():
+            network.load_state_dict(checkpoint.load(best, trial.trial_id)["network"])
+        else:
+            problems.append("best.ckpt is missing; the last weights were evaluated")
+
+        # 9. the final evaluation: test is opened here, once
+        evaluation_began = time.monotonic()
+        network.eval()
+        final = task.finish(
+            network, lambda split: _evaluate(task, task.evaluate, split, module, trainer), seed
+        )
+        evaluation_seconds = time.monotonic() - evaluation_began
+
+        # 10. the result
+        result = _result(config, task, final, examples, directory)
+        result |= {
+            "selection": {
+                **config["task"]["selection"],
+                "value": progress.best_value,
+                "step": progress.best_step,
+            },
+            "steps": progress.step,
+            "epochs": progress.step / per_epoch,
+            "weights_sha256": predictions.weights_sha256(network.state_dict()),
+        }
+        result["curves"]["validation"] = progress.validations
+        for logger in loggers:
+            final_metrics = {f"{split}/{name}": v for split, found in final.metrics.items() for name, v in found.items()}
+            logger.log_metrics(final_metrics, step=progress.step)
+        trained = progress.step * batch_size
+        found = {
+            "data": _data(config, examples),
+            "parameters": flops.count_parameters(network),
+            "flops": {"forward_per_example": forward, "training": flops.BACKWARD_FACTOR * forward * trained},
+            "result": result,
+            "why_not_reportable": problems,
+        }
+        timing = {
+            "training_seconds": progress.seconds,
+            "evaluation_seconds": evaluation_seconds,
+            "examples_per_second": trained / progress.seconds if progress.seconds else None,
+            "attempts": progress.attempts,
+            "world_size": trainer.world_size,
+            "threads": config["trainer"]["threads"],
+            "padding_share": padding,
+        }
+        del validation
+        _keep(directory, config["trainer"]["keep_after"])
+        failed = False
+        return found, timing
+    finally:
+        close(loggers, failed)
+        gc.collect()
+
+
+def budget_steps(budget: dict[str, Any], per_epoch: int) -> tuple[int, int | None]:
+    """The budget in optimizer steps, and the steps between validations (None = at the end only)."""
+    if budget["steps"] is not None:
+        steps = budget["steps"]
+    elif budget["epochs"] is not None:
+        steps = max(1, round(budget["epochs"] * per_epoch))
+    else:
+        steps = ENDLESS
+    every = budget["validate_every"]
+    return steps, None if every is None else max(1, round(every * per_epoch))
+
+
+def _build_trainer(config: dict[str, Any], loggers: list[Any], training: Training) -> lightning.Trainer:
+    options, optimizer = config["trainer"], config["optimizer"]
+    ranks = options["devices"] * options["num_nodes"]
+    torch.use_deterministic_algorithms(False)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    clip = optimizer["clip_value"] if optimizer["clip_norm"] is None else optimizer["clip_norm"]
+    progress = sys.stderr.isatty() if options["progress"] == "auto" else options["progress"]
+    with _quiet():
+        return lightning.Trainer(
+            accelerator=options["accelerator"],
+            devices=options["devices"],
+            num_nodes=options["num_nodes"],
+            strategy=DDPStrategy(static_graph=False) if ranks > 1 else "auto",
+            precision=options["precision"],
+            max_epochs=1,
+            logger=loggers or False,
+            callbacks=[training],
+            enable_checkpointing=False,
+            enable_progress_bar=progress,
+            enable_model_summary=False,
+            limit_val_batches=0,
+            num_sanity_val_steps=0,
+            gradient_clip_val=clip,
+            gradient_clip_algorithm="norm" if optimizer["clip_norm"] is not None else "value",
+            deterministic=options["deterministic"],
+            use_distributed_sampler=False,
+        )
+
+
+def _evaluate(
+    task: Task, score: Any, split: str, module: TrialModule, trainer: lightning.Trainer
+) -> dict[str, Any]:
+    return evaluate_split(
+        score,
+        module.network,
+        task.splits[split],
+        module.seed,
+        module.device,
+        trainer.precision_plugin.forward_context,
+        trainer.global_rank,
+        trainer.world_size,
+    )
+
+
+def _result(
+    config: dict[str, Any], task: Task, final: Final, examples: Examples, directory: Path
+) -> dict[str, Any]:
+    """The part of the record that is bit-identical when the trial is run again."""
+    primary = config["task"]["primary"]
+    return {
+        "metrics": final.metrics,
+        "primary": {**primary, "value": final.metrics["test"][primary["name"]]},
+        "examples": {split: len(task.splits[split]) for split in ("train", "validation", "test")},
+        "predictions_sha256": predictions.save(directory, final.predictions) if _rank() == 0 else "",
+        "data_sha256": examples.content_sha256,
+        "labels": final.labels,
+        "curves": dict(final.curves),
+    }
+
+
+def _data(config: dict[str, Any], examples: Examples) -> dict[str, Any]:
+    return {
+        "name": config["data"]["name"],
+        "content_sha256": examples.content_sha256,
+        "source": examples.source,
+        "verified": examples.verified,
+    }
+
+
+def _why_not_reportable(record: dict[str, Any]) -> list[str]:
+    problems = record.pop("why_not_reportable", [])
+    if not record["data"]["verified"]:
+        problems.append("the data's content hash is not the one stated for this data set")
+    if record["config"]["budget"]["name"] == "debug":
+        problems.append("budget=debug only shows that the trial runs")
+    values = [v for found in record["result"]["metrics"].values() for v in found.values()]
+    if not np.isfinite(values).all():
+        problems.append("a metric is not finite")
+    return problems
+
+
+def _keep(directory: Path, kept: str) -> None:
+    """Remove a finished trial's checkpoints that are not to be kept."""
+    if _rank() != 0 or kept == "all":
+        return
+    gone = [directory / checkpoint.LAST, *directory.glob("step-*.ckpt")]
+    if kept == "none":
+        gone.append(directory / checkpoint.BEST)
+    for path in gone:
+        path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _quiet() -> Any:
+    """Lightning without its tips: what matters to a user, we say."""
+    import logging
+
+    logger = logging.getLogger("pytorch_lightning")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+
+
+def load_network(directory: str | Path) -> Network:
+    """The trained network of a finished trial, with its best weights, in evaluation mode.
+
+    Raises:
+        UserError: the trial's config or best checkpoint is missing or damaged.
+    """
+    directory = Path(directory)
+    config = yaml.safe_load((directory / "config.yaml").read_text())
+    trial = Trial(config, directory.name)
+    task = build_task(trial)
+    task.prepare(load_examples(config["data"], config["paths"]), config["data"])
+    network = task.network(config["architecture"], config["bottleneck"])
+    network.load_state_dict(checkpoint.load(directory / checkpoint.BEST, directory.name)["network"])
+    return network.eval()
