@@ -85,7 +85,7 @@ def check(names: Iterable[str], paths: Mapping[str, Any], config_dirs: Sequence[
 
 
 def _try(node: dict[str, Any], paths: Mapping[str, Any], download: bool, source: str) -> Outcome:
-    from unroll.data.examples import load_examples
+    from unroll.data.examples import load_examples, stated_content_sha256
     from unroll.data.sources import NoSource
 
     try:
@@ -94,9 +94,11 @@ def _try(node: dict[str, Any], paths: Mapping[str, Any], download: bool, source:
         return Outcome(node["name"], source, "absent", {}, None, "; ".join(error.reasons))
     except UserError as error:
         return Outcome(node["name"], source, "damaged", {}, None, str(error))
-    state = (
-        "verified" if examples.verified else "differs" if "other examples" in examples.note else "unverified"
-    )
+    state = "verified"
+    if not examples.verified:
+        stated = node["origin"].get("content_sha256")
+        known = stated_content_sha256(node["reader"], node.get("options") or {}, stated)
+        state = "differs" if known else "unverified"
     rows = {split: table.num_rows for split, table in examples.splits.items()}
     return Outcome(
         node["name"], source or examples.source, state, rows, examples.content_sha256, examples.note
