@@ -1,0 +1,64 @@
+"""Overrides in, one validated trial out; what Hydra complains about becomes one clear message."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from unroll.errors import UserError
+from unroll.planning.groups import conf_directory, config_directories
+from unroll.planning.trial import Trial, make_trial
+from unroll.planning.validate import validated
+
+
+def compose(overrides: Sequence[str], config_dir: str | None = None) -> Trial:
+    """Return the trial that the overrides describe, with everything resolved and checked.
+
+    Args:
+        overrides: Hydra overrides, such as `task=translation`, `optimizer.learning_rate=0.01`.
+        config_dir: a folder with more YAML in Hydra groups, or None.
+
+    Raises:
+        UserError: for the first thing that is wrong: a misspelt key or option, a wrong type or range, a
+            missing value, a contradiction.
+    """
+    with composer(config_dir):
+        return compose_with(overrides, config_dir)
+
+
+@contextmanager
+def composer(config_dir: str | None = None) -> Iterator[None]:
+    """Keep Hydra set up while many trials are composed with `compose_with`."""
+    from hydra import initialize_config_dir
+
+    config_directories(config_dir)
+    with initialize_config_dir(config_dir=str(conf_directory()), version_base="1.3", job_name="unroll"):
+        yield
+
+
+def compose_with(overrides: Sequence[str], config_dir: str | None = None) -> Trial:
+    """Do what `compose` does, inside a `composer` block."""
+    return trial_from(compose_node("train", overrides, config_dir), config_dir)
+
+
+def trial_from(node: Any, config_dir: str | None = None) -> Trial:
+    """Validate a composed config (an OmegaConf node, without Hydra's own part) and name it."""
+    return make_trial(validated(node, config_dir))
+
+
+def compose_node(config_name: str, overrides: Sequence[str], config_dir: str | None = None) -> Any:
+    """Return the composed, unresolved config; UserError where Hydra cannot compose it."""
+    from hydra import compose as hydra_compose
+
+    from unroll.planning.mistakes import COMPOSITION_ERRORS, explain
+
+    path = [f"hydra.searchpath=[{_quoted(Path(config_dir).expanduser().resolve())}]"] if config_dir else []
+    try:
+        return hydra_compose(config_name, [*overrides, *path])
+    except COMPOSITION_ERRORS as error:
+        message: UserError = explain(error, config_name, overrides, path, config_dir)
+        raise message from error
+
+
+def _quoted(folder: Path) -> str:
+    return f"'file://{folder}'"

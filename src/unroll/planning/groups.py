@@ -1,0 +1,72 @@
+"""Where the YAML groups lie, and what a group offers; read straight from the files."""
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from unroll.errors import UserError
+
+
+def conf_directory() -> Path:
+    """Return the folder of the shipped YAML groups: inside an installed package, else the checkout's."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "conf", package.parents[1] / "conf"):
+        if (folder / "train.yaml").is_file():
+            return folder
+    raise UserError(
+        "The YAML files that Unroll ships with are not there: the installation is damaged.",
+        saw=str(package / "conf"),
+        run="pip install --force-reinstall unroll",
+    )
+
+
+def config_directories(config_dir: str | None = None) -> list[Path]:
+    """Return the folders that are searched for YAML, shipped ones first; UserError where one is no folder."""
+    folders = [conf_directory()]
+    if config_dir is not None:
+        folder = Path(config_dir).expanduser()
+        if not folder.is_dir():
+            raise UserError("The folder given to --config-dir is not there.", saw=config_dir)
+        folders.append(folder.resolve())
+    return folders
+
+
+def group_options(group: str, config_dir: str | None = None) -> list[str]:
+    """Return the names that `group=NAME` accepts, sorted; files that start with _ are parts of others."""
+    names = {
+        file.stem
+        for folder in config_directories(config_dir)
+        for file in (folder / group).glob("*.yaml")
+        if not file.stem.startswith("_")
+    }
+    return sorted(names)
+
+
+def group_value(group: str, name: str, key: str, config_dir: str | None = None) -> Any:
+    """Return what one option of a group says for a key, looking through the files that it builds on."""
+    for folder in config_directories(config_dir):
+        file = folder / group / f"{name}.yaml"
+        if not file.is_file():
+            continue
+        content = OmegaConf.load(file)
+        if not isinstance(content, DictConfig):
+            return None
+        if key in content:
+            return content[key]
+        parents = [entry for entry in content.get("defaults", []) if isinstance(entry, str)]
+        for parent in reversed([entry for entry in parents if entry != "_self_"]):
+            value = group_value(group, parent, key, config_dir)
+            if value is not None:
+                return value
+    return None
+
+
+def options_where(
+    group: str, key: str, value: Any, config_dir: str | None = None, *, contains: str | None = None
+) -> list[str]:
+    """Return the options of a group whose key equals value, or whose list at key contains `contains`."""
+    found = {name: group_value(group, name, key, config_dir) for name in group_options(group, config_dir)}
+    if contains is not None:
+        return [name for name, seen in found.items() if contains in (seen or ())]
+    return [name for name, seen in found.items() if seen == value]

@@ -1,0 +1,144 @@
+"""What a user most likely did wrong when Hydra refuses to compose, in one message."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+from hydra import compose
+from hydra.errors import (
+    HydraException,
+    MissingConfigException,
+    OverrideParseException,
+)
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from unroll.errors import UserError, suggest
+from unroll.planning.groups import config_directories, group_options
+
+COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError)
+
+
+def explain(
+    error: Exception,
+    config_name: str,
+    overrides: Sequence[str],
+    path: Sequence[str],
+    config_dir: str | None,
+) -> UserError:
+    """Turn what Hydra, OmegaConf or the YAML parser raised into a UserError."""
+    if isinstance(error, OverrideParseException):
+        return UserError(
+            "An override is not written as Hydra reads them.",
+            saw=error.override,
+            allowed="key=value; quote what holds spaces, commas or brackets: \"key='a, b'\"",
+        )
+    if isinstance(error, yaml.YAMLError):
+        return UserError("A YAML file cannot be read.", saw=" ".join(str(error).split()))
+    text = str(error)
+    if "requires --multirun" in text or "Ambiguous value" in text:
+        return UserError(
+            "Several values for one key need a multirun.", saw=" ".join(overrides), run="unroll train -m ..."
+        )
+    offending = _offending(config_name, overrides, path)
+    if offending is None:
+        return UserError(
+            "The YAML files do not fit together.", saw=" ".join(f"{text} {error.__cause__ or ''}".split())
+        )
+    if isinstance(error, MissingConfigException) and not isinstance(error.__cause__, OmegaConfBaseException):
+        return _unknown_option(error, offending, overrides, config_dir)
+    key = offending.lstrip("+~").partition("=")[0]
+    if "/" in key or ("No match in the defaults list" in text and "." not in key and "@" not in key):
+        known = [*_groups(config_dir), *_keys(config_name, path, "")]
+        return UserError(
+            f"There is no group '{key}'.{suggest(key, known)}", saw=offending, allowed=sorted(set(known))
+        )
+    siblings = _unknown_key(key, config_name, [other for other in overrides if other != offending], path)
+    if siblings is not None:
+        return siblings(offending)
+    if offending.startswith("~"):
+        return UserError(f"Nothing can be deleted at '{key}'.", saw=offending)
+    return UserError(f"'{key}' cannot be set like this.", saw=offending, allowed=_first_line(text))
+
+
+def _offending(config_name: str, overrides: Sequence[str], path: Sequence[str]) -> str | None:
+    """Return the one override without which the rest composes, else the first that fails by itself."""
+    if not _composes(config_name, path):
+        return None
+    for override in overrides:
+        if _composes(config_name, [*(other for other in overrides if other != override), *path]):
+            return override
+    for override in overrides:
+        if not _composes(config_name, [override, *path]):
+            return override
+    return None
+
+
+def _composes(config_name: str, overrides: Sequence[str]) -> bool:
+    try:
+        compose(config_name, list(overrides))
+    except COMPOSITION_ERRORS:
+        return False
+    return True
+
+
+def _unknown_option(
+    error: MissingConfigException, offending: str, overrides: Sequence[str], config_dir: str | None
+) -> UserError:
+    missing = str(error.missing_cfg_file or offending.partition("=")[2])
+    group, _, option = missing.rpartition("/")
+    group = group or offending.lstrip("+").partition("=")[0]
+    saw = next((override for override in overrides if override.lstrip("+") == f"{group}={option}"), offending)
+    options = group_options(group, config_dir)
+    if not options:
+        return UserError(f"There is no file for '{missing}'.", saw=saw)
+    return UserError(f"There is no {group} '{option}'.{suggest(option, options)}", saw=saw, allowed=options)
+
+
+def _unknown_key(key: str, config_name: str, others: Sequence[str], path: Sequence[str]) -> Any:
+    """Return a function that words the mistake if some part of a dotted key does not exist, else None."""
+    for base in (others, []):
+        try:
+            node = compose(config_name, [*base, *path])
+            break
+        except COMPOSITION_ERRORS:
+            continue
+    else:
+        return None
+    if key.startswith("hydra."):
+        return None
+    parent = ""
+    for part in re.split(r"[.\[\]]+", key):
+        current = OmegaConf.select(node, parent) if parent else node
+        if not isinstance(current, DictConfig):
+            return None
+        if part not in current:
+            known = sorted(str(name) for name in current)
+            inside = f" in '{parent}'" if parent else ""
+            return lambda saw: UserError(
+                f"There is no key '{part}'{inside}.{suggest(part, known)}",
+                saw=saw,
+                allowed=known,
+            )
+        parent = f"{parent}.{part}" if parent else part
+    return None
+
+
+def _keys(config_name: str, path: Sequence[str], parent: str) -> list[str]:
+    node = compose(config_name, list(path))
+    current = OmegaConf.select(node, parent) if parent else node
+    return [str(name) for name in current]
+
+
+def _groups(config_dir: str | None) -> list[str]:
+    return [
+        folder.name
+        for root in config_directories(config_dir)
+        for folder in root.iterdir()
+        if folder.is_dir() and any(folder.glob("*.yaml"))
+    ]
+
+
+def _first_line(text: str) -> str:
+    return text.strip().splitlines()[0] if text.strip() else "see conf/"

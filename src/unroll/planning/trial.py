@@ -1,0 +1,101 @@
+"""One training run and its name. The name is a hash of what decides the result, and of nothing else."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# Keys that name, describe or place a trial; another value gives the same numbers.
+_DESCRIPTIONS = {
+    "task": {"baselines", "quickstart_steps"},
+    "data": {"origin", "epochs"},
+    "budget": {"name"},
+}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A resolved config and the id that it hashes to.
+
+    `config` holds plain containers only, without Hydra's own node and without interpolations.
+    """
+
+    config: dict[str, Any]
+    trial_id: str
+
+    @property
+    def directory(self) -> Path:
+        """Everything that the trial writes lies here."""
+        return Path(self.config["paths"]["runs"]) / self.trial_id
+
+    @property
+    def record_path(self) -> Path:
+        return self.directory / "record.json"
+
+    @property
+    def row(self) -> str:
+        """The name of its row in a table: the baseline's, or else the architecture's."""
+        return str(
+            self.config["baseline"]["name"]
+            if is_baseline(self.config)
+            else self.config["architecture"]["name"]
+        )
+
+
+def is_baseline(config: Mapping[str, Any]) -> bool:
+    """Whether a config asks for a baseline in place of a network."""
+    return bool(config["architecture"]["name"] == "baseline")
+
+
+def make_trial(config: dict[str, Any]) -> Trial:
+    """Name a validated config: `{task}-{data}-{architecture or baseline}-s{seed}-{10 hex digits}`."""
+    config = dict(config)
+    if is_baseline(config) and config["baseline"].get("seeded") is False:
+        config["seed"] = 0
+    digest = hashlib.sha256(canonical(identity(config)).encode()).hexdigest()[:10]
+    row = config["baseline"]["name"] if is_baseline(config) else config["architecture"]["name"]
+    parts = (config["task"]["name"], config["data"]["name"], row, f"s{config['seed']}", digest)
+    return Trial(config, "-".join(parts))
+
+
+def identity(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a config that decides the result.
+
+    Left out: devices, threads, workers, logger, paths, where data comes from, and labels. A baseline uses
+    no architecture, bottleneck, optimizer, budget or precision; a network no baseline.
+    """
+    sections = ["task", "data"]
+    sections += ["baseline"] if is_baseline(config) else ["architecture", "bottleneck", "optimizer", "budget"]
+    chosen: dict[str, Any] = {
+        section: {
+            key: value for key, value in config[section].items() if key not in _DESCRIPTIONS.get(section, ())
+        }
+        for section in sections
+    }
+    chosen["seed"] = config["seed"]
+    if not is_baseline(config):
+        chosen["precision"] = config["trainer"]["precision"]
+    return chosen
+
+
+def canonical(value: Any) -> str:
+    """Return JSON that is equal for equal values: keys sorted, no spaces, 1.0 written as 1.
+
+    Raises ValueError for NaN and infinity, TypeError for what JSON does not have.
+    """
+    return json.dumps(
+        _plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and math.isfinite(value) and value.is_integer():
+        return int(value)
+    return value

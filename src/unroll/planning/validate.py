@@ -1,0 +1,283 @@
+"""What a composed config must satisfy before any work: types, choices, ranges, no contradictions."""
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException, UnsupportedInterpolationType
+
+from unroll.errors import UserError, suggest
+from unroll.planning.groups import options_where
+from unroll.planning.limits import COMPONENT_CHOICES, RANGES
+from unroll.planning.schema import CHOICES, SECTIONS, TASK_METADATA
+
+_TOP_LEVEL = (*SECTIONS, "task", "architecture", "baseline", "seed")
+_ARCHITECTURE_PARTS = ("name", "reconstructs", "encoder", "decoder")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*")
+_LARGEST_SEED = 2**32 - 1
+
+
+def validated(node: DictConfig, config_dir: str | None = None) -> dict[str, Any]:
+    """Return the config resolved, in plain containers; UserError for the first thing that is wrong."""
+    _no_unknown_sections(node)
+    _every_knob_used(node)
+    raw: Any = OmegaConf.to_container(node, resolve=False)
+    _nothing_missing(raw, "")
+    _names(raw)
+    _baseline(raw, config_dir)
+    config = _resolved(node)
+    for section, kind in SECTIONS.items():
+        config[section] = _typed(config[section], kind, section)
+    _task_description(config["task"])
+    _seed(config)
+    _choices(config)
+    _ranges(config)
+    _contradictions(config, config_dir)
+    for key, value in config["paths"].items():
+        config["paths"][key] = os.path.expanduser(value) if value is not None else None
+    return config
+
+
+def _no_unknown_sections(node: DictConfig) -> None:
+    for key in node:
+        if key not in _TOP_LEVEL:
+            raise UserError(
+                f"There is no key '{key!s}'.{suggest(str(key), _TOP_LEVEL)}",
+                saw=key,
+                allowed=sorted(_TOP_LEVEL),
+            )
+    for key in _TOP_LEVEL:
+        if key not in node:
+            raise UserError(f"The config has no '{key}'.", allowed=_TOP_LEVEL, run="unroll train --cfg job")
+        if key != "seed" and not OmegaConf.is_dict(node._get_node(key)):
+            raise UserError(f"'{key}' is a group.", saw=f"{key}={node._get_node(key)}", allowed=f"{key}=NAME")
+
+
+def _every_knob_used(node: DictConfig) -> None:
+    """Refuse a knob of an architecture that no part of it reads: it would be accepted and ignored."""
+    text = OmegaConf.to_yaml(node, resolve=False)
+    known = [str(key) for key in node.architecture]
+    for key in known:
+        if key in _ARCHITECTURE_PARTS or re.search(rf"\$\{{(architecture)?\.+{re.escape(key)}\}}", text):
+            continue
+        others = [name for name in known if name != key]
+        raise UserError(
+            f"No part of this architecture reads '{key}'.{suggest(key, others)}",
+            saw=f"architecture.{key}={node.architecture._get_node(key)}",
+            allowed=others,
+        )
+
+
+def _nothing_missing(value: Any, where: str) -> None:
+    if value == "???":
+        raise UserError(f"'{where}' has no value yet.", saw="???", run=f"unroll train {where}=...")
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            _nothing_missing(item, f"{where}.{key}" if where else str(key))
+
+
+def _resolved(node: DictConfig) -> dict[str, Any]:
+    try:
+        config = OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
+    except UnsupportedInterpolationType as error:
+        raise UserError("A value refers to a resolver that does not exist.", saw=_brief(error)) from error
+    except OmegaConfBaseException as error:
+        raise UserError(
+            f"'{error.full_key}' refers to a value that is not there.", saw=_brief(error)
+        ) from error
+    assert isinstance(config, dict)
+    return {str(key): value for key, value in config.items()}
+
+
+def _typed(values: Mapping[str, Any], kind: type, section: str) -> dict[str, Any]:
+    """Merge a section into its dataclass: no unknown keys, no wrong types, numbers of the right type."""
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(kind), dict(values))
+        plain = OmegaConf.to_container(merged, resolve=True, throw_on_missing=True)
+    except ConfigKeyError as error:
+        parent, _, key = str(error.full_key or error.key).rpartition(".")
+        known = _known_keys(kind, parent)
+        where = f"{section}.{parent}" if parent else section
+        raise UserError(
+            f"There is no key '{key}' in '{where}'.{suggest(key, known)}", saw=f"{where}.{key}", allowed=known
+        ) from error
+    except OmegaConfBaseException as error:
+        place = f"{section}.{error.full_key}" if error.full_key else section
+        raise UserError(f"'{place}' has a value that it cannot hold.", saw=_brief(error)) from error
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
+
+
+def _known_keys(kind: type, parent: str) -> list[str]:
+    node: Any = OmegaConf.structured(kind)
+    for part in filter(None, parent.split(".")):
+        inner = node._get_node(part)
+        reference = getattr(inner._metadata, "ref_type", None)
+        node = OmegaConf.structured(reference) if inner._is_none() and reference else inner
+    return sorted(str(key) for key in node)
+
+
+def _task_description(task: dict[str, Any]) -> None:
+    for key, kind in TASK_METADATA.items():
+        if key not in task:
+            raise UserError(f"The task has no '{key}'.", saw=sorted(task), allowed=", ".join(TASK_METADATA))
+        value = task[key]
+        if hasattr(kind, "__dataclass_fields__"):
+            if not isinstance(value, dict):
+                raise UserError(
+                    f"'task.{key}' is not a mapping.", saw=value, allowed=list(kind.__dataclass_fields__)
+                )
+            task[key] = _typed(value, kind, f"task.{key}")
+        elif not isinstance(value, kind) or isinstance(value, bool):
+            raise UserError(
+                f"'task.{key}' has a value that it cannot hold.", saw=value, allowed=kind.__name__
+            )
+    if "_target_" not in task:
+        raise UserError(
+            "The task names no class.", saw=sorted(task), allowed="_target_: package.module.Class"
+        )
+
+
+def _seed(config: dict[str, Any]) -> None:
+    seed = config["seed"]
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= _LARGEST_SEED:
+        raise UserError(
+            "'seed' is not a seed.", saw=_shown(seed), allowed=f"a whole number from 0 to {_LARGEST_SEED}"
+        )
+
+
+def _names(config: Mapping[str, Any]) -> None:
+    """Names become parts of a directory's name."""
+    for section in ("task", "data", "architecture", "baseline"):
+        name = config[section].get("name")
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise UserError(
+                f"'{section}.name' cannot name a directory.", saw=name, allowed="letters, digits, _ and ."
+            )
+
+
+def _choices(config: Mapping[str, Any]) -> None:
+    for key, allowed in {**CHOICES, **_shipped(config)}.items():
+        found, value = _value(config, key)
+        if found and value not in allowed:
+            words = [_shown(choice) for choice in allowed]
+            raise UserError(
+                f"'{key}' has no such option.{suggest(str(value), words)}", saw=value, allowed=words
+            )
+
+
+def _shipped(config: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+    """Return the choices of shipped components; a user's own may mean something else by a key."""
+    targets = {
+        "task": config["task"].get("_target_"),
+        "architecture": (config["architecture"].get("encoder") or {}).get("_target_"),
+        "trainer": "unroll.",
+    }
+    return {
+        key: allowed
+        for key, allowed in COMPONENT_CHOICES.items()
+        if str(targets[key.partition(".")[0]]).startswith("unroll.")
+    }
+
+
+def _ranges(config: Mapping[str, Any]) -> None:
+    for key, allowed in RANGES.items():
+        found, value = _value(config, key)
+        if not found or value is None:
+            continue
+        for number in value if isinstance(value, list) else [value]:
+            if isinstance(number, bool) or not isinstance(number, int | float):
+                raise UserError(f"'{key}' is not a number.", saw=value, allowed=str(allowed))
+            if not allowed.holds(number):
+                raise UserError(f"'{key}' is out of range.", saw=value, allowed=str(allowed))
+            if allowed.whole and not float(number).is_integer():
+                raise UserError(f"'{key}' is not a whole number.", saw=value, allowed=str(allowed))
+
+
+def _value(config: Mapping[str, Any], key: str) -> tuple[bool, Any]:
+    value: Any = config
+    for part in key.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            return False, None
+        value = value[part]
+    return True, value
+
+
+def _contradictions(config: Mapping[str, Any], config_dir: str | None) -> None:
+    task, data, budget, optimizer = (config[section] for section in ("task", "data", "budget", "optimizer"))
+    if task["kind"] != data["kind"]:
+        raise UserError(
+            f"The task {task['name']} works on {task['kind']}, and data={data['name']} is {data['kind']}.",
+            saw=f"task={task['name']} data={data['name']}",
+            allowed=[f"data={name}" for name in options_where("data", "kind", task["kind"], config_dir)],
+        )
+    if data["kind"] in ("labelled_text", "pairs") and data["tokenizer"] is None:
+        raise UserError(f"data={data['name']} is text and has no tokenizer.", saw="data.tokenizer: null")
+    given = {key: budget[key] for key in ("epochs", "steps", "seconds") if budget[key] is not None}
+    if len(given) != 1:
+        raise UserError(
+            "A budget is exactly one of epochs, steps and seconds.",
+            saw=" ".join(f"budget.{key}={value}" for key, value in given.items()) or "none of them",
+            allowed="one of them; set the others to null",
+            run="unroll train " + " ".join(_one_of(given)),
+        )
+    if len(optimizer["betas"]) != 2:
+        raise UserError(
+            "'optimizer.betas' holds two numbers.", saw=optimizer["betas"], allowed="[0.9, 0.999]"
+        )
+    if optimizer["clip_norm"] is not None and optimizer["clip_value"] is not None:
+        raise UserError(
+            "Gradients are clipped by norm or by value, not by both.",
+            saw="optimizer.clip_norm={clip_norm} optimizer.clip_value={clip_value}".format(**optimizer),
+            run=f"unroll train optimizer.clip_norm=null optimizer.clip_value={optimizer['clip_value']}",
+        )
+
+
+def _baseline(config: Mapping[str, Any], config_dir: str | None) -> None:
+    """Checked before interpolations: a baseline of another task refers to keys that this one lacks."""
+    task, baseline, architecture = config["task"], config["baseline"], config["architecture"]
+    named = baseline["name"] != "none"
+    fitting = [
+        name
+        for name in options_where("baseline", "tasks", None, config_dir, contains=task["name"])
+        if name != "none"
+    ]
+    if named != (architecture["name"] == "baseline"):
+        saw = f"architecture={architecture['name']} baseline={baseline['name']}"
+        if named:
+            run = f"unroll train task={task['name']} architecture=baseline baseline={baseline['name']}"
+            raise UserError("A baseline takes the architecture's place.", saw=saw, run=run)
+        raise UserError(
+            "architecture=baseline needs to know which.",
+            saw=saw,
+            allowed=[f"baseline={name}" for name in fitting],
+        )
+    if named and task["name"] not in baseline.get("tasks", []):
+        raise UserError(
+            f"The baseline {baseline['name']} does not serve the task {task['name']}.",
+            saw=f"baseline={baseline['name']}",
+            allowed=[f"baseline={name}" for name in fitting],
+        )
+    if named and not isinstance(baseline.get("seeded"), bool):
+        raise UserError(
+            "A baseline says whether a seed changes it.", saw=baseline, allowed="seeded: true or false"
+        )
+
+
+def _one_of(given: Mapping[str, Any]) -> list[str]:
+    kept = next((key for key in ("seconds", "steps", "epochs") if key in given), "epochs")
+    dropped = [f"budget.{key}=null" for key in given if key != kept]
+    return [*dropped, f"budget.{kept}={given.get(kept, 1)}"]
+
+
+def _shown(value: Any) -> str:
+    """Return a value as an override would say it."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
+
+
+def _brief(error: OmegaConfBaseException) -> str:
+    return str(error).strip().splitlines()[0]
