@@ -12,5 +12,5 @@ Out: the same per-example outputs that the task's networks give, so one metric f
 | generation | gmm | `samples` [n, 784] |
 
 A new one is a class with `fit` and `predict` (`views.Baseline`) and a YAML in conf/baseline; its options are
-the constructor's arguments. `tasks` in the YAML says where it runs, `seeded` whether it runs once a seed or once.
+the constructor's arguments. In the YAML, `tasks` says where it runs, `seeded` whether every seed is a run.
 """

@@ -13,8 +13,8 @@ from unroll.tasks.measures.images import psnr
 class PCA:
     """Principal components of train as the code; quantised and entropy-coded as the networks' codes are.
 
-    Options: `rate` in bits per pixel; `components`, the code sizes tried (capped at what train allows): the one
-    with the best validation PSNR at the rate is kept, with the step that fits there.
+    Options: `rate` in bits per pixel; `components`, the code sizes tried (capped at what train allows): the
+    one with the best validation PSNR at the rate is kept, with the step that fits there.
     """
 
     def __init__(self, rate: float, components: Sequence[int] = (16, 24, 32, 48, 64, 96, 128, 192, 256)):

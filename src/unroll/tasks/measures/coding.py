@@ -165,7 +165,7 @@ def _fit(values: np.ndarray) -> SymbolModel:
     if low == high:
         return SymbolModel(CONSTANT, low, low)
     if high - low >= WIDEST_WINDOW:
-        middle = int(np.median(values))
+        middle = int(np.partition(values, len(values) // 2)[len(values) // 2])
         low, high = max(low, middle - WIDEST_WINDOW // 2), min(high, middle + WIDEST_WINDOW // 2 - 1)
     inside = values[(values >= low) & (values <= high)]
     counts = np.bincount(inside - low, minlength=high - low + 1)

@@ -1,0 +1,84 @@
+"""Translation scores against sacrebleu's own command and literals."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from unroll.errors import UserError
+from unroll.tasks.measures.text import corpus_bleu, corpus_chrf, detokenise, sentence_scores, tokenise
+
+HYPOTHESES = [
+    "A man in an orange hat stares at something.",
+    "a Boston terrier runs on lush green grass",
+    "Two.",
+]
+REFERENCES = [
+    "A man in an orange hat starring at something.",
+    "A Boston Terrier is running on lush green grass in front of a white fence.",
+    "Two men are standing.",
+]
+
+
+@pytest.mark.parametrize("lowercase", [False, True])
+def test_scores_and_signatures_equal_the_sacrebleu_command(tmp_path: Path, lowercase: bool) -> None:
+    (tmp_path / "hypotheses").write_text("\n".join(HYPOTHESES))
+    (tmp_path / "references").write_text("\n".join(REFERENCES))
+    flags = ["--lowercase", "--chrf-lowercase"] if lowercase else []
+    command = [sys.executable, "-m", "sacrebleu", "references", "-i", "hypotheses", "-m", "bleu", "chrf"]
+    printed = subprocess.run(
+        [*command, "-w", "8", *flags], cwd=tmp_path, capture_output=True, text=True, check=True
+    ).stdout
+    bleu, chrf = json.loads(printed)
+    for ours, theirs in (
+        (corpus_bleu(HYPOTHESES, REFERENCES, lowercase), bleu),
+        (corpus_chrf(HYPOTHESES, REFERENCES, lowercase), chrf),
+    ):
+        assert ours.value == pytest.approx(theirs["score"], abs=1e-6)
+        assert ours.signature == theirs["signature"].split("|", 1)[1] or ours.signature == theirs["signature"]
+
+
+def test_bleu_by_hand() -> None:
+    # Precisions 5/5, 4/4, 3/3, 2/2; brevity penalty exp(1 - 6/5).
+    score = corpus_bleu(["the cat sat on the"], ["the cat sat on the mat"])
+    assert score.value == pytest.approx(100 * 2.718281828**-0.2, abs=1e-3)
+    assert "tok:13a" in score.signature
+    assert "case:mixed" in score.signature
+
+
+def test_lowercasing_is_in_the_signature_and_counts() -> None:
+    upper, lower = ["THE CAT SAT ON THE MAT"], ["the cat sat on the mat"]
+    assert corpus_bleu(upper, lower).value < 1
+    assert corpus_bleu(upper, lower, lowercase=True).value == pytest.approx(100)
+    assert "case:lc" in corpus_bleu(upper, lower, lowercase=True).signature
+
+
+def test_every_example_has_its_own_scores() -> None:
+    scores = sentence_scores(HYPOTHESES, REFERENCES)
+    assert len(scores["sentence_bleu"]) == len(scores["sentence_chrf"]) == 3
+    same = sentence_scores(["Two dogs run."], ["Two dogs run."])
+    assert same["sentence_bleu"] == pytest.approx([100])
+    assert same["sentence_chrf"] == pytest.approx([100])
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("en", "Don't the dogs' owners, e.g. \"Bob\", mind?"),
+        ("de", "Ein Mann mit einem orangefarbenen Hut, der etwas anstarrt."),
+        ("fr", "L'homme n'est pas là, dit-il."),
+    ],
+)
+def test_detokenising_undoes_tokenising(language: str, sentence: str) -> None:
+    tokens = tokenise(sentence, language)
+    assert len(tokens) > len(sentence.split())
+    assert detokenise(tokens, language) == sentence
+
+
+def test_unknown_language_and_uneven_lists_are_refused() -> None:
+    with pytest.raises(UserError, match="no tokeniser rules"):
+        detokenise(["a"], "it")
+    with pytest.raises(ValueError, match="pair up"):
+        corpus_bleu(["a"], ["a", "b"])
