@@ -4,32 +4,21 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from unroll.planning.trial import identity, is_baseline
 from unroll.results.store import flatten
 
 # Options of a task that pose another problem, whose numbers do not compare: a table each.
 PROBLEM_OPTIONS = ("horizon", "rate", "samples")
 
-_IRRELEVANT = ("seed", "paths.", "logger.", "data.origin.", "experiment", "debug")
-_NETWORK_ONLY = ("architecture.", "bottleneck.", "optimizer.", "budget.")
-
 
 def options(config: Mapping[str, Any]) -> dict[str, str]:
-    """Return what a row's numbers depend on, seed left out: dotted key -> value as JSON text.
-
-    A baseline has no architecture, bottleneck, optimizer or budget.
-    """
-    left_out = _IRRELEVANT + (_NETWORK_ONLY if is_baseline(config) else ("baseline.",))
-    flat = flatten(dict(config))
-    return {
-        key: json.dumps(value, sort_keys=True, ensure_ascii=False)
-        for key, value in flat.items()
-        if not key.startswith(left_out) and (not key.startswith("trainer.") or key == "trainer.precision")
-    }
-
-
-def is_baseline(config: Mapping[str, Any]) -> bool:
-    """Return whether the trial is a baseline instead of a network."""
-    return bool(config["architecture"]["name"] == "baseline")
+    """Return what a row's numbers depend on, seed left out: dotted key -> value as JSON text."""
+    decides = identity(config)
+    del decides["seed"]
+    if not is_baseline(config):
+        decides["budget"] = {"name": config["budget"]["name"], **decides["budget"]}
+    flat = flatten(decides)
+    return {key: json.dumps(value, sort_keys=True, ensure_ascii=False) for key, value in flat.items()}
 
 
 def name(config: Mapping[str, Any]) -> str:
