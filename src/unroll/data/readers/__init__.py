@@ -13,7 +13,7 @@ from typing import Any
 
 from unroll.errors import UserError, suggest
 
-VERSION = 1
+VERSION = 2
 """Part of every cache fingerprint; raise it when a reader's output changes."""
 
 READERS = {

@@ -63,7 +63,8 @@ def language_pack(
     One of source and target is "en", the other the pack's language. The header, the context before U+0004 and
     the plural forms are left out; white space runs become one space; empty sides are dropped. Of entries with
     equal English sides the first is kept (files by name, entries in file order), before splitting. A fixed
-    hash of the English side decides the split, so a sentence stays in its split whatever else there is.
+    hash of the English side, its case ignored, decides the split: sentences that differ in case alone are on
+    one side of it, and a sentence stays where it is whatever else there is.
     """
     if (source == "en") == (target == "en"):
         raise UserError(
@@ -83,7 +84,7 @@ def language_pack(
         split: {"source": [], "target": []} for split in ("train", "validation", "test")
     }
     for english, translated in pairs.items():
-        share = hash_share(english, salt="language_pack")
+        share = hash_share(english.casefold(), salt="language_pack")
         split = "test" if share < test else "validation" if share < test + validation else "train"
         sides = (english, translated) if source == "en" else (translated, english)
         splits[split]["source"].append(sides[0])
