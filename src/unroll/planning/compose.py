@@ -52,7 +52,7 @@ def compose_node(config_name: str, overrides: Sequence[str], config_dir: str | N
 
     from unroll.planning.mistakes import COMPOSITION_ERRORS, explain
 
-    path = [f"hydra.searchpath=[{_quoted(Path(config_dir).expanduser().resolve())}]"] if config_dir else []
+    path = search_path(config_dir)
     try:
         return hydra_compose(config_name, [*overrides, *path])
     except COMPOSITION_ERRORS as error:
@@ -60,5 +60,8 @@ def compose_node(config_name: str, overrides: Sequence[str], config_dir: str | N
         raise message from error
 
 
-def _quoted(folder: Path) -> str:
-    return f"'file://{folder}'"
+def search_path(config_dir: str | None) -> list[str]:
+    """Return the override that makes Hydra's compose look into a user's folder too."""
+    if config_dir is None:
+        return []
+    return [f"hydra.searchpath=['file://{Path(config_dir).expanduser().resolve()}']"]

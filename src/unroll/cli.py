@@ -1,0 +1,158 @@
+"""The command `unroll`. Each command imports what it needs when it runs: help and completion stay quick."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from unroll.errors import UserError
+
+if TYPE_CHECKING:
+    from unroll.data.catalogue import Outcome
+
+USER_ERROR, TRIALS_FAILED, INTERRUPTED = 2, 1, 130
+
+app = typer.Typer(
+    help="Benchmark recurrent networks and autoencoders across tasks, reproducibly.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+data = typer.Typer(
+    help="Where data comes from; fetched and verified.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(data, name="data")
+
+ConfigDir = Annotated[str | None, typer.Option("--config-dir", help="A folder with more YAML groups.")]
+Overrides = Annotated[list[str] | None, typer.Argument(help="Hydra overrides: key=value, group=option.")]
+Runs = Annotated[Path, typer.Option("--runs", help="The folder that holds the trials' records.")]
+Names = Annotated[list[str] | None, typer.Argument(help="Data sets; none named: all.")]
+
+
+def main() -> None:
+    """Run the command line; what a user can mend ends in a message and exit code 2, without a traceback."""
+    arguments = sys.argv[1:]
+    try:
+        if arguments[:1] in (["-sc"], ["--shell-completion"]):
+            from unroll.planning.completion import shell_completion
+
+            shell_completion(arguments)
+        else:
+            app(prog_name="unroll")
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(USER_ERROR)
+    except KeyboardInterrupt:
+        print("Interrupted. The same command goes on from the last checkpoints.", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(TRIALS_FAILED)
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+    options_metavar="[HYDRA OPTIONS]",
+)
+def train(context: typer.Context) -> None:
+    """Train one trial: a Hydra app, with overrides, -m, --cfg job, --info, --config-dir, --help."""
+    from unroll.planning.job import run
+
+    if not run(context.args):
+        raise typer.Exit(TRIALS_FAILED)
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def sweep(
+    overrides: Overrides = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the trials and their states.")] = False,
+    config_dir: ConfigDir = None,
+) -> None:
+    """Train every trial of a suite that has no record yet, and print the table: suite=quickstart."""
+    from unroll.planning.sweep import run_sweep
+
+    if not run_sweep(overrides or [], config_dir, dry_run=dry_run):
+        raise typer.Exit(TRIALS_FAILED)
+
+
+@app.command()
+def report(
+    overrides: Overrides = None,
+    runs: Runs = Path("runs"),
+    out: Annotated[Path | None, typer.Option("--out", help="A .md file, or a folder.")] = None,
+    config_dir: ConfigDir = None,
+) -> None:
+    """Write the tables of all records, or of a suite's: suite=quickstart."""
+    from unroll.planning.sweep import suite_trials
+    from unroll.results.report import report as write
+
+    trials = suite_trials([*overrides, f"+runs='{runs}'"], config_dir) if overrides else None
+    for path in write(runs, trials, out):
+        typer.echo(path)
+
+
+@app.command()
+def verify(
+    trial: Annotated[str, typer.Argument(help="A trial's id, its directory, or its record.")],
+    runs: Runs = Path("runs"),
+) -> None:
+    """Train a trial again and say whether the result is bit-identical."""
+    from unroll.planning.verification import verify_trial
+
+    if not verify_trial(trial, runs):
+        raise typer.Exit(TRIALS_FAILED)
+
+
+@data.command("list")
+def list_command(config_dir: ConfigDir = None) -> None:
+    """List the data sets with their sources, licences and citations."""
+    from unroll.data.catalogue import list_data
+    from unroll.planning.groups import config_directories
+
+    for row in list_data(config_directories(config_dir)):
+        typer.echo(f"{row.name} ({row.kind})")
+        typer.echo(f"  sources:  {'; '.join(row.sources)}")
+        typer.echo(f"  licence:  {row.licence}")
+        typer.echo(f"  cite:     {row.citation}")
+        typer.echo(f"  homepage: {row.homepage}")
+        typer.echo(f"  content:  {row.content_sha256 or 'no hash stated: unverified'}")
+
+
+@data.command("fetch")
+def fetch_command(names: Names = None, config_dir: ConfigDir = None) -> None:
+    """Bring data sets to this machine, verify and prepare them."""
+    from unroll.data.catalogue import fetch
+    from unroll.planning.groups import config_directories
+
+    _tell(fetch(names or [], _paths(config_dir), config_directories(config_dir)))
+
+
+@data.command("check")
+def check_command(names: Names = None, config_dir: ConfigDir = None) -> None:
+    """Verify every source of the data sets that lies on this machine; downloads nothing."""
+    from unroll.data.catalogue import check
+    from unroll.planning.groups import config_directories
+
+    _tell(check(names or [], _paths(config_dir), config_directories(config_dir)), absent_is_fine=True)
+
+
+def _paths(config_dir: str | None) -> dict[str, str | None]:
+    from unroll.planning.compose import compose
+
+    paths: dict[str, str | None] = compose([], config_dir).config["paths"]
+    return paths
+
+
+def _tell(outcomes: "list[Outcome]", absent_is_fine: bool = False) -> None:
+    for outcome in outcomes:
+        rows = ", ".join(f"{split} {count}" for split, count in outcome.rows.items())
+        typer.echo(
+            ": ".join(
+                filter(None, [f"{outcome.name}: {outcome.state}", outcome.source, rows, outcome.detail])
+            )
+        )
+    if not all(outcome.ok or (absent_is_fine and outcome.state == "absent") for outcome in outcomes):
+        raise typer.Exit(TRIALS_FAILED)
