@@ -56,10 +56,12 @@ class _Primary(_Part):
 
 
 class _Selection(_Part):
+    """Null: no validation gave a number, so that the last weights were evaluated."""
+
     name: str
-    value: float
+    value: float | None
     direction: Literal["higher", "lower"]
-    step: NonNegativeInt
+    step: NonNegativeInt | None
 
 
 class _Counts(_Part):
