@@ -10,12 +10,15 @@ from torch import Tensor
 from unroll.data.splits import Batch, Split
 from unroll.randomness import generator
 
-POOL = 50  # batches that are sorted by length together
+POOL = 100  # batches that are sorted by length together
 EVALUATION_BATCH = 256  # fixed, so that no metric depends on the training batch size
 
 
 def _sorted_by_length(index: np.ndarray, keys: list[np.ndarray]) -> np.ndarray:
-    return index[np.lexsort([key[index] for key in reversed(keys)])]
+    """Sort by the first key; ties by the second, up and down in turn, so that neighbours are alike in both."""
+    first = keys[0][index]
+    ties = [np.where(first % 2 == 0, key[index], -key[index]) for key in keys[1:]]
+    return index[np.lexsort([*reversed(ties), first])]
 
 
 def epoch_order(split: Split, batch_size: int, seed: int, epoch: int) -> list[Tensor]:
@@ -87,6 +90,13 @@ class TrainingBatches:
 def steps_per_epoch(examples: int, batch_size: int) -> int:
     """Batches of one epoch; the last may be smaller."""
     return -(-examples // batch_size)
+
+
+def typical_batch(split: Split, batches: list[Tensor]) -> Tensor:
+    """The batch whose number of positions, padding included, is nearest to the mean."""
+    keys = split.length_keys()
+    positions = np.array([sum(int(key[b].max()) for key in keys) * len(b) if keys else len(b) for b in batches])
+    return batches[int(np.abs(positions - positions.mean()).argmin())]
 
 
 def padding_share(split: Split, batches: list[Tensor]) -> float:

@@ -149,6 +149,7 @@ TASK_METADATA = {
     "selection": Selection,
     "baselines": list,
     "quickstart_steps": int,
+    "width": int,
 }
 
 CHOICES = {

@@ -20,7 +20,7 @@ from pytorch_lightning.strategies import DDPStrategy
 
 from unroll.architectures.network import Network
 from unroll.components import check_options, create, locate
-from unroll.data.batching import TrainingBatches, epoch_order, padding_share, steps_per_epoch
+from unroll.data.batching import TrainingBatches, epoch_order, padding_share, steps_per_epoch, typical_batch
 from unroll.data.examples import Examples, load_examples
 from unroll.planning.schema import TASK_METADATA
 from unroll.planning.trial import Trial
@@ -189,8 +189,9 @@ def _train_network(trial: Trial) -> tuple[dict[str, Any], dict[str, Any]]:
 
         # 6. what it costs
         order = epoch_order(task.splits["train"], batch_size, seed, 0)
+        typical = typical_batch(task.splits["train"], order)
         torch.manual_seed(derive(seed, "flops"))
-        forward = flops.forward_flops(task, network, task.splits["train"].batch(order[0]))
+        forward = flops.forward_flops(task, network, task.splits["train"].batch(typical))
         padding = padding_share(task.splits["train"], order)
 
         # 7. training
