@@ -20,9 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-data = typer.Typer(
-    help="Where data comes from; fetched and verified.", no_args_is_help=True, rich_markup_mode=None
-)
+data = typer.Typer(help="Where data comes from; fetched and verified.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(data, name="data")
 
 ConfigDir = Annotated[str | None, typer.Option("--config-dir", help="A folder with more YAML groups.")]
@@ -149,10 +147,6 @@ def _paths(config_dir: str | None) -> dict[str, str | None]:
 def _tell(outcomes: "list[Outcome]", absent_is_fine: bool = False) -> None:
     for outcome in outcomes:
         rows = ", ".join(f"{split} {count}" for split, count in outcome.rows.items())
-        typer.echo(
-            ": ".join(
-                filter(None, [f"{outcome.name}: {outcome.state}", outcome.source, rows, outcome.detail])
-            )
-        )
+        typer.echo(": ".join(filter(None, [f"{outcome.name}: {outcome.state}", outcome.source, rows, outcome.detail])))
     if not all(outcome.ok or (absent_is_fine and outcome.state == "absent") for outcome in outcomes):
         raise typer.Exit(TRIALS_FAILED)

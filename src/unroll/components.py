@@ -1,4 +1,4 @@
-"""Components: config nodes with `_target_` and options become objects, with each option checked against the constructor."""
+"""Components: config nodes with `_target_` become objects, each option checked against the constructor."""
 
 import importlib
 import inspect
@@ -24,9 +24,7 @@ def locate(node: Mapping[str, Any], where: str) -> type:
         raise UserError(f"{where}._target_ cannot be imported: {error}.", saw=target) from error
     if not hasattr(module, class_name):
         classes = [name for name, item in vars(module).items() if inspect.isclass(item)]
-        raise UserError(
-            f"{where}._target_ names nothing in {module_name}.{suggest(class_name, classes)}", saw=target
-        )
+        raise UserError(f"{where}._target_ names nothing in {module_name}.{suggest(class_name, classes)}", saw=target)
     return getattr(module, class_name)
 
 
@@ -41,7 +39,9 @@ def check_options(kind: type, options: Mapping[str, Any], where: str, given: tup
     for name in options:
         if name not in allowed:
             raise UserError(
-                f"{where} has no option '{name}'.{suggest(name, allowed)}", saw=f"{where}.{name}", allowed=allowed
+                f"{where} has no option '{name}'.{suggest(name, allowed)}",
+                saw=f"{where}.{name}",
+                allowed=allowed,
             )
     for name in allowed:
         if name not in options and parameters[name].default is inspect.Parameter.empty:

@@ -28,9 +28,7 @@ class UserError(Exception):
         return _rebuild, (type(self), self.what, self.saw, self.allowed, self.run)
 
 
-def _rebuild(
-    kind: type[UserError], what: str, saw: object, allowed: object, run: str | None
-) -> UserError:
+def _rebuild(kind: type[UserError], what: str, saw: object, allowed: object, run: str | None) -> UserError:
     return kind(what, saw=saw, allowed=allowed, run=run)
 
 

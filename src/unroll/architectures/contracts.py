@@ -54,9 +54,7 @@ class Decoder(Protocol):
     parallel: bool
     linear_output: bool
 
-    def __call__(
-        self, code: Tensor, memory: Encoded | None, length: int, inputs: Tensor | None = None
-    ) -> Tensor: ...
+    def __call__(self, code: Tensor, memory: Encoded | None, length: int, inputs: Tensor | None = None) -> Tensor: ...
 
 
 @dataclass

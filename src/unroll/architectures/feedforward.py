@@ -33,9 +33,7 @@ class FeedForwardEncoder(nn.Module):
 
     state_width = 0
 
-    def __init__(
-        self, shape: Shape, width: int, depth: int = 1, activation: str = "relu", dropout: float = 0.0
-    ):
+    def __init__(self, shape: Shape, width: int, depth: int = 1, activation: str = "relu", dropout: float = 0.0):
         super().__init__()
         self.first = nn.Linear(shape.max_length * shape.input_width, width)
         self.activation = _activation(activation)
@@ -77,9 +75,7 @@ class FeedForwardDecoder(nn.Module):
         self.output = nn.Linear(width, shape.output_length * shape.output_width)
         self.width = shape.output_width
 
-    def forward(
-        self, code: Tensor, memory: Encoded | None, length: int, inputs: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, code: Tensor, memory: Encoded | None, length: int, inputs: Tensor | None = None) -> Tensor:
         """Decode code [B,Z] into the first `length` positions [B, length, output width]."""
         flat = length * self.width
         weight, bias = self.output.weight[:flat], self.output.bias[:flat]

@@ -45,9 +45,7 @@ class Network(nn.Module):
         super().__init__()
         self.adapter = adapter
         self.encoder = create(architecture["encoder"], "architecture.encoder", shape=shape)
-        terms = {
-            name: create(node, f"bottleneck.terms.{name}") for name, node in bottleneck["terms"].items()
-        }
+        terms = {name: create(node, f"bottleneck.terms.{name}") for name, node in bottleneck["terms"].items()}
         sizes = {key: bottleneck[key] for key in ("size", "ratio", "minimum")}
         self.bottleneck = Bottleneck(shape, self.encoder.code_width, terms=terms, **sizes)
         self.decoder = None
@@ -87,9 +85,7 @@ class Network(nn.Module):
         code = self.bottleneck.transform(context)
         return Code(code, memory, self.bottleneck.penalty(code, context), context)
 
-    def decode(
-        self, code: Tensor, memory: Encoded | None, length: int, inputs: Tensor | None = None
-    ) -> Tensor:
+    def decode(self, code: Tensor, memory: Encoded | None, length: int, inputs: Tensor | None = None) -> Tensor:
         """Decode code [B,Z] into values [B, length, width of the output head]."""
         assert self.decoder is not None
         return self.heads["output"](self.decoder(code, memory, length, inputs))

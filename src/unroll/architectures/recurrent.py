@@ -114,7 +114,7 @@ class RecurrentEncoder(nn.Module):
 class RecurrentDecoder(nn.Module):
     """A recurrent network started from the code, which it also reads at every step (Cho et al. 2014, eq. 5).
 
-    Where the task gives inputs (the previous target tokens) it is autoregressive; else it runs freely on the code alone.
+    Where the task gives inputs (the previous target tokens) it is autoregressive; else the code alone drives it.
     With attention, each output is tanh(W [context; h]) (Luong et al. 2015, eq. 5, without input feeding), so that all
     steps are computed at once in training; the score is additive or multiplicative, see `Attention`.
 
@@ -159,9 +159,7 @@ class RecurrentDecoder(nn.Module):
         initial = torch.tanh(self.initial(code)).view(len(code), self.depth, self.cell_states, self.width)
         return [initial[:, layer].transpose(0, 1).contiguous() for layer in range(self.depth)]
 
-    def run(
-        self, state: list[Tensor], x: Tensor, memory: Encoded | None
-    ) -> tuple[list[Tensor], Tensor]:
+    def run(self, state: list[Tensor], x: Tensor, memory: Encoded | None) -> tuple[list[Tensor], Tensor]:
         """Advance over x [B, T', E + Z]: the new state, and outputs [B, T', H]."""
         after = []
         for depth, (layer, before) in enumerate(zip(self.layers, state, strict=True)):
@@ -183,9 +181,7 @@ class RecurrentDecoder(nn.Module):
         state, outputs = self.run(state, torch.cat((inputs, code), dim=-1)[:, None], memory)
         return state, outputs[:, 0]
 
-    def forward(
-        self, code: Tensor, memory: Encoded | None, length: int, inputs: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, code: Tensor, memory: Encoded | None, length: int, inputs: Tensor | None = None) -> Tensor:
         """Decode code [B,Z] into [B, length, H]; inputs [B, length, E] where the task gives them."""
         x = code[:, None].expand(-1, length, -1)
         if inputs is not None:

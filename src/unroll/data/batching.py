@@ -46,13 +46,12 @@ def evaluation_order(split: Split) -> list[Tensor]:
     if keys:
         order = _sorted_by_length(order, keys)
     return [
-        torch.from_numpy(order[start : start + EVALUATION_BATCH])
-        for start in range(0, len(order), EVALUATION_BATCH)
+        torch.from_numpy(order[start : start + EVALUATION_BATCH]) for start in range(0, len(order), EVALUATION_BATCH)
     ]
 
 
 def share(batch: Tensor, rank: int, world: int) -> tuple[Tensor, bool]:
-    """A rank's share of a global batch: its examples, and whether they count (an empty share gets one that does not)."""
+    """A rank's share of a global batch, and whether it counts: an empty share gets one example that does not."""
     mine = batch[rank::world]
     return (mine, True) if len(mine) else (batch[:1], False)
 
@@ -63,9 +62,7 @@ class TrainingBatches:
     Each batch carries the normaliser of its global batch, so that ranks need not tell each other.
     """
 
-    def __init__(
-        self, split: Split, batch_size: int, seed: int, start: int, steps: int, rank: int = 0, world: int = 1
-    ):
+    def __init__(self, split: Split, batch_size: int, seed: int, start: int, steps: int, rank: int = 0, world: int = 1):
         self.split, self.batch_size, self.seed = split, batch_size, seed
         self.start, self.steps, self.rank, self.world = start, steps, rank, world
         self.weights = split.weights()

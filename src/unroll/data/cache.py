@@ -24,9 +24,7 @@ class Prepared:
     about: dict[str, Any]
 
 
-def prepare(
-    folder: Path, make: Callable[[], Splits], describe: Callable[[Splits], dict[str, Any]]
-) -> Prepared:
+def prepare(folder: Path, make: Callable[[], Splits], describe: Callable[[Splits], dict[str, Any]]) -> Prepared:
     """Return what lies in `folder`, making it first if nothing does.
 
     However many processes call this at once, one calls `make`, the others wait for it. `folder` appears by a
@@ -77,9 +75,7 @@ def _read(folder: Path) -> Prepared:
 
     about = json.loads((folder / "about.json").read_text())
     try:
-        splits = {
-            split: datasets.Dataset.from_file(str(folder / f"{split}.arrow")) for split in about["splits"]
-        }
+        splits = {split: datasets.Dataset.from_file(str(folder / f"{split}.arrow")) for split in about["splits"]}
     except (OSError, ValueError) as error:
         raise UserError(
             f"the prepared data in {folder} cannot be read", saw=str(error), run=f"rm -r {folder}"

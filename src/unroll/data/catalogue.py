@@ -100,9 +100,7 @@ def _try(node: dict[str, Any], paths: Mapping[str, Any], download: bool, source:
         known = stated_content_sha256(node["reader"], node.get("options") or {}, stated)
         state = "differs" if known else "unverified"
     rows = {split: table.num_rows for split, table in examples.splits.items()}
-    return Outcome(
-        node["name"], source or examples.source, state, rows, examples.content_sha256, examples.note
-    )
+    return Outcome(node["name"], source or examples.source, state, rows, examples.content_sha256, examples.note)
 
 
 def _named(names: Iterable[str], config_dirs: Sequence[Path]) -> list[dict[str, Any]]:
@@ -120,9 +118,7 @@ def _nodes(config_dirs: Sequence[Path]) -> dict[str, dict[str, Any]]:
     for file in files:
         node = _node(file)
         if not {"name", "kind", "reader"} <= set(node):
-            raise UserError(
-                f"{file} does not describe a data set", saw=sorted(node), allowed="name, kind, reader, ..."
-            )
+            raise UserError(f"{file} does not describe a data set", saw=sorted(node), allowed="name, kind, reader, ...")
         nodes.setdefault(node["name"], node)
     return nodes
 

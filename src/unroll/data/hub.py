@@ -105,9 +105,7 @@ def _lines(name: str, path: str, content: bytes, column: str) -> bytes:
         read = polars.read_parquet if path.endswith(".parquet") else polars.read_ndjson
         table = read(io.BytesIO(content))
     except polars.exceptions.PolarsError as error:
-        raise UserError(
-            f"data set '{name}': {path} is not the table that it should be", saw=str(error)
-        ) from error
+        raise UserError(f"data set '{name}': {path} is not the table that it should be", saw=str(error)) from error
     if column not in table.columns:
         raise UserError(f"data set '{name}': {path} has no column '{column}'", allowed=table.columns)
     return "\n".join(value.replace("\n", " ") for value in table[column].to_list()).encode()

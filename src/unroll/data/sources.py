@@ -40,9 +40,7 @@ class Found:
     read: Callable[[], Files]
 
 
-def locate(
-    name: str, sources: Sequence[Mapping[str, Any]], paths: Mapping[str, Any], download: bool = True
-) -> Found:
+def locate(name: str, sources: Sequence[Mapping[str, Any]], paths: Mapping[str, Any], download: bool = True) -> Found:
     """Return the first source that is there, its files checked against the YAML's SHA-256.
 
     Raises UserError when none is, with the reason of each, and at once for a file whose hash is another:
@@ -59,9 +57,7 @@ def locate(
     for source in sources:
         kind = next((kind for kind in kinds if kind in source), None)
         if kind is None:
-            raise UserError(
-                f"data set '{name}': a source has no known kind", saw=sorted(source), allowed=kinds
-            )
+            raise UserError(f"data set '{name}': a source has no known kind", saw=sorted(source), allowed=kinds)
         try:
             return kinds[kind](name, plain(source), paths, download)
         except Unavailable as reason:
@@ -113,9 +109,7 @@ def found(name: str, source: str, contents: Files, expected: Mapping[str, str | 
                 allowed=f"sha256 {sha256}",
                 run=f"unroll data check {name}   (after replacing or removing that file)",
             )
-    return Found(
-        source, hashes, lambda: {file: uncompressed(file, content) for file, content in contents.items()}
-    )
+    return Found(source, hashes, lambda: {file: uncompressed(file, content) for file, content in contents.items()})
 
 
 def uncompressed(file: str, content: bytes) -> bytes:

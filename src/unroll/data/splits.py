@@ -1,7 +1,7 @@
 """Splits in memory: an index [B] comes in, a `Batch` of padded tensors comes out."""
 
 from dataclasses import dataclass, fields, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -23,8 +23,8 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device."""
-        tensors = {f.name: getattr(self, f.name) for f in fields(self)}
-        moved = {name: item.to(device) for name, item in tensors.items() if isinstance(item, Tensor)}
+        items = {f.name: getattr(self, f.name) for f in fields(self)}
+        moved: dict[str, Any] = {name: item.to(device) for name, item in items.items() if isinstance(item, Tensor)}
         return replace(self, **moved)
 
 
@@ -117,9 +117,7 @@ class WindowSplit:
             values = values.gather(2, channel)
         lengths = torch.full_like(index, self.window)
         ahead = torch.full_like(index, self.horizon)
-        return Batch(
-            index, values[:, : self.window], lengths, values[:, self.window :], ahead, torch.ones(len(index))
-        )
+        return Batch(index, values[:, : self.window], lengths, values[:, self.window :], ahead, torch.ones(len(index)))
 
     def length_keys(self) -> list[Tensor]:
         return []

@@ -1,7 +1,7 @@
 """Text to token ids: word level or byte-pair encoding, the vocabulary built from train only."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ class Tokenizer(Protocol):
     """Text to ids and back."""
 
     def __len__(self) -> int: ...
+    def split(self, text: str) -> list[str]: ...
     def encode(self, texts: Sequence[str]) -> list[list[int]]: ...
     def decode(self, ids: Iterable[int]) -> str:
         """The plain, detokenised text of ids up to the first <eos>, special ones left out."""
@@ -112,6 +113,10 @@ class BytePairTokenizer:
     def __len__(self) -> int:
         return self.model.get_vocab_size()
 
+    def split(self, text: str) -> list[str]:
+        """The pieces of a text."""
+        return list(self.model.encode(text).tokens)
+
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of each text; an empty text is one unknown piece."""
         return [encoding.ids or [UNKNOWN] for encoding in self.model.encode_batch(list(texts))]
@@ -120,7 +125,7 @@ class BytePairTokenizer:
         return self.model.decode([number for number in until_end(ids) if number not in (PAD, BEGIN)])
 
 
-KINDS = {"word": WordTokenizer, "bpe": BytePairTokenizer}
+KINDS: dict[str, Callable[..., Tokenizer]] = {"word": WordTokenizer, "bpe": BytePairTokenizer}
 
 
 def build_tokenizer(config: Mapping[str, Any], texts: Iterable[str], language: str) -> Tokenizer:

@@ -83,7 +83,7 @@ class Compression(Task):
 
     def losses(self, network: Network, batch: Batch) -> Losses:
         code = network.encode(batch.inputs, batch.lengths, batch.index)
-        return Losses(network.heads["noise"].nats(batch.targets, self._decode(network, code.code)), code.penalty)
+        return Losses(network.heads["noise"](batch.targets, self._decode(network, code.code)), code.penalty)
 
     def validate(self, network: Network, batch: Batch) -> Outputs:
         code = network.encode(batch.inputs, batch.lengths, batch.index)
@@ -107,23 +107,20 @@ class Compression(Task):
 
     def finish(self, network: Network, collect: Collect, seed: int) -> Final:
         final = Final()
-        step = None
-        for split in ("validation", "test"):
-            codes = collect(split)["code"]
-            if step is None:
-                step = coding.choose_step(codes, self.rate, self.values)
-            stream = coding.encode(codes, step)
+        codes = {split: collect(split)["code"] for split in ("validation", "test")}
+        step = coding.choose_step(codes["validation"], self.rate, self.values)
+        for split, values in codes.items():
+            stream = coding.encode(values, step)
             outputs = {"reconstruction": self.reconstruct(network, coding.decode(stream)), "bytes": len(stream)}
             final.metrics[split] = {**self.metrics(outputs, split), "quantiser_step": step}
-            final.predictions[split] = {"code": codes, **self.scores(outputs, split)}
-            if split == "test":
-                truth = self.view(split).pixels
-                final.curves["rate_distortion"] = coding.rate_distortion(
-                    codes,
-                    coding.steps_around(step, self.curve),
-                    self.values,
-                    lambda decoded: {"psnr": float(images.psnr(self.reconstruct(network, decoded), truth).mean())},
-                )
+            final.predictions[split] = {"code": values, **self.predictions(outputs, split)}
+        truth = self.view("test").pixels
+
+        def distortion(decoded: np.ndarray) -> dict[str, float]:
+            return {"psnr": float(images.psnr(self.reconstruct(network, decoded), truth).mean())}
+
+        steps = coding.steps_around(step, self.curve)
+        final.curves["rate_distortion"] = coding.rate_distortion(codes["test"], steps, self.values, distortion)
         return final
 
     def metrics(self, outputs: Outputs, split: str) -> dict[str, float]:
@@ -139,6 +136,9 @@ class Compression(Task):
             "mse": images.squared_error(shown, truth),
             "ssim": images.ssim(shown, truth),
         }
+
+    def predictions(self, outputs: Outputs, split: str) -> Outputs:
+        return self.scores(outputs, split)
 
     def view(self, split: str) -> ImageView:
         return image_view(self.splits[split])

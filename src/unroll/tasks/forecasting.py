@@ -82,9 +82,7 @@ class Forecasting(Task):
         for split, count in zip(("train", "validation", "test"), rows, strict=True):
             first = 0 if split == "train" else begin - self.window
             windows = begin + count - first - self.window - self.horizon + 1
-            self.splits[split] = WindowSplit(
-                series, first, windows, self.window, self.horizon, self.independent
-            )
+            self.splits[split] = WindowSplit(series, first, windows, self.window, self.horizon, self.independent)
             begin += count
         self.channels = len(names)
         self.series = series.numpy()
@@ -118,10 +116,10 @@ class Forecasting(Task):
 
     def losses(self, network: Network, batch: Batch) -> Losses:
         forecast, window, penalty = self._run(network, batch)
-        nats = network.heads["noise"].nats(batch.targets, forecast)
+        nats = network.heads["noise"](batch.targets, forecast)
         reconstruction = None
         if "window_noise" in network.heads:
-            reconstruction = network.heads["window_noise"].nats(batch.inputs, window)
+            reconstruction = network.heads["window_noise"](batch.inputs, window)
         return Losses(nats, penalty, reconstruction)
 
     def evaluate(self, network: Network, batch: Batch) -> Outputs:
@@ -159,5 +157,5 @@ class Forecasting(Task):
         return {"mse": np.square(errors).mean(axis=(1, 2)), "mae": np.abs(errors).mean(axis=(1, 2))}
 
     def view(self, split: str) -> WindowView:
-        whole = getattr(self.splits[split], "whole", self.splits[split])
+        whole: Any = getattr(self.splits[split], "whole", self.splits[split])
         return WindowView.from_series(self.series, self.window, self.horizon, whole.first, whole.windows)

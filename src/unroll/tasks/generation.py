@@ -55,9 +55,10 @@ class Generation(Task):
         self.grey = image_splits(examples, data["fraction"])
         self.side = self.grey["test"].pixels.shape[1]
         self.values = self.side**2
-        train = self.grey["train"]
+        train: Any = self.grey["train"]
         first = torch.arange(min(DENSITY_EXAMPLES, len(train)))
-        whole, kept = (train.whole, train.kept[first]) if isinstance(train, SubsetSplit) else (train, first)
+        whole: Any = train.whole if isinstance(train, SubsetSplit) else train
+        kept = train.kept[first] if isinstance(train, SubsetSplit) else first
         density = ImageSplit(whole.pixels[kept], whole.labels[kept])
         self.splits = {
             "train": train,
@@ -112,7 +113,10 @@ class Generation(Task):
     def evaluate(self, network: Network, batch: Batch) -> Outputs:
         code = network.encode(batch.inputs, batch.lengths, batch.index)
         nats = self._nats(network, code.code, batch.inputs)
-        outputs = {"code": code.code.float().cpu().numpy(), "reconstruction_nats": nats.double().cpu().numpy()}
+        outputs = {
+            "code": code.code.float().cpu().numpy(),
+            "reconstruction_nats": nats.double().cpu().numpy(),
+        }
         if "log_variance" in code.context.found:
             weights = self._log_weights(network, code, batch.inputs, self.importance_samples).double()
             bound = weights.logsumexp(dim=0) - math.log(len(weights))
@@ -127,9 +131,7 @@ class Generation(Task):
     def finish(self, network: Network, collect: Collect, seed: int) -> Final:
         from sklearn.mixture import GaussianMixture
 
-        density = GaussianMixture(
-            self.density_components, reg_covar=1e-4, random_state=derive(seed, "density") % 2**32
-        )
+        density = GaussianMixture(self.density_components, reg_covar=1e-4, random_state=derive(seed, "density") % 2**32)
         codes = self._encode_density(network)
         density.fit(codes)
         drawn = {"": density.sample(self.samples)[0]}

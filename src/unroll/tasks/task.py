@@ -41,7 +41,7 @@ class Task:
 
     reconstruction_weight: float = 0.0
     values: int = 1  # values that an example's loss sums over; the objective is divided by them
-    splits: dict[str, Split]
+    splits: dict[str, Any]  # of `Split`s
     autoencodes: ClassVar[bool] = False  # the task itself is to reconstruct its input
 
     def prepare(self, examples: Examples, data: Mapping[str, Any]) -> None:
@@ -86,6 +86,10 @@ class Task:
         """Scores of each example, for paired statistics."""
         return {}
 
+    def predictions(self, outputs: Outputs, split: str) -> Outputs:
+        """What is kept of each example: outputs and scores."""
+        return {**outputs, **self.scores(outputs, split)}
+
     def labels(self, outputs: Outputs, split: str) -> dict[str, str]:
         """What identifies a metric's variant, such as sacreBLEU's signature."""
         return {}
@@ -96,7 +100,7 @@ class Task:
         for split in ("validation", "test"):
             outputs = collect(split)
             final.metrics[split] = self.metrics(outputs, split)
-            final.predictions[split] = {**outputs, **self.scores(outputs, split)}
+            final.predictions[split] = self.predictions(outputs, split)
             final.labels.update(self.labels(outputs, split))
         return final
 
@@ -146,7 +150,7 @@ class GaussianNoise(nn.Module):
         super().__init__()
         self.log_scale = nn.Parameter(torch.zeros(()))
 
-    def nats(self, values: Tensor, mean: Tensor) -> Tensor:
+    def forward(self, values: Tensor, mean: Tensor) -> Tensor:
         """-log N(values; mean, scale^2) summed over all but the first axis [B], without the constant log(2 pi)/2."""
         scale = self.log_scale.clamp(min=-5)
         squared = (values - mean).square()

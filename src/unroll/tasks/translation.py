@@ -79,21 +79,14 @@ class Translation(Task):
         """Both vocabularies and both longest lengths come from train; longer sentences are cut and counted."""
         tables = shared_rows(examples, data["fraction"])
         self.lowercase, self.languages = data["tokenizer"]["lowercase"], data["languages"]
-        self.texts = {
-            name: (list(table["source"]), list(table["target"])) for name, table in tables.items()
-        }
-        sides = [
-            build_tokenizer(data["tokenizer"], self.texts["train"][side], self.languages[side])
-            for side in (0, 1)
-        ]
+        self.texts = {name: (list(table["source"]), list(table["target"])) for name, table in tables.items()}
+        sides = [build_tokenizer(data["tokenizer"], self.texts["train"][side], self.languages[side]) for side in (0, 1)]
         self.source_tokenizer, self.target_tokenizer = sides
         ids = {
             name: (sides[0].encode(texts[0]), [[*row, END] for row in sides[1].encode(texts[1])])
             for name, texts in self.texts.items()
         }
-        self.max_source, self.max_target = (
-            data["max_length"] or max(map(len, ids["train"][side])) for side in (0, 1)
-        )
+        self.max_source, self.max_target = (data["max_length"] or max(map(len, ids["train"][side])) for side in (0, 1))
         self.splits = {
             name: PairSplit(Ragged.pack(sources, self.max_source), Ragged.pack(targets, self.max_target))
             for name, (sources, targets) in ids.items()
@@ -160,9 +153,7 @@ class Translation(Task):
             return network.heads["vocabulary"](decoded).argmax(dim=-1)
         decoder, heads = network.decoder, network.heads
 
-        def step(
-            state: list[Tensor], last: Tensor, code: Tensor, memory: Encoded
-        ) -> tuple[list[Tensor], Tensor]:
+        def step(state: list[Tensor], last: Tensor, code: Tensor, memory: Encoded) -> tuple[list[Tensor], Tensor]:
             state, output = decoder.step(state, heads["target"](last), code, memory)  # type: ignore[union-attr]
             return state, heads["vocabulary"](output).log_softmax(dim=-1)
 

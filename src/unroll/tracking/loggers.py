@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
-from pytorch_lightning.loggers.logger import rank_zero_experiment
 from pytorch_lightning.utilities import rank_zero_only
 
 
@@ -34,12 +33,6 @@ class JsonLinesLogger(Logger):
     @property
     def version(self) -> str:
         return self.path.parent.name
-
-    @property
-    @rank_zero_experiment
-    def experiment(self) -> Path:
-        """The file."""
-        return self.path
 
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
@@ -82,7 +75,7 @@ def build_loggers(config: Mapping[str, Any], directory: Path, trial_id: str, ste
 def close(loggers: list[Logger], failed: bool) -> None:
     """Finish every logger; a failed trial's W&B run ends with exit code 1."""
     for logger in loggers:
-        if isinstance(logger, WandbLogger) and rank_zero_only.rank == 0:
+        if isinstance(logger, WandbLogger):
             logger.experiment.finish(exit_code=int(failed))
         else:
             logger.finalize("failed" if failed else "success")

@@ -41,7 +41,12 @@ class Training(lightning.Callback):
         budget: Mapping[str, Any],
         trainer: Mapping[str, Any],
     ):
-        self.directory, self.progress, self.validate, self.selection = directory, progress, validate, selection
+        self.directory, self.progress, self.validate, self.selection = (
+            directory,
+            progress,
+            validate,
+            selection,
+        )
         self.every, self.budget, self.config = every, budget, trainer
         self.seconds_before = progress.seconds
 
@@ -50,7 +55,12 @@ class Training(lightning.Callback):
         self.started = self.saved = time.monotonic()
 
     def on_train_batch_end(
-        self, trainer: lightning.Trainer, module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
+        self,
+        trainer: lightning.Trainer,
+        module: lightning.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
     ) -> None:
         """After each optimizer step."""
         assert isinstance(module, TrialModule)
@@ -92,9 +102,7 @@ class Training(lightning.Callback):
         if progress.best_value is None or sign * value > sign * progress.best_value:
             progress.best_value, progress.best_step, progress.stale = value, step, 0
             if trainer.is_global_zero:
-                checkpoint.save(
-                    self.directory / checkpoint.BEST, checkpoint.content(module.network, progress)
-                )
+                checkpoint.save(self.directory / checkpoint.BEST, checkpoint.content(module.network, progress))
         else:
             progress.stale += 1
 

@@ -57,7 +57,10 @@ def load(path: Path, trial_id: str) -> dict[str, Any]:
 
 
 def content(
-    network: torch.nn.Module, progress: Progress, optimizer: torch.optim.Optimizer | None = None, scaler: Any = None
+    network: torch.nn.Module,
+    progress: Progress,
+    optimizer: torch.optim.Optimizer | None = None,
+    scaler: Any = None,
 ) -> dict[str, Any]:
     """What a checkpoint holds: weights and progress; with an optimizer, all that resuming needs."""
     found: dict[str, Any] = {"network": network.state_dict(), "progress": asdict(progress)}

@@ -1,4 +1,4 @@
-"""Evaluation: every example of a split exactly once, whatever the number of ranks; the same loop while training and after."""
+"""Evaluation: every example of a split exactly once, whatever the number of ranks; one loop for all."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -48,7 +48,7 @@ def evaluate_split(
         shares = [[] for _ in range(world)]
         distributed.all_gather_object(shares, mine)
     together = [part for share in shares for part in share]
-    index = np.concatenate([part[0] for part in together])
-    if not np.array_equal(np.sort(index), np.arange(len(split))):
-        raise RuntimeError(f"evaluation counted {len(index)} examples, {len(split)} are in the split")
-    return gather_outputs([part[1] for part in together], index)
+    counted = np.concatenate([part[0] for part in together])
+    if not np.array_equal(np.sort(counted), np.arange(len(split))):
+        raise RuntimeError(f"evaluation counted {len(counted)} examples, {len(split)} are in the split")
+    return gather_outputs([part[1] for part in together], counted)

@@ -21,7 +21,7 @@ def _arrays(predictions: dict[str, Outputs]) -> dict[str, np.ndarray]:
 
 
 def save(directory: Path, predictions: dict[str, Outputs]) -> str:
-    """Write predictions.npz, arrays named split/output with the examples in the split's order; returns their SHA-256."""
+    """Write predictions.npz: arrays named split/output, examples in the split's order. Returns their SHA-256."""
     arrays = _arrays(predictions)
     np.savez_compressed(directory / FILE_NAME, allow_pickle=False, **arrays)
     digest = hashlib.sha256()

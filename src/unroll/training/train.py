@@ -2,8 +2,6 @@
 
 import contextlib
 import gc
-import os
-import shutil
 import sys
 import time
 import traceback
@@ -12,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as lightning
 import torch
 import yaml
@@ -21,19 +18,21 @@ from pytorch_lightning.strategies import DDPStrategy
 from unroll.architectures.network import Network
 from unroll.components import check_options, create, locate
 from unroll.data.batching import TrainingBatches, epoch_order, padding_share, steps_per_epoch, typical_batch
-from unroll.data.examples import Examples, load_examples
-from unroll.planning.schema import TASK_METADATA
+from unroll.data.examples import load_examples
 from unroll.planning.trial import Trial
 from unroll.randomness import derive
 from unroll.results.record import SCHEMA_VERSION, write_record
-from unroll.tasks.task import Final, Task
+from unroll.tasks.task import Task
 from unroll.tracking.loggers import build_loggers, close
 from unroll.training import checkpoint, flops, predictions
+from unroll.training.baseline import build_baseline, run_baseline
 from unroll.training.callbacks import Training
 from unroll.training.checkpoint import Progress
 from unroll.training.evaluation import evaluate_split
 from unroll.training.module import TrialModule
 from unroll.training.provenance import peak_memory_bytes, provenance, reset_peak_memory
+from unroll.training.ranks import rank
+from unroll.training.result import build_task, data_fields, result_fields, why_not_reportable
 
 ENDLESS = 10**9  # steps of a budget in seconds
 
@@ -49,12 +48,6 @@ class TrialFailed(Exception):
         return f"{self.trial_id} failed: {self.message}\n  record:  {self.record}"
 
 
-def build_task(trial: Trial) -> Task:
-    """The task that a trial's config describes, without data."""
-    options = {key: value for key, value in trial.config["task"].items() if key not in TASK_METADATA}
-    return create(options, "task")
-
-
 def check(trial: Trial) -> None:
     """Check what planning cannot: that every component exists and takes its options, and that they go together.
 
@@ -64,8 +57,7 @@ def check(trial: Trial) -> None:
     config = trial.config
     task = build_task(trial)
     if config["architecture"]["name"] == "baseline":
-        baseline = {k: v for k, v in config["baseline"].items() if k not in ("name", "tasks", "seeded")}
-        create(baseline, "baseline")
+        build_baseline(trial)
         return
     architecture = config["architecture"]
     for part, given in (("encoder", ("shape",)), ("decoder", ("shape", "code_width", "state_width"))):
@@ -101,14 +93,12 @@ def train(trial: Trial) -> dict[str, Any]:
     run: dict[str, Any] = {"started": started, "command": " ".join(["unroll", *sys.argv[1:]])}
     try:
         if trial.config["architecture"]["name"] == "baseline":
-            from unroll.training.baseline import run_baseline
-
             found, timing = run_baseline(trial)
         else:
             found, timing = _train_network(trial)
         record |= found
         run |= timing
-        problems = _why_not_reportable(record)
+        problems = why_not_reportable(record)
     except Exception as error:
         trace = "".join(traceback.format_exception(error))
         record |= {"status": "failed", "error": _described(error, trace)}
@@ -121,20 +111,13 @@ def train(trial: Trial) -> dict[str, Any]:
     if run["code"]["dirty"]:
         problems.append("the working tree had changes that are not committed")
     record |= {"run": run, "reportable": not problems, "why_not_reportable": problems}
-    if _rank() == 0:
+    if rank() == 0:
         write_record(directory, record)
     return record
 
 
 def _described(error: BaseException, trace: str) -> dict[str, str]:
     return {"type": type(error).__name__, "message": str(error), "traceback": trace}
-
-
-def _rank() -> int:
-    for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK"):
-        if os.environ.get(name, "").isdigit():
-            return int(os.environ[name])
-    return 0
 
 
 def _train_network(trial: Trial) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -167,17 +150,22 @@ def _train_network(trial: Trial) -> tuple[dict[str, Any], dict[str, Any]]:
     start = progress.step
 
     # 5. loggers and Lightning
-    loggers = build_loggers(config, directory, trial.trial_id, start) if _rank() == 0 else []
+    loggers = build_loggers(config, directory, trial.trial_id, start) if rank() == 0 else []
     failed = True
     try:
-        validation = task.splits["validation"]
 
         def validate(module: TrialModule, trainer: lightning.Trainer) -> dict[str, float]:
             outputs = _evaluate(task, task.validate, "validation", module, trainer)
             return task.selection(outputs, "validation")
 
         training = Training(
-            directory, progress, validate, config["task"]["selection"], every, config["budget"], config["trainer"]
+            directory,
+            progress,
+            validate,
+            config["task"]["selection"],
+            every,
+            config["budget"],
+            config["trainer"],
         )
         trainer = _build_trainer(config, loggers, training)
         module = TrialModule(task, network, config["optimizer"], seed, start, steps, optimizer_state)
@@ -215,13 +203,11 @@ def _train_network(trial: Trial) -> tuple[dict[str, Any], dict[str, Any]]:
         # 9. the final evaluation: test is opened here, once
         evaluation_began = time.monotonic()
         network.eval()
-        final = task.finish(
-            network, lambda split: _evaluate(task, task.evaluate, split, module, trainer), seed
-        )
+        final = task.finish(network, lambda split: _evaluate(task, task.evaluate, split, module, trainer), seed)
         evaluation_seconds = time.monotonic() - evaluation_began
 
         # 10. the result
-        result = _result(config, task, final, examples, directory)
+        result = result_fields(config, task, final, examples, directory)
         result |= {
             "selection": {
                 **config["task"]["selection"],
@@ -234,11 +220,13 @@ def _train_network(trial: Trial) -> tuple[dict[str, Any], dict[str, Any]]:
         }
         result["curves"]["validation"] = progress.validations
         for logger in loggers:
-            final_metrics = {f"{split}/{name}": v for split, found in final.metrics.items() for name, v in found.items()}
+            final_metrics = {
+                f"{split}/{name}": v for split, found in final.metrics.items() for name, v in found.items()
+            }
             logger.log_metrics(final_metrics, step=progress.step)
         trained = progress.step * batch_size
         found = {
-            "data": _data(config, examples),
+            "data": data_fields(config, examples),
             "parameters": flops.count_parameters(network),
             "flops": {"forward_per_example": forward, "training": flops.BACKWARD_FACTOR * forward * trained},
             "result": result,
@@ -253,7 +241,6 @@ def _train_network(trial: Trial) -> tuple[dict[str, Any], dict[str, Any]]:
             "threads": config["trainer"]["threads"],
             "padding_share": padding,
         }
-        del validation
         _keep(directory, config["trainer"]["keep_after"])
         failed = False
         return found, timing
@@ -303,9 +290,7 @@ def _build_trainer(config: dict[str, Any], loggers: list[Any], training: Trainin
         )
 
 
-def _evaluate(
-    task: Task, score: Any, split: str, module: TrialModule, trainer: lightning.Trainer
-) -> dict[str, Any]:
+def _evaluate(task: Task, score: Any, split: str, module: TrialModule, trainer: lightning.Trainer) -> dict[str, Any]:
     return evaluate_split(
         score,
         module.network,
@@ -318,46 +303,9 @@ def _evaluate(
     )
 
 
-def _result(
-    config: dict[str, Any], task: Task, final: Final, examples: Examples, directory: Path
-) -> dict[str, Any]:
-    """The part of the record that is bit-identical when the trial is run again."""
-    primary = config["task"]["primary"]
-    return {
-        "metrics": final.metrics,
-        "primary": {**primary, "value": final.metrics["test"][primary["name"]]},
-        "examples": {split: len(task.splits[split]) for split in ("train", "validation", "test")},
-        "predictions_sha256": predictions.save(directory, final.predictions) if _rank() == 0 else "",
-        "data_sha256": examples.content_sha256,
-        "labels": final.labels,
-        "curves": dict(final.curves),
-    }
-
-
-def _data(config: dict[str, Any], examples: Examples) -> dict[str, Any]:
-    return {
-        "name": config["data"]["name"],
-        "content_sha256": examples.content_sha256,
-        "source": examples.source,
-        "verified": examples.verified,
-    }
-
-
-def _why_not_reportable(record: dict[str, Any]) -> list[str]:
-    problems = record.pop("why_not_reportable", [])
-    if not record["data"]["verified"]:
-        problems.append("the data's content hash is not the one stated for this data set")
-    if record["config"]["budget"]["name"] == "debug":
-        problems.append("budget=debug only shows that the trial runs")
-    values = [v for found in record["result"]["metrics"].values() for v in found.values()]
-    if not np.isfinite(values).all():
-        problems.append("a metric is not finite")
-    return problems
-
-
 def _keep(directory: Path, kept: str) -> None:
     """Remove a finished trial's checkpoints that are not to be kept."""
-    if _rank() != 0 or kept == "all":
+    if rank() != 0 or kept == "all":
         return
     gone = [directory / checkpoint.LAST, *directory.glob("step-*.ckpt")]
     if kept == "none":

@@ -1,6 +1,7 @@
 """The bottleneck: a projection to the code's size and any number of terms that regularise it."""
 
 from collections.abc import Mapping
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -38,24 +39,27 @@ class Bottleneck(nn.Module):
         for term in terms.values():
             term.attach(encoder_width, self.size)
 
+    def _terms(self) -> list[Term]:
+        return [cast(Term, term) for term in self.terms.values()]
+
     def corrupt(self, x: Tensor, mask: Tensor) -> Tensor:
         """Corrupt the embedded input [B,T,D] in training; as it is in evaluation."""
         if self.training:
-            for term in self.terms.values():
+            for term in self._terms():
                 x = term.corrupt(x, mask)
         return x
 
     def transform(self, context: Context) -> Tensor:
         """The code [B,Z] after every term."""
         code = context.code
-        for term in self.terms.values():
+        for term in self._terms():
             code = term.transform(code, context)
         return code
 
     def penalty(self, code: Tensor, context: Context) -> Tensor:
         """The sum of the terms' penalties per example [B]."""
         total = torch.zeros(len(code), device=code.device, dtype=code.dtype)
-        for term in self.terms.values():
+        for term in self._terms():
             penalty = term.penalty(code, context)
             if penalty is not None:
                 total = total + penalty

@@ -45,9 +45,7 @@ def digits_csv(files: Files, *, sizes: list[int]) -> dict[str, dict[str, list[An
     if table.shape[1] != 785 or table[:, :784].min() < 0 or table[:, :784].max() > 255:
         raise UserError(f"{name}: not 784 grey values 0-255 and a label in each row", saw=table.shape)
     if len(sizes) != 3 or min(sizes) < 1 or sum(sizes) > len(table):
-        raise UserError(
-            "data.options.sizes", saw=list(sizes), allowed=f"three sizes of at most {len(table)} together"
-        )
+        raise UserError("data.options.sizes", saw=list(sizes), allowed=f"three sizes of at most {len(table)} together")
     columns = _columns(table[:, :784].astype(numpy.uint8), table[:, 784])
     order = [int(place) for place in hash_order(map(str, range(len(table))), salt="digits_csv")]
     ends = numpy.cumsum([0, *sizes])
@@ -72,9 +70,7 @@ def _npz(content: bytes) -> dict[str, dict[str, list[Any]]]:
                 raise UserError(f"mnist.npz has no array '{key}'", saw=sorted(arrays))
         images, labels = arrays[f"x_{split}"], arrays[f"y_{split}"]
         if images.dtype != numpy.uint8 or images.shape != (len(labels), 28, 28):
-            raise UserError(
-                f"mnist.npz, x_{split}", saw=f"{images.dtype} {images.shape}", allowed="uint8 [N, 28, 28]"
-            )
+            raise UserError(f"mnist.npz, x_{split}", saw=f"{images.dtype} {images.shape}", allowed="uint8 [N, 28, 28]")
         parts[split] = _columns(images, labels)
     return parts
 

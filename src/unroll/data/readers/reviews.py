@@ -30,9 +30,7 @@ def reviews(
     table = polars.read_csv(io.BytesIO(content), infer_schema=False)
     for column in filter(None, (text, label, group)):
         if column not in table.columns:
-            raise UserError(
-                f"{name} has no column '{column}'.{suggest(column, table.columns)}", allowed=table.columns
-            )
+            raise UserError(f"{name} has no column '{column}'.{suggest(column, table.columns)}", allowed=table.columns)
     number = {value: index for index, value in enumerate(labels)}
     kept: dict[str, tuple[int, str]] = {}
     for row in table.select(text, label, *([group] if group else [])).iter_rows():
@@ -46,8 +44,7 @@ def reviews(
     split_of |= {of: "validation" for of in groups[tests : tests + validations]}
 
     splits: dict[str, dict[str, list[Any]]] = {
-        split: {"text": [], "label": [], "phrase": [], "tree": []}
-        for split in ("train", "validation", "test")
+        split: {"text": [], "label": [], "phrase": [], "tree": []} for split in ("train", "validation", "test")
     }
     for words, (target, of) in kept.items():
         columns = splits[split_of.get(of, "train")]

@@ -59,16 +59,12 @@ def series_csv(
     splits, start = {}, 0
     for split, size in zip(("train", "validation", "test"), sizes, strict=True):
         part = slice(start, start + size)
-        splits[split] = {"timestamp": stamps[part]} | {
-            channel: values[channel][part].to_numpy() for channel in wanted
-        }
+        splits[split] = {"timestamp": stamps[part]} | {channel: values[channel][part].to_numpy() for channel in wanted}
         start += size
     return splits
 
 
-def _sizes(
-    name: str, total: int, rows: list[int] | None, validation: float, test: float
-) -> tuple[int, int, int]:
+def _sizes(name: str, total: int, rows: list[int] | None, validation: float, test: float) -> tuple[int, int, int]:
     if rows is not None:
         if len(rows) != 3 or min(rows) < 1 or sum(rows) > total:
             raise UserError(

@@ -41,18 +41,14 @@ class Dictionary:
         # One number for each target position: its alignment probabilities sum to one.
         position = np.repeat(np.arange(sum(m for _, m in lengths)), [n for n, m in lengths for _ in range(m)])
 
-        pair, entry = np.unique(
-            source_of.astype(np.int64) * len(target_words) + target_of, return_inverse=True
-        )
+        pair, entry = np.unique(source_of.astype(np.int64) * len(target_words) + target_of, return_inverse=True)
         pair_source = pair // len(target_words)
         translation = np.ones(len(pair))
         for _ in range(self.iterations):
             weights = translation[entry]
             weights /= np.bincount(position, weights)[position]
             expected = np.bincount(entry, weights, minlength=len(pair))
-            translation = (
-                expected / np.bincount(pair_source, expected, minlength=len(source_words))[pair_source]
-            )
+            translation = expected / np.bincount(pair_source, expected, minlength=len(source_words))[pair_source]
 
         # Sorted by source, then probability, then word number: the last of each source is its translation.
         order = np.lexsort((-(pair % len(target_words)), translation, pair_source))

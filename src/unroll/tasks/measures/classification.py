@@ -14,17 +14,13 @@ def example_scores(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, n
     """
     probabilities, labels = np.asarray(probabilities, np.float64), np.asarray(labels)
     if probabilities.ndim != 2 or len(probabilities) != len(labels):
-        raise ValueError(
-            f"probabilities [N, K] and labels [N] do not match: {probabilities.shape}, {labels.shape}"
-        )
+        raise ValueError(f"probabilities [N, K] and labels [N] do not match: {probabilities.shape}, {labels.shape}")
     if not np.allclose(probabilities.sum(1), 1, atol=1e-4) or probabilities.min(initial=0) < -1e-4:
         raise ValueError(
             "each row of probabilities must be at least 0 and sum to one: pass softmax outputs, not logits"
         )
     if len(labels) and not 0 <= labels.min() <= labels.max() < probabilities.shape[1]:
-        raise ValueError(
-            f"labels {labels.min()}..{labels.max()} lie outside classes 0..{probabilities.shape[1] - 1}"
-        )
+        raise ValueError(f"labels {labels.min()}..{labels.max()} lie outside classes 0..{probabilities.shape[1] - 1}")
     predicted = probabilities.argmax(1)
     truth = probabilities[np.arange(len(labels)), labels]
     return {

@@ -185,9 +185,7 @@ def _fit(values: np.ndarray) -> SymbolModel:
     if high - low < WIDEST_TABLE:
         frequencies = np.where(counts > 0, np.rint(255 * counts / counts.max()).clip(1, 255), 0)
         cost = _bits(counts, frequencies) + 8 * (6 + int((counts > 0).sum()))
-        choices.append(
-            (cost, SymbolModel(TABLE, low, high, frequencies=frequencies.astype(np.uint8).tobytes()))
-        )
+        choices.append((cost, SymbolModel(TABLE, low, high, frequencies=frequencies.astype(np.uint8).tobytes())))
     return min(choices, key=lambda choice: choice[0])[1]
 
 

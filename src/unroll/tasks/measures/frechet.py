@@ -66,19 +66,13 @@ def classifier() -> MnistClassifier:
 
 def features(images: np.ndarray, chunk: int = 1000) -> np.ndarray:
     """Images [N, 784] in [0, 1] -> features [N, 64] in float64."""
-    rows = [
-        classifier().features(_as_maps(images[start : start + chunk]))
-        for start in range(0, len(images), chunk)
-    ]
+    rows = [classifier().features(_as_maps(images[start : start + chunk])) for start in range(0, len(images), chunk)]
     return torch.cat(rows).double().numpy()
 
 
 def predict_digits(images: np.ndarray, chunk: int = 1000) -> np.ndarray:
     """Images [N, 784] in [0, 1] -> the classifier's digit for each, [N]."""
-    rows = [
-        classifier()(_as_maps(images[start : start + chunk])).argmax(1)
-        for start in range(0, len(images), chunk)
-    ]
+    rows = [classifier()(_as_maps(images[start : start + chunk])).argmax(1) for start in range(0, len(images), chunk)]
     return torch.cat(rows).numpy()
 
 

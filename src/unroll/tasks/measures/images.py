@@ -22,9 +22,7 @@ def psnr(reconstruction: np.ndarray, images: np.ndarray, cap: float = PSNR_CAP) 
     return -10 * np.log10(np.maximum(squared_error(reconstruction, images), floor))
 
 
-def ssim(
-    reconstruction: np.ndarray, images: np.ndarray, side: int | None = None, chunk: int = 500
-) -> np.ndarray:
+def ssim(reconstruction: np.ndarray, images: np.ndarray, side: int | None = None, chunk: int = 500) -> np.ndarray:
     """Structural similarity of each image, [N]: Gaussian window of 11 pixels and sigma 1.5, K1 0.01, K2 0.03.
 
     Wang et al. 2004, "Image quality assessment: from error visibility to structural similarity". Images are

@@ -27,9 +27,7 @@ class CorpusScore:
 
 def _checked(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[list[str], list[str]]:
     if len(hypotheses) != len(references) or not hypotheses:
-        raise ValueError(
-            f"hypotheses and references must pair up; got {len(hypotheses)} and {len(references)}"
-        )
+        raise ValueError(f"hypotheses and references must pair up; got {len(hypotheses)} and {len(references)}")
     return list(hypotheses), list(references)
 
 
