@@ -12,7 +12,7 @@ from unroll.errors import UserError
 from unroll.planning.trial import Trial
 from unroll.results.cells import decimals, number
 from unroll.results.record import write_record
-from unroll.results.report import markdown, report, rich_table
+from unroll.results.report import markdown, report, rich_table, summary
 from unroll.results.store import frame, read_records
 from unroll.results.tables import make_tables
 from unroll.results.units import unit
@@ -119,6 +119,7 @@ def test_markdown_says_everything_that_belongs_to_a_number() -> None:
     assert "| tfidf_lr (baseline) | **83.12** | no seed |" in text
     assert "| accuracy, % (↑ higher is better) | n |" in text.replace("|  |", "|")
     assert "The baseline tfidf_lr (83.12 %) beats every network; the best of them reaches 81.5 %." in text
+    assert "Protocol 1 of the task." in text
     assert "Checkpoint of each trial: lowest validation nll." in text
     assert "Task options of all networks: dropout=0.5." in text
     assert "Failed, and left out of the mean of rnn: sentiment-sst2-rnn-s1-." in text
@@ -179,10 +180,10 @@ def test_another_problem_is_another_table() -> None:
     fine = record("lstm", 0, 40.0, data__options={"classes": 5})
     titles = [table.title for table in make_tables([near, far, fine, FIVE[0]])]
     assert titles == [
-        "sentiment on sst2 (horizon=24, protocol 1)",
-        "sentiment on sst2 (horizon=48, protocol 1)",
-        "sentiment on sst2 (protocol 1, classes=2)",
-        "sentiment on sst2 (protocol 1, classes=5)",
+        "sentiment on sst2 (classes=2, protocol 1)",
+        "sentiment on sst2 (classes=5, protocol 1)",
+        "sentiment on sst2 (horizon=24)",
+        "sentiment on sst2 (horizon=48)",
     ]
 
 
@@ -207,9 +208,7 @@ def test_a_row_over_the_rate_does_not_compete() -> None:
 def test_planned_trials_without_a_record_are_missing() -> None:
     planned = [Trial(each["config"], each["trial_id"]) for each in (FIVE[0], FIVE[1])]
     (table,) = make_tables([FIVE[0], FIVE[4]], planned)
-    assert [(row.label, row.count("finished"), row.count("missing")) for row in table.rows] == [
-        ("lstm", 1, 1)
-    ]
+    assert [(row.label, row.count("finished"), row.count("missing")) for row in table.rows] == [("lstm", 1, 1)]
     assert "| 1, 1 missing |" in markdown([FIVE[0]], "x", planned)
     assert "| lstm | — | 0, 2 missing |" in markdown([], "x", planned)
 
@@ -237,6 +236,11 @@ def test_report_reads_both_layouts_and_writes_the_same_bytes(tmp_path: Path) -> 
     assert first == runs / "report.md"
     assert first.read_bytes() == second.read_bytes()
     assert [path.name for path in report(committed, out=tmp_path / "tables")] == ["sentiment-sst2.md"]
+
+
+def test_the_summary_sets_the_best_network_beside_the_best_baseline() -> None:
+    row = "| sentiment on sst2 | accuracy, % ↑ | lstm 81.50 ± 0.71 (n = 2) | **tfidf_lr 83.12** |"
+    assert summary(FIVE).splitlines()[2:] == [row]
 
 
 def test_a_missing_folder_and_a_damaged_record_are_clear(tmp_path: Path) -> None:

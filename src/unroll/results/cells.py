@@ -7,7 +7,7 @@ from unroll.results.statistics import Summary
 from unroll.results.tables import Row, Table
 from unroll.results.units import unit
 
-Grid = tuple[list[str], list[list[str]]]  # header, rows
+Grid = tuple[list[str], list[list[str]]]  # header (may break lines), rows; bold cells begin and end with **
 ARROWS = {"higher": "↑ higher is better", "lower": "↓ lower is better"}
 
 
@@ -58,7 +58,7 @@ def _seeds(row: Row) -> str:
 
 def main(table: Table, intervals: bool) -> Grid:
     """The primary metric, n, parameters and seconds of each row; `intervals` adds the 95 % t-interval."""
-    header = ["", f"{table.metric}, {table.unit} ({ARROWS[table.direction]})", "n"]
+    header = ["", f"{table.metric}, {table.unit}\n({ARROWS[table.direction]})", "n"]
     header += ["95 % t-interval of the mean"] if intervals else []
     header += ["parameters", "seconds"]
     places = _places(table.rows)
@@ -79,7 +79,7 @@ def _label(row: Row) -> str:
 
 def overview(tables: Sequence[Table]) -> Grid:
     """Rows: architectures, then baselines; columns: problems; cells: the primary metric."""
-    header = ["", *(f"{t.title}: {t.metric}, {t.unit} {ARROWS[t.direction][0]}" for t in tables)]
+    header = ["", *(f"{t.title}:\n{t.metric},\n{t.unit} {ARROWS[t.direction][0]}" for t in tables)]
     rows: dict[str, list[str]] = {}
     for baseline in (False, True):
         labels = sorted({_label(row) for t in tables for row in t.rows if row.baseline == baseline})
@@ -90,16 +90,32 @@ def overview(tables: Sequence[Table]) -> Grid:
     return header, [[label, *cells] for label, cells in rows.items()]
 
 
+def summary(tables: Sequence[Table]) -> Grid:
+    """One row a problem: its best network and its best ranked baseline, mean ± spread and n."""
+
+    def best(rows: Sequence[Row], places: int) -> str:
+        ranked = [row for row in rows if row.primary and not row.unranked]
+        if not ranked:
+            return "—"
+        cell = f"{ranked[0].label} {_spread(ranked[0].primary, places)}"
+        if ranked[0].seeded:
+            cell += f" (n = {ranked[0].count('finished')})"
+        return f"**{cell}**" if ranked[0].best else cell
+
+    rows = []
+    for table in tables:
+        places = _places(table.rows)
+        metric = f"{table.metric}, {table.unit} {ARROWS[table.direction][0]}"
+        rows.append([table.title, metric, best(table.networks, places), best(table.baselines, places)])
+    return ["test split", "metric", "best network", "best baseline"], rows
+
+
 def metrics(table: Table) -> Grid:
     """Every metric on test, mean ± spread."""
     names = list(dict.fromkeys(name for row in table.rows for name in row.metrics))
-    places = {
-        name: decimals(row.metrics[name].mean for row in table.rows if name in row.metrics) for name in names
-    }
+    places = {name: decimals(row.metrics[name].mean for row in table.rows if name in row.metrics) for name in names}
     header = ["", *(f"{name}{', ' if (u := unit(table.task, name)) else ''}{u}" for name in names)]
-    rows = [
-        [_label(row), *(_spread(row.metrics.get(name), places[name]) for name in names)] for row in table.rows
-    ]
+    rows = [[_label(row), *(_spread(row.metrics.get(name), places[name]) for name in names)] for row in table.rows]
     return header, rows
 
 

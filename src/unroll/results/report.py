@@ -21,9 +21,7 @@ CAPTION = (
 )
 
 
-def report(
-    folder: str | Path, trials: Sequence["Trial"] | None = None, out: str | Path | None = None
-) -> list[Path]:
+def report(folder: str | Path, trials: Sequence["Trial"] | None = None, out: str | Path | None = None) -> list[Path]:
     """Write the report of the records under `folder`; return the files written.
 
     `out` ending in .md takes one file with every table, any other `out` is a folder that takes a file for
@@ -66,6 +64,11 @@ def markdown(records: Iterable[dict[str, Any]], title: str, trials: Sequence["Tr
     return _page(make_tables(records, trials), title)
 
 
+def summary(records: Iterable[dict[str, Any]]) -> str:
+    """Return one Markdown table: each problem's best network beside its best baseline."""
+    return _grid(*cells.summary(make_tables(records)))
+
+
 def _write(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
@@ -84,16 +87,12 @@ def _page(tables: Sequence[Table], title: str) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def rich_table(
-    records: Iterable[dict[str, Any]], trials: Sequence["Trial"] | None = None
-) -> list["rich.table.Table"]:
+def rich_table(records: Iterable[dict[str, Any]], trials: Sequence["Trial"] | None = None) -> list["rich.table.Table"]:
     """Return one Rich table a problem; where there are several, an overview of all at the end."""
     from rich import box
     from rich.table import Table as RichTable
 
-    def shown(
-        title: str, header: list[str], rows: list[list[str]], caption: str, sections: set[int]
-    ) -> RichTable:
+    def shown(title: str, header: list[str], rows: list[list[str]], caption: str, sections: set[int]) -> RichTable:
         table = RichTable(
             title=title, caption=caption, box=box.SIMPLE_HEAD, title_justify="left", caption_justify="left"
         )
@@ -116,7 +115,9 @@ def rich_table(
 
 
 def _below(table: Table) -> list[str]:
-    said = [f"Checkpoint of each trial: {table.selection}."] if table.networks else []
+    said = [f"Protocol {table.protocol} of the task."]
+    if table.networks:
+        said.append(f"Checkpoint of each trial: {table.selection}.")
     if table.common:
         said.append(f"Task options of all networks: {', '.join(table.common)}.")
     return [*said, *table.notes]
@@ -126,7 +127,7 @@ def _grid(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table: the first column left, the rest right."""
 
     def line(cells: Iterable[str]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+        return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
 
     rule = ["---", *["---:"] * (len(header) - 1)]
     return "\n".join([line(header), line(rule), *(line(row) for row in rows)])
@@ -137,4 +138,4 @@ def _rich_bold(cell: str) -> str:
 
     bold = cell.startswith("**")
     shown = escape(cell.strip("*"))
-    return f"[bold green]{shown}[/]" if bold else shown
+    return f"[bold green]★ {shown}[/]" if bold else shown

@@ -39,9 +39,7 @@ def read_records(folder: str | Path, damaged: list[UserError] | None = None) -> 
             continue
         trial_id = record["trial_id"]
         if trial_id in found and found[trial_id][1] != record:
-            raise UserError(
-                f"Two different records of one trial {trial_id}.", saw=f"{found[trial_id][0]}, {path}"
-            )
+            raise UserError(f"Two different records of one trial {trial_id}.", saw=f"{found[trial_id][0]}, {path}")
         found[trial_id] = (path, record)
     return [found[trial_id][1] for trial_id in sorted(found)]
 
@@ -74,9 +72,7 @@ def frame(records: Sequence[dict[str, Any]]) -> "pl.DataFrame":
     rows = []
     for record in records:
         flat = flatten(record)
-        rows.append(
-            {k: v for k, v in flat.items() if not k.startswith(("config.data.origin.", "result.curves"))}
-        )
+        rows.append({k: v for k, v in flat.items() if not k.startswith(("config.data.origin.", "result.curves"))})
     columns: dict[str, pl.Series] = {}
     for name in dict.fromkeys(key for row in rows for key in row):
         values = [row.get(name) for row in rows]

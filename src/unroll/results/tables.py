@@ -50,6 +50,7 @@ class Table:
     task: str
     data: str
     problem: tuple[str, ...]  # `key=value` of task options that pose the problem
+    protocol: str
     metric: str
     unit: str
     direction: str
@@ -79,13 +80,13 @@ def make_tables(records: Iterable[dict[str, Any]], trials: Sequence["Trial"] | N
     problems: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for record in sorted(by_id.values(), key=lambda record: (record["config"]["seed"], record["trial_id"])):
         problems.setdefault(_problem(record["config"]), []).append(record)
-    heads = [(task, data, problem) for task, data, _, *problem in problems]
+    heads = [key[:2] + key[4:] for key in problems]
     tables = []
     for key, members in problems.items():
-        task, data, data_options, *problem = key
-        if heads.count((task, data, problem)) > 1:
-            problem = [*problem, data_options]
-        tables.append(_table(task, data, tuple(problem), members))
+        task, data, protocol, data_options, *problem = key
+        if heads.count(key[:2] + key[4:]) > 1:
+            problem += [data_options, f"protocol {protocol}"]
+        tables.append(_table(task, data, protocol, tuple(filter(None, problem)), members))
     return sorted(tables, key=lambda table: table.title)
 
 
@@ -97,10 +98,10 @@ def _problem(config: Mapping[str, Any]) -> tuple[str, ...]:
     task, data = config["task"], config["data"]
     posed = [f"{key}={task[key]}" for key in variants.PROBLEM_OPTIONS if key in task]
     data_options = ", ".join(f"{key}={value}" for key, value in sorted(data["options"].items()))
-    return task["name"], data["name"], data_options, *posed, f"protocol {task['protocol_version']}"
+    return task["name"], data["name"], str(task["protocol_version"]), data_options, *posed
 
 
-def _table(task: str, data: str, problem: tuple[str, ...], records: list[dict[str, Any]]) -> Table:
+def _table(task: str, data: str, protocol: str, problem: tuple[str, ...], records: list[dict[str, Any]]) -> Table:
     rows = _rows(records)
     described = next((r["result"]["primary"] for r in records if r["status"] == "finished"), None)
     described = described or records[0]["config"]["task"]["primary"]
@@ -120,6 +121,7 @@ def _table(task: str, data: str, problem: tuple[str, ...], records: list[dict[st
         task=task,
         data=data,
         problem=problem,
+        protocol=protocol,
         metric=described["name"],
         unit=described["unit"],
         direction=direction,

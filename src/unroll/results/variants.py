@@ -57,11 +57,7 @@ def _differing(rows: Sequence[Mapping[str, str]], own: bool) -> list[str]:
     kept: dict[str, tuple[str, ...]] = {}
     for key, values in columns.items():
         decided = named.get(key.split(".")[0])
-        if (
-            decided
-            and not key.endswith(".name")
-            and len(set(zip(decided, values, strict=True))) == len(set(decided))
-        ):
+        if decided and not key.endswith(".name") and len(set(zip(decided, values, strict=True))) == len(set(decided)):
             continue
         leaf = key.rsplit(".", 1)[-1]
         if any(other.rsplit(".", 1)[-1] == leaf and kept[other] == values for other in kept):
