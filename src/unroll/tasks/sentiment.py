@@ -23,13 +23,16 @@ class Sentiment(Task):
 
     Args:
         embedding: width of the word vectors, learned from random ones.
+        embedding_scale: standard deviation of those random ones.
         dropout: on word vectors and on the code.
         beta: weight of the bottleneck's penalties, read by their YAML.
         reconstruction_weight: of the tokens' nats (sum over a sentence) where the architecture reconstructs.
     """
 
-    def __init__(self, embedding: int, dropout: float, beta: float, reconstruction_weight: float):
-        self.embedding, self.dropout, self.beta = embedding, dropout, beta
+    def __init__(
+        self, embedding: int, embedding_scale: float, dropout: float, beta: float, reconstruction_weight: float
+    ):
+        self.embedding, self.embedding_scale, self.dropout, self.beta = embedding, embedding_scale, dropout, beta
         self.reconstruction_weight = reconstruction_weight
 
     def prepare(self, examples: Examples, data: Mapping[str, Any]) -> None:
@@ -56,7 +59,7 @@ class Sentiment(Task):
             output_length=self.max_length,
             reference_code=self.embedding,
         )
-        adapter = TokenAdapter(len(self.tokenizer), self.embedding, self.dropout)
+        adapter = TokenAdapter(len(self.tokenizer), self.embedding, self.dropout, self.embedding_scale)
         decodes = self.decodes(architecture)
         network = Network(shape, architecture, bottleneck, adapter, decodes)
         network.heads["classifier"] = nn.Sequential(

@@ -129,12 +129,12 @@ def shared_split(split: Split, fraction: float) -> Split:
 
 
 class TokenAdapter(nn.Module):
-    """Token ids [B,T] -> word vectors [B,T,E] with dropout; padding is zero."""
+    """Token ids [B,T] -> word vectors [B,T,E] with dropout, started from N(0, scale^2); padding is zero."""
 
-    def __init__(self, vocabulary: int, width: int, dropout: float):
+    def __init__(self, vocabulary: int, width: int, dropout: float, scale: float):
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, width, padding_idx=0)
-        nn.init.normal_(self.embedding.weight, std=0.1)
+        nn.init.normal_(self.embedding.weight, std=scale)
         with torch.no_grad():
             self.embedding.weight[0].zero_()
         self.dropout = nn.Dropout(dropout)

@@ -13,7 +13,7 @@ from unroll.architectures.network import Code, Network
 from unroll.components import locate
 from unroll.data.examples import Examples
 from unroll.data.splits import Batch, PairSplit
-from unroll.data.text import BEGIN, END, Ragged, build_tokenizer
+from unroll.data.text import BEGIN, END, Ragged, Tokenizer, build_tokenizer
 from unroll.errors import UserError
 from unroll.tasks.baselines.views import PairView
 from unroll.tasks.decoding import beam_search
@@ -29,6 +29,7 @@ class Translation(Task):
 
     Args:
         embedding: width of the word vectors of both languages.
+        embedding_scale: standard deviation of the random ones that they are learned from.
         dropout: on word vectors and before the vocabulary.
         attention: None | additive | multiplicative; recurrent encoders and decoders only.
         beam: hypotheses kept; 1 = greedy. Recurrent decoders only.
@@ -44,6 +45,7 @@ class Translation(Task):
     def __init__(
         self,
         embedding: int,
+        embedding_scale: float,
         dropout: float,
         attention: str | None,
         beam: int,
@@ -52,7 +54,8 @@ class Translation(Task):
         beta: float,
         reconstruction_weight: float,
     ):
-        self.embedding, self.dropout, self.attention = embedding, dropout, attention
+        self.embedding, self.embedding_scale = embedding, embedding_scale
+        self.dropout, self.attention = dropout, attention
         self.beam, self.length_penalty, self.max_output = beam, length_penalty, max_output
         self.beta, self.reconstruction_weight = beta, reconstruction_weight
         if beam < 1:
@@ -104,14 +107,17 @@ class Translation(Task):
             decoder_input=0 if parallel else self.embedding,
             attention=self.attention,
         )
-        adapter = TokenAdapter(len(self.source_tokenizer), self.embedding, self.dropout)
+        adapter = self._adapter(self.source_tokenizer)
         network = Network(shape, architecture, bottleneck, adapter, decodes=True)
         assert network.decoder is not None
         if not parallel:
-            network.heads["target"] = TokenAdapter(len(self.target_tokenizer), self.embedding, self.dropout)
+            network.heads["target"] = self._adapter(self.target_tokenizer)
         network.heads["output"] = nn.Dropout(self.dropout)
         network.heads["vocabulary"] = nn.Linear(network.decoder.width, len(self.target_tokenizer))
         return network
+
+    def _adapter(self, tokenizer: Tokenizer) -> TokenAdapter:
+        return TokenAdapter(len(tokenizer), self.embedding, self.dropout, self.embedding_scale)
 
     def _teacher_forced(self, network: Network, batch: Batch) -> tuple[Tensor, Code]:
         """Nats of each target, end token included [B]; only real positions reach the vocabulary."""
