@@ -36,9 +36,7 @@ def succeed(*command: str | Path, cwd: Path) -> str:
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
-    succeed(
-        sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, str(ROOT), cwd=folder
-    )
+    succeed(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, str(ROOT), cwd=folder)
     (built,) = folder.glob("unroll-*.whl")
     return built
 
@@ -78,9 +76,7 @@ def test_the_wheel_carries_configs_weights_and_licence(wheel: Path) -> None:
 
 def test_the_command_works_outside_the_repository(elsewhere: Path) -> None:
     command = elsewhere / "venv" / "bin" / "unroll"
-    where = succeed(
-        elsewhere / "venv/bin/python", "-c", "import unroll; print(unroll.__file__)", cwd=elsewhere
-    )
+    where = succeed(elsewhere / "venv/bin/python", "-c", "import unroll; print(unroll.__file__)", cwd=elsewhere)
     assert Path(where.strip()).is_relative_to(elsewhere)
     assert "train" in succeed(command, "--help", cwd=elsewhere)
     assert "name: lstm" in succeed(command, "train", "--cfg", "job", cwd=elsewhere)

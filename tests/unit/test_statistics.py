@@ -20,9 +20,7 @@ def test_t_interval_of_three_seeds_uses_4_30() -> None:
 @pytest.mark.parametrize("confidence", [0.5, 0.9, 0.99])
 def test_t_interval_equals_scipy(confidence: float) -> None:
     values = [81.2, 82.0, 80.7, 81.9]
-    expected = scipy.stats.t.interval(
-        confidence, 3, loc=scipy.stats.tmean(values), scale=scipy.stats.sem(values)
-    )
+    expected = scipy.stats.t.interval(confidence, 3, loc=scipy.stats.tmean(values), scale=scipy.stats.sem(values))
     assert t_interval(values, confidence) == pytest.approx(expected)
 
 
