@@ -1,0 +1,50 @@
+"""Config nodes become objects, and what is wrong with one is said before it is made."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from unroll.components import check_options, create, locate
+from unroll.errors import UserError
+
+HERE = f"{__name__}.Thing"
+
+
+@dataclass
+class Thing:
+    shape: Any
+    width: int
+    depth: int = 1
+
+
+def test_makes_the_object_with_given_and_configured_arguments() -> None:
+    assert create({"_target_": HERE, "width": 3}, "part", shape="S") == Thing("S", 3, 1)
+    assert locate({"_target_": "collections.OrderedDict"}, "part").__name__ == "OrderedDict"
+
+
+@pytest.mark.parametrize(
+    ("node", "message"),
+    [
+        ({}, "part names no component"),
+        ({"_target_": "Thing"}, "part names no component"),
+        ({"_target_": None}, "part names no component"),
+        ({"_target_": "unroll.no_such_module.Thing"}, "cannot be imported"),
+        ({"_target_": f"{__name__}.Thin", "width": 3}, "Did you mean 'Thing'"),
+        ({"_target_": HERE, "width": 3, "dept": 2}, "Did you mean 'depth'"),
+        ({"_target_": HERE, "shape": 1, "width": 3}, "no option 'shape'"),
+        ({"_target_": HERE, "depth": 3}, "part.width is missing"),
+    ],
+)
+def test_what_is_wrong_is_said(node: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        create(node, "part", shape="S")
+    assert "part" in str(caught.value)
+
+
+def test_options_can_be_checked_without_making_anything() -> None:
+    check_options(Thing, {"width": 1}, "part", ("shape",))
+    with pytest.raises(UserError) as caught:
+        check_options(Thing, {"widht": 1}, "part", ("shape",))
+    assert caught.value.allowed == ["width", "depth"]
+    assert caught.value.saw == "part.widht"
