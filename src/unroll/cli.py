@@ -87,7 +87,7 @@ def report(
     from unroll.planning.sweep import suite_trials
     from unroll.results.report import report as write
 
-    trials = suite_trials([*overrides, f"+runs='{runs}'"], config_dir) if overrides else None
+    trials = suite_trials(overrides, config_dir) if overrides else None
     for path in write(runs, trials, out):
         typer.echo(path)
 

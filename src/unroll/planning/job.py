@@ -32,9 +32,7 @@ def run(arguments: Sequence[str]) -> bool:
     flags = [argument for argument in arguments if argument not in options.overrides]
     arguments = [*options.overrides, *flags]  # Hydra's own parser wants the overrides together
     if options.config_path is not None:
-        raise UserError(
-            "The shipped YAML stays where it is.", saw="--config-path", allowed="--config-dir DIR"
-        )
+        raise UserError("The shipped YAML stays where it is.", saw="--config-path", allowed="--config-dir DIR")
     shows = options.cfg or options.info or options.help or options.hydra_help or options.shell_completion
     if not shows and not options.experimental_rerun:
         check_everything(options)
@@ -70,7 +68,7 @@ def run_hydra(job: Any, config_name: str, arguments: Sequence[str]) -> None:
 
 def check_everything(options: Namespace) -> list[Trial]:
     """Compose and check each trial of a command: of a multirun, every combination."""
-    combinations = _combinations(options.overrides) if options.multirun else [options.overrides]
+    combinations = expand(options.overrides) if options.multirun else [options.overrides]
     trials = []
     with composer(options.config_dir):
         for overrides in combinations:
@@ -88,7 +86,8 @@ def check_everything(options: Namespace) -> list[Trial]:
     return trials
 
 
-def _combinations(overrides: Sequence[str]) -> list[list[str]]:
+def expand(overrides: Sequence[str]) -> list[list[str]]:
+    """Return every combination of overrides that hold several values, such as `seed=0,1`."""
     choices = []
     try:
         parsed = OverridesParser.create().parse_overrides(list(overrides))

@@ -41,19 +41,24 @@ def explain(
         return UserError(
             "Several values for one key need a multirun.", saw=" ".join(overrides), run="unroll train -m ..."
         )
+    needed = re.search(r"You must specify '(\w+)'", text)
+    if needed:
+        group = needed[1]
+        options = [f"{group}={name}" for name in group_options(group, config_dir)]
+        return UserError(f"Which {group}?", saw=" ".join(overrides) or "nothing", allowed=options)
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        group, _, option = str(error.missing_cfg_file).rpartition("/")
+        if any(text.lstrip("+") == f"{group}={option}" for text in overrides):
+            return _unknown_option(error, f"{group}={option}", overrides, config_dir)
     offending = _offending(config_name, overrides, path)
     if offending is None:
-        return UserError(
-            "The YAML files do not fit together.", saw=" ".join(f"{text} {error.__cause__ or ''}".split())
-        )
+        return UserError("The YAML files do not fit together.", saw=" ".join(f"{text} {error.__cause__ or ''}".split()))
     if isinstance(error, MissingConfigException) and not isinstance(error.__cause__, OmegaConfBaseException):
         return _unknown_option(error, offending, overrides, config_dir)
     key = offending.lstrip("+~").partition("=")[0]
     if "/" in key or ("No match in the defaults list" in text and "." not in key and "@" not in key):
         known = [*_groups(config_dir), *_keys(config_name, path, "")]
-        return UserError(
-            f"There is no group '{key}'.{suggest(key, known)}", saw=offending, allowed=sorted(set(known))
-        )
+        return UserError(f"There is no group '{key}'.{suggest(key, known)}", saw=offending, allowed=sorted(set(known)))
     siblings = _unknown_key(key, config_name, [other for other in overrides if other != offending], path)
     if siblings is not None:
         return siblings(offending)

@@ -1,5 +1,7 @@
 """What a composed config must satisfy before any work: types, choices, ranges, no contradictions."""
 
+import functools
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -12,6 +14,7 @@ from unroll.errors import UserError, suggest
 from unroll.planning.groups import options_where
 from unroll.planning.limits import COMPONENT_CHOICES, RANGES
 from unroll.planning.schema import CHOICES, SECTIONS, TASK_METADATA
+from unroll.planning.trial import canonical
 
 _TOP_LEVEL = (*SECTIONS, "task", "architecture", "baseline", "seed")
 _ARCHITECTURE_PARTS = ("name", "reconstructs", "encoder", "decoder")
@@ -22,16 +25,16 @@ _LARGEST_SEED = 2**32 - 1
 def validated(node: DictConfig, config_dir: str | None = None) -> dict[str, Any]:
     """Return the config resolved, in plain containers; UserError for the first thing that is wrong."""
     _no_unknown_sections(node)
-    _every_knob_used(node)
     raw: Any = OmegaConf.to_container(node, resolve=False)
+    _every_knob_used(raw)
     _nothing_missing(raw, "")
     _names(raw)
     _baseline(raw, config_dir)
     config = _resolved(node)
     for section, kind in SECTIONS.items():
-        config[section] = _typed(config[section], kind, section)
+        config[section] = typed(config[section], kind, section)
     _task_description(config["task"])
-    _seed(config)
+    check_seed(config["seed"])
     _choices(config)
     _ranges(config)
     _contradictions(config, config_dir)
@@ -55,17 +58,16 @@ def _no_unknown_sections(node: DictConfig) -> None:
             raise UserError(f"'{key}' is a group.", saw=f"{key}={node._get_node(key)}", allowed=f"{key}=NAME")
 
 
-def _every_knob_used(node: DictConfig) -> None:
+def _every_knob_used(raw: Mapping[str, Any]) -> None:
     """Refuse a knob of an architecture that no part of it reads: it would be accepted and ignored."""
-    text = OmegaConf.to_yaml(node, resolve=False)
-    known = [str(key) for key in node.architecture]
+    text, known = canonical(raw), list(raw["architecture"])
     for key in known:
         if key in _ARCHITECTURE_PARTS or re.search(rf"\$\{{(architecture)?\.+{re.escape(key)}\}}", text):
             continue
         others = [name for name in known if name != key]
         raise UserError(
             f"No part of this architecture reads '{key}'.{suggest(key, others)}",
-            saw=f"architecture.{key}={node.architecture._get_node(key)}",
+            saw=f"architecture.{key}={raw['architecture'][key]}",
             allowed=others,
         )
 
@@ -84,17 +86,23 @@ def _resolved(node: DictConfig) -> dict[str, Any]:
     except UnsupportedInterpolationType as error:
         raise UserError("A value refers to a resolver that does not exist.", saw=_brief(error)) from error
     except OmegaConfBaseException as error:
-        raise UserError(
-            f"'{error.full_key}' refers to a value that is not there.", saw=_brief(error)
-        ) from error
+        raise UserError(f"'{error.full_key}' refers to a value that is not there.", saw=_brief(error)) from error
     assert isinstance(config, dict)
     return {str(key): value for key, value in config.items()}
 
 
-def _typed(values: Mapping[str, Any], kind: type, section: str) -> dict[str, Any]:
+def typed(values: Mapping[str, Any], kind: type, section: str) -> dict[str, Any]:
     """Merge a section into its dataclass: no unknown keys, no wrong types, numbers of the right type."""
+    text = json.dumps(values, sort_keys=False, default=str)
+    plain: dict[str, Any] = json.loads(_typed(text, kind, section))
+    return plain
+
+
+@functools.lru_cache(maxsize=1024)
+def _typed(text: str, kind: type, section: str) -> str:
+    """Merging takes longest of all checks, and most sections are the same in all trials of a suite."""
     try:
-        merged = OmegaConf.merge(OmegaConf.structured(kind), dict(values))
+        merged = OmegaConf.merge(OmegaConf.structured(kind), json.loads(text))
         plain = OmegaConf.to_container(merged, resolve=True, throw_on_missing=True)
     except ConfigKeyError as error:
         parent, _, key = str(error.full_key or error.key).rpartition(".")
@@ -106,8 +114,7 @@ def _typed(values: Mapping[str, Any], kind: type, section: str) -> dict[str, Any
     except OmegaConfBaseException as error:
         place = f"{section}.{error.full_key}" if error.full_key else section
         raise UserError(f"'{place}' has a value that it cannot hold.", saw=_brief(error)) from error
-    assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items()}
+    return json.dumps(plain)
 
 
 def _known_keys(kind: type, parent: str) -> list[str]:
@@ -126,26 +133,18 @@ def _task_description(task: dict[str, Any]) -> None:
         value = task[key]
         if hasattr(kind, "__dataclass_fields__"):
             if not isinstance(value, dict):
-                raise UserError(
-                    f"'task.{key}' is not a mapping.", saw=value, allowed=list(kind.__dataclass_fields__)
-                )
-            task[key] = _typed(value, kind, f"task.{key}")
+                raise UserError(f"'task.{key}' is not a mapping.", saw=value, allowed=list(kind.__dataclass_fields__))
+            task[key] = typed(value, kind, f"task.{key}")
         elif not isinstance(value, kind) or isinstance(value, bool):
-            raise UserError(
-                f"'task.{key}' has a value that it cannot hold.", saw=value, allowed=kind.__name__
-            )
+            raise UserError(f"'task.{key}' has a value that it cannot hold.", saw=value, allowed=kind.__name__)
     if "_target_" not in task:
-        raise UserError(
-            "The task names no class.", saw=sorted(task), allowed="_target_: package.module.Class"
-        )
+        raise UserError("The task names no class.", saw=sorted(task), allowed="_target_: package.module.Class")
 
 
-def _seed(config: dict[str, Any]) -> None:
-    seed = config["seed"]
+def check_seed(seed: Any) -> None:
+    """Raise UserError where a value is no seed."""
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= _LARGEST_SEED:
-        raise UserError(
-            "'seed' is not a seed.", saw=_shown(seed), allowed=f"a whole number from 0 to {_LARGEST_SEED}"
-        )
+        raise UserError("'seed' is not a seed.", saw=_shown(seed), allowed=f"a whole number from 0 to {_LARGEST_SEED}")
 
 
 def _names(config: Mapping[str, Any]) -> None:
@@ -153,9 +152,7 @@ def _names(config: Mapping[str, Any]) -> None:
     for section in ("task", "data", "architecture", "baseline"):
         name = config[section].get("name")
         if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise UserError(
-                f"'{section}.name' cannot name a directory.", saw=name, allowed="letters, digits, _ and ."
-            )
+            raise UserError(f"'{section}.name' cannot name a directory.", saw=name, allowed="letters, digits, _ and .")
 
 
 def _choices(config: Mapping[str, Any]) -> None:
@@ -163,9 +160,7 @@ def _choices(config: Mapping[str, Any]) -> None:
         found, value = _value(config, key)
         if found and value not in allowed:
             words = [_shown(choice) for choice in allowed]
-            raise UserError(
-                f"'{key}' has no such option.{suggest(str(value), words)}", saw=value, allowed=words
-            )
+            raise UserError(f"'{key}' has no such option.{suggest(str(value), words)}", saw=value, allowed=words)
 
 
 def _shipped(config: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
@@ -224,9 +219,7 @@ def _contradictions(config: Mapping[str, Any], config_dir: str | None) -> None:
             run="unroll train " + " ".join(_one_of(given)),
         )
     if len(optimizer["betas"]) != 2:
-        raise UserError(
-            "'optimizer.betas' holds two numbers.", saw=optimizer["betas"], allowed="[0.9, 0.999]"
-        )
+        raise UserError("'optimizer.betas' holds two numbers.", saw=optimizer["betas"], allowed="[0.9, 0.999]")
     if optimizer["clip_norm"] is not None and optimizer["clip_value"] is not None:
         raise UserError(
             "Gradients are clipped by norm or by value, not by both.",
@@ -237,32 +230,24 @@ def _contradictions(config: Mapping[str, Any], config_dir: str | None) -> None:
 
 def _baseline(config: Mapping[str, Any], config_dir: str | None) -> None:
     """Checked before interpolations: a baseline of another task refers to keys that this one lacks."""
-    task, baseline, architecture = config["task"], config["baseline"], config["architecture"]
+    task, baseline, architecture = config["task"]["name"], config["baseline"], config["architecture"]["name"]
     named = baseline["name"] != "none"
-    fitting = [
-        name
-        for name in options_where("baseline", "tasks", None, config_dir, contains=task["name"])
-        if name != "none"
-    ]
-    if named != (architecture["name"] == "baseline"):
-        saw = f"architecture={architecture['name']} baseline={baseline['name']}"
-        if named:
-            run = f"unroll train task={task['name']} architecture=baseline baseline={baseline['name']}"
-            raise UserError("A baseline takes the architecture's place.", saw=saw, run=run)
+    if named and architecture != "baseline":
         raise UserError(
-            "architecture=baseline needs to know which.",
-            saw=saw,
-            allowed=[f"baseline={name}" for name in fitting],
-        )
-    if named and task["name"] not in baseline.get("tasks", []):
-        raise UserError(
-            f"The baseline {baseline['name']} does not serve the task {task['name']}.",
-            saw=f"baseline={baseline['name']}",
-            allowed=[f"baseline={name}" for name in fitting],
+            "A baseline takes the architecture's place.",
+            saw=f"architecture={architecture} baseline={baseline['name']}",
+            run=f"unroll train task={task} architecture=baseline baseline={baseline['name']}",
         )
     if named and not isinstance(baseline.get("seeded"), bool):
+        raise UserError("A baseline says whether a seed changes it.", saw=baseline, allowed="seeded: true|false")
+    if architecture == "baseline" and task not in baseline.get("tasks", ()):
+        fitting = options_where("baseline", "tasks", None, config_dir, contains=task)
         raise UserError(
-            "A baseline says whether a seed changes it.", saw=baseline, allowed="seeded: true or false"
+            f"The baseline {baseline['name']} does not serve the task {task}."
+            if named
+            else "architecture=baseline needs to know which.",
+            saw=f"architecture=baseline baseline={baseline['name']}",
+            allowed=[f"baseline={name}" for name in fitting],
         )
 
 

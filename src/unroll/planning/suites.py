@@ -1,0 +1,149 @@
+"""A suite's YAML in, its list of trials out: the grid's networks and each task's baselines."""
+
+import functools
+import itertools
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING, OmegaConf
+
+from unroll.errors import UserError
+from unroll.planning.compose import compose_node, composer
+from unroll.planning.groups import group_value
+from unroll.planning.trial import Trial, canonical, is_baseline, make_trial
+from unroll.planning.validate import check_seed, typed, validated
+
+_OWN_KEYS = ("suite", "workers", "fail_fast")
+_OF_NETWORKS = re.compile(r"[+~]*(architecture|bottleneck|optimizer|budget)([.@=/]|$)")
+_SEED = re.compile(r"[+]*seed=")
+
+
+@dataclass
+class Suite:
+    """A named list of trials; `grid` maps override keys to the values that are crossed."""
+
+    name: str = MISSING
+    description: str = ""
+    overrides: list[str] = field(default_factory=list)
+    grid: dict[str, list[Any]] = field(default_factory=dict)
+    baselines: bool = True
+
+
+@dataclass
+class Sweep:
+    """The root of conf/sweep.yaml."""
+
+    suite: Suite = field(default_factory=Suite)
+    workers: int | None = None
+    fail_fast: bool = False
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A trial, and the overrides that make it: what comes after `unroll train`."""
+
+    trial: Trial
+    overrides: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A suite's trials without repetition, and how to run them."""
+
+    name: str
+    description: str
+    trials: tuple[Planned, ...]
+    workers: int | None
+    fail_fast: bool
+
+
+def plan(overrides: Sequence[str], config_dir: str | None = None) -> Plan:
+    """Compose and check every trial of a suite.
+
+    Overrides of `suite`, `workers` and `fail_fast` shape the sweep, all others go to each trial; one whose
+    key is in the suite's grid takes the place of the grid's values (`seed=0,1,2` gives several).
+
+    Raises:
+        UserError: an unknown suite, or a trial of it that cannot be composed.
+    """
+    own = [text for text in overrides if re.split(r"[.=]", text.lstrip("+~"))[0] in _OWN_KEYS]
+    others = [text for text in overrides if text not in own]
+    with composer(config_dir):
+        node = compose_node("sweep", own, config_dir)
+        plain: Any = OmegaConf.to_container(node, resolve=True)
+        sweep = typed(plain, Sweep, "sweep")
+        if sweep["workers"] is not None and sweep["workers"] < 1:
+            raise UserError("'workers' is out of range.", saw=sweep["workers"], allowed="at least 1, or null")
+        suite = sweep["suite"]
+        trials: dict[str, Planned] = {}
+        compose_seed = functools.lru_cache(None)(functools.partial(_without_seed, config_dir=config_dir))
+        for combination in _combinations(suite, others):
+            trial = _trial(combination, compose_seed)
+            trials.setdefault(trial.trial_id, Planned(trial, tuple(combination)))
+        if suite["baselines"]:
+            for combination in _baselines(list(trials.values()), config_dir):
+                trial = _trial(combination, compose_seed)
+                trials.setdefault(trial.trial_id, Planned(trial, tuple(combination)))
+    if not trials:
+        raise UserError(f"The suite {suite['name']} has no trials.", saw=suite["grid"], allowed="values a key")
+    return Plan(suite["name"], suite["description"], tuple(trials.values()), sweep["workers"], sweep["fail_fast"])
+
+
+def _trial(overrides: Sequence[str], compose_seed: Callable[[tuple[str, ...]], Any]) -> Trial:
+    """Compose a trial; one that differs from another only by its seed is not composed again."""
+    rest = tuple(text for text in overrides if not _SEED.match(text))
+    config, read_elsewhere = compose_seed(rest)
+    seeds = [text.partition("=")[2] for text in overrides if _SEED.match(text)]
+    if not seeds:
+        return make_trial(config)
+    if read_elsewhere or not seeds[-1].isdigit():
+        config, _ = compose_seed(tuple(overrides))
+        return make_trial(config)
+    check_seed(int(seeds[-1]))
+    return make_trial({**config, "seed": int(seeds[-1])})
+
+
+def _without_seed(overrides: tuple[str, ...], config_dir: str | None) -> tuple[dict[str, Any], bool]:
+    """Return the validated config, and whether anything in it is made from the seed."""
+    node = compose_node("train", overrides, config_dir)
+    raw = canonical(OmegaConf.to_container(node, resolve=False))
+    return validated(node, config_dir), "${seed}" in raw
+
+
+def _combinations(suite: dict[str, Any], others: Sequence[str]) -> list[list[str]]:
+    from unroll.planning.job import expand
+
+    axes = {key: [f"{key}={_written(value)}" for value in values] for key, values in suite["grid"].items()}
+    fixed = []
+    for text in others:
+        key = text.partition("=")[0]
+        if key in axes:
+            axes[key] = [choice for (choice,) in expand([text])]
+        else:
+            fixed.append(text)
+    crossed = itertools.product(*axes.values())
+    return [[*choices, *suite["overrides"], *more] for choices in crossed for more in expand(fixed)]
+
+
+def _written(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
+
+
+def _baselines(networks: Sequence[Planned], config_dir: str | None) -> Iterator[list[str]]:
+    """Each task's baselines under the same overrides, without those that only networks read."""
+    seen = set()
+    for planned in networks:
+        if is_baseline(planned.trial.config):
+            continue
+        shared = [text for text in planned.overrides if not _OF_NETWORKS.match(text)]
+        for name in planned.trial.config["task"]["baselines"]:
+            seeded = group_value("baseline", name, "seeded", config_dir) is not False
+            kept = [text for text in shared if seeded or not _SEED.match(text)]
+            combination = [*kept, "architecture=baseline", f"baseline={name}"]
+            if tuple(combination) not in seen:
+                seen.add(tuple(combination))
+                yield combination
