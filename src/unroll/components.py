@@ -45,7 +45,8 @@ def check_options(kind: type, options: Mapping[str, Any], where: str, given: tup
             )
     for name in allowed:
         if name not in options and parameters[name].default is inspect.Parameter.empty:
-            raise UserError(f"{where}.{name} is missing.", allowed=str(parameters[name].annotation))
+            annotation = parameters[name].annotation
+            raise UserError(f"{where}.{name} is missing.", allowed=getattr(annotation, "__name__", annotation))
 
 
 def create(node: Mapping[str, Any], where: str, **given: Any) -> Any:

@@ -4,11 +4,11 @@ import time
 from typing import Any
 
 from unroll.components import create
-from unroll.data.examples import load_examples
 from unroll.planning.trial import Trial
 from unroll.tasks.baselines.views import Baseline, Splits
 from unroll.tasks.task import Final
-from unroll.training.result import build_task, data_fields, result_fields
+from unroll.training.prepared import prepared_task
+from unroll.training.result import data_fields, result_fields
 
 METADATA = ("name", "tasks", "seeded")
 
@@ -26,9 +26,7 @@ def build_baseline(trial: Trial) -> Baseline:
 def run_baseline(trial: Trial) -> tuple[dict[str, Any], dict[str, Any]]:
     """Fit and score a baseline. Returns the record's scientific fields, and what was measured on the way."""
     config = trial.config
-    examples = load_examples(config["data"], config["paths"])
-    task = build_task(trial)
-    task.prepare(examples, config["data"])
+    task, examples = prepared_task(trial)
     baseline = build_baseline(trial)
 
     began = time.monotonic()

@@ -1,29 +1,27 @@
 """The result part of a record: bit-identical when the trial is run again."""
 
+import math
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from unroll.components import create
 from unroll.data.examples import Examples
-from unroll.planning.schema import TASK_METADATA
-from unroll.planning.trial import Trial
 from unroll.tasks.task import Final, Task
 from unroll.training import predictions
 from unroll.training.ranks import rank
 
 
-def build_task(trial: Trial) -> Task:
-    """The task that a trial's config describes, without data."""
-    options = {key: value for key, value in trial.config["task"].items() if key not in TASK_METADATA}
-    return create(options, "task")
-
-
 def result_fields(
     config: dict[str, Any], task: Task, final: Final, examples: Examples, directory: Path
 ) -> dict[str, Any]:
-    """Metrics, primary, counts, labels, curves and the predictions' hash; writes the predictions."""
+    """Metrics, primary, counts, labels, curves and the predictions' hash; writes the predictions.
+
+    Raises:
+        FloatingPointError: a metric is not finite.
+    """
+    for split, found in final.metrics.items():
+        bad = [name for name, value in found.items() if not math.isfinite(value)]
+        if bad:
+            raise FloatingPointError(f"{', '.join(bad)} of {split} is not finite")
     primary = config["task"]["primary"]
     return {
         "metrics": final.metrics,
@@ -53,7 +51,4 @@ def why_not_reportable(record: dict[str, Any]) -> list[str]:
         problems.append("the data's content hash is not the one stated for this data set")
     if record["config"]["budget"]["name"] == "debug":
         problems.append("budget=debug only shows that the trial runs")
-    values = [value for found in record["result"]["metrics"].values() for value in found.values()]
-    if not np.isfinite(values).all():
-        problems.append("a metric is not finite")
     return problems

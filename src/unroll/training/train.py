@@ -18,7 +18,6 @@ from pytorch_lightning.strategies import DDPStrategy
 from unroll.architectures.network import Network
 from unroll.components import check_options, create, locate
 from unroll.data.batching import TrainingBatches, epoch_order, padding_share, steps_per_epoch, typical_batch
-from unroll.data.examples import load_examples
 from unroll.planning.trial import Trial
 from unroll.randomness import derive
 from unroll.results.record import SCHEMA_VERSION, write_record
@@ -30,9 +29,10 @@ from unroll.training.callbacks import Training
 from unroll.training.checkpoint import Progress
 from unroll.training.evaluation import evaluate_split
 from unroll.training.module import TrialModule
+from unroll.training.prepared import build_task, prepared_task
 from unroll.training.provenance import peak_memory_bytes, provenance, reset_peak_memory
 from unroll.training.ranks import rank
-from unroll.training.result import build_task, data_fields, result_fields, why_not_reportable
+from unroll.training.result import data_fields, result_fields, why_not_reportable
 
 ENDLESS = 10**9  # steps of a budget in seconds
 
@@ -126,9 +126,7 @@ def _train_network(trial: Trial) -> tuple[dict[str, Any], dict[str, Any]]:
     torch.set_num_threads(config["trainer"]["threads"])
 
     # 1. data: fetched, verified, turned into tensors; preprocessing fitted on train
-    examples = load_examples(config["data"], config["paths"])
-    task = build_task(trial)
-    task.prepare(examples, config["data"])
+    task, examples = prepared_task(trial)
 
     # 2. the network, initialised by the seed
     torch.manual_seed(derive(seed, "initialisation"))
@@ -339,8 +337,7 @@ def load_network(directory: str | Path) -> Network:
     directory = Path(directory)
     config = yaml.safe_load((directory / "config.yaml").read_text())
     trial = Trial(config, directory.name)
-    task = build_task(trial)
-    task.prepare(load_examples(config["data"], config["paths"]), config["data"])
+    task, _ = prepared_task(trial)
     network = task.network(config["architecture"], config["bottleneck"])
     network.load_state_dict(checkpoint.load(directory / checkpoint.BEST, directory.name)["network"])
     return network.eval()
