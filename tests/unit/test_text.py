@@ -1,5 +1,7 @@
 """Tokenisers and ragged token tensors: vocabularies of train, round trips, truncation counted."""
 
+import gzip
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,10 +87,8 @@ def test_byte_pairs_round_trip_on_trains_letters(texts: list[str]) -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "de", "fr"])
-def test_byte_pairs_round_trip_on_multi30k(benchmark_data: Any, language: str) -> None:
-    import gzip
-
-    lines = gzip.open(benchmark_data / "multi30k" / f"val.{language}.gz", "rt", encoding="utf8").read().splitlines()
+def test_byte_pairs_round_trip_on_multi30k(benchmark_data: Path, language: str) -> None:
+    lines = gzip.decompress((benchmark_data / "multi30k" / f"val.{language}.gz").read_bytes()).decode().splitlines()
     tokenizer = build(lines, language, kind="bpe", vocabulary_size=1000, min_count=2)
     assert len(tokenizer) <= 1000
     decoded = [tokenizer.decode(ids) for ids in tokenizer.encode(lines)]
