@@ -42,6 +42,11 @@ def main() -> None:
     except UserError as error:
         print(error, file=sys.stderr)
         sys.exit(USER_ERROR)
+    except Exception as error:
+        if type(error).__name__ != "TrialFailed":  # its class cannot be named here without importing torch
+            raise
+        print(error, file=sys.stderr)
+        sys.exit(TRIALS_FAILED)
     except KeyboardInterrupt:
         print("Interrupted. The same command goes on from the last checkpoints.", file=sys.stderr)
         sys.exit(INTERRUPTED)
@@ -98,10 +103,18 @@ def verify(
     runs: Runs = Path("runs"),
 ) -> None:
     """Train a trial again and say whether the result is bit-identical."""
-    from unroll.planning.verification import verify_trial
+    from unroll.api import find_record
 
-    if not verify_trial(trial, runs):
+    record = find_record(trial, runs)
+    from unroll.training.verify import verify as differences_of
+
+    differences = differences_of(record)
+    for difference in differences:
+        typer.echo(difference)
+    if differences:
+        typer.echo(f"{record['trial_id']}: trained again, {len(differences)} values of the result differ")
         raise typer.Exit(TRIALS_FAILED)
+    typer.echo(f"{record['trial_id']}: trained again, the result is bit-identical")
 
 
 @data.command("list")

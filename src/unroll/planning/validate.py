@@ -2,6 +2,7 @@
 
 import functools
 import json
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -14,7 +15,6 @@ from unroll.errors import UserError, suggest
 from unroll.planning.groups import options_where
 from unroll.planning.limits import COMPONENT_CHOICES, RANGES
 from unroll.planning.schema import CHOICES, SECTIONS, TASK_METADATA
-from unroll.planning.trial import canonical
 
 _TOP_LEVEL = (*SECTIONS, "task", "architecture", "baseline", "seed")
 _ARCHITECTURE_PARTS = ("name", "reconstructs", "encoder", "decoder")
@@ -37,6 +37,7 @@ def validated(node: DictConfig, config_dir: str | None = None) -> dict[str, Any]
     check_seed(config["seed"])
     _choices(config)
     _ranges(config)
+    _finite(config, "")
     _contradictions(config, config_dir)
     for key, value in config["paths"].items():
         config["paths"][key] = os.path.expanduser(value) if value is not None else None
@@ -60,7 +61,7 @@ def _no_unknown_sections(node: DictConfig) -> None:
 
 def _every_knob_used(raw: Mapping[str, Any]) -> None:
     """Refuse a knob of an architecture that no part of it reads: it would be accepted and ignored."""
-    text, known = canonical(raw), list(raw["architecture"])
+    text, known = json.dumps(raw, default=str), list(raw["architecture"])
     for key in known:
         if key in _ARCHITECTURE_PARTS or re.search(rf"\$\{{(architecture)?\.+{re.escape(key)}\}}", text):
             continue
@@ -189,6 +190,17 @@ def _ranges(config: Mapping[str, Any]) -> None:
                 raise UserError(f"'{key}' is out of range.", saw=value, allowed=str(allowed))
             if allowed.whole and not float(number).is_integer():
                 raise UserError(f"'{key}' is not a whole number.", saw=value, allowed=str(allowed))
+
+
+def _finite(value: Any, where: str) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"'{where}' is not a finite number.", saw=value)
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            _finite(item, f"{where}.{key}" if where else str(key))
+    elif isinstance(value, list):
+        for item in value:
+            _finite(item, where)
 
 
 def _value(config: Mapping[str, Any], key: str) -> tuple[bool, Any]:

@@ -1,0 +1,96 @@
+"""The Python API behind the commands.
+
+    from unroll import api
+
+    trial = api.compose(["task=sentiment", "architecture=bilstm", "seed=1"])
+    record = api.train(trial)
+    network = api.load_model(trial)
+    frame = api.records("runs")
+
+Nothing heavy is imported before a function needs it: composing and reading records need no torch.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unroll.errors import UserError, suggest
+from unroll.planning.trial import Trial
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from unroll.architectures.network import Network
+
+__all__ = ["Trial", "compose", "find_record", "load_model", "records", "train"]
+
+
+def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Trial:
+    """Return the trial that Hydra overrides describe, resolved and checked.
+
+    Args:
+        overrides: what would follow `unroll train`, such as `task=translation` or `optimizer.learning_rate=0.01`.
+        config_dir: a folder with more YAML in Hydra groups, or None.
+
+    Raises:
+        UserError: for the first thing that is wrong, with what is allowed instead.
+    """
+    from unroll.planning.compose import compose
+
+    return compose(overrides, config_dir)
+
+
+def train(trial: Trial) -> dict[str, Any]:
+    """Train and evaluate a trial, going on from its last checkpoint where there is one; return its record.
+
+    The record is also in `trial.directory`, with the best checkpoint and the predictions.
+
+    Raises:
+        UserError: the trial cannot start; nothing was written.
+        unroll.training.train.TrialFailed: it ended in an error, which its record holds.
+    """
+    from unroll.training.train import train
+
+    return train(trial)
+
+
+def load_model(trial: Trial | str | Path) -> "Network":
+    """Return the trained network of a finished trial, or of its directory, in evaluation mode.
+
+    Raises:
+        UserError: the directory holds no config or no best checkpoint.
+    """
+    from unroll.training.train import load_network
+
+    return load_network(trial.directory if isinstance(trial, Trial) else trial)
+
+
+def records(folder: str | Path = "runs") -> "pl.DataFrame":
+    """Return all records under a folder, one row a trial, one column a field (`result.primary.value`, ...).
+
+    Raises:
+        UserError: the folder is not there, or a record in it is damaged.
+    """
+    from unroll.results.store import frame, read_records
+
+    return frame(read_records(folder))
+
+
+def find_record(trial: str | Path, runs: str | Path = "runs") -> dict[str, Any]:
+    """Return the record that a trial's id (under `runs`), its directory, or the record's own path names.
+
+    Raises:
+        UserError: there is none, or it is damaged.
+    """
+    from unroll.results.record import FILE_NAME, read_record
+
+    places = [Path(trial), Path(trial) / FILE_NAME, Path(runs) / trial / FILE_NAME, Path(runs) / f"{trial}.json"]
+    for place in places:
+        if place.is_file():
+            return read_record(place)
+    ids = sorted(found.parent.name for found in Path(runs).glob(f"*/{FILE_NAME}"))
+    raise UserError(
+        f"There is no record of this trial.{suggest(str(trial), ids)}",
+        saw=trial,
+        allowed=f"a trial's id under {runs}/, its directory, or its record; {len(ids)} trials are there",
+    )

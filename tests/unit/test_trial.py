@@ -1,0 +1,166 @@
+"""A trial's id: the same for the same science, another for each difference in it."""
+
+import os
+import subprocess
+import sys
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from unroll.planning.trial import canonical, identity, make_trial
+
+CONFIG: dict[str, Any] = {
+    "seed": 0,
+    "task": {
+        "name": "sentiment",
+        "protocol_version": 1,
+        "baselines": ["majority"],
+        "quickstart_steps": 150,
+        "dropout": 0.5,
+        "primary": {"name": "accuracy", "direction": "higher", "unit": "%"},
+    },
+    "data": {
+        "name": "sst2",
+        "options": {"classes": 2},
+        "fraction": 1.0,
+        "batch_size": 64,
+        "epochs": 4,
+        "origin": {"citation": "Socher et al."},
+    },
+    "architecture": {"name": "lstm", "width": 128},
+    "bottleneck": {"name": "none", "size": None, "terms": {}},
+    "baseline": {"name": "none"},
+    "budget": {"name": "default", "epochs": 4.0, "steps": None},
+    "optimizer": {"name": "adam", "learning_rate": 0.001},
+    "trainer": {"precision": "32-true", "devices": 1, "threads": 1, "log_every": 50},
+    "logger": {"csv": False},
+    "paths": {"runs": "runs", "cache": "c", "data": None},
+}
+
+
+def changed(path: str, value: Any, base: dict[str, Any] = CONFIG) -> dict[str, Any]:
+    config = deepcopy(base)
+    *parents, last = path.split(".")
+    node = config
+    for part in parents:
+        node = node[part]
+    node[last] = value
+    return config
+
+
+def baseline(seeded: bool, seed: int) -> dict[str, Any]:
+    config = changed("architecture", {"name": "baseline"})
+    return config | {"baseline": {"name": "gmm", "seeded": seeded, "components": 20}, "seed": seed}
+
+
+def test_the_id_is_stable() -> None:
+    """Ids name committed records: a change of this literal makes all of them unfindable."""
+    assert make_trial(CONFIG).trial_id == "sentiment-sst2-lstm-s0-5b44449173"
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("seed", 1),
+        ("task.dropout", 0.4),
+        ("task.protocol_version", 2),
+        ("data.options.classes", 5),
+        ("data.fraction", 0.5),
+        ("data.batch_size", 32),
+        ("architecture.width", 64),
+        ("bottleneck.size", 20),
+        ("budget.epochs", 5.0),
+        ("budget.steps", 10),
+        ("optimizer.learning_rate", 0.01),
+        ("trainer.precision", "bf16-mixed"),
+    ],
+)
+def test_what_decides_the_result_changes_the_id(path: str, value: Any) -> None:
+    assert make_trial(changed(path, value)).trial_id != make_trial(CONFIG).trial_id
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("trainer.devices", 2),
+        ("trainer.threads", 4),
+        ("trainer.log_every", 1),
+        ("logger.csv", True),
+        ("paths.runs", "elsewhere"),
+        ("paths.data", "/data"),
+        ("data.origin.citation", "corrected"),
+        ("data.epochs", 9),
+        ("task.baselines", []),
+        ("task.quickstart_steps", 10),
+        ("budget.name", "mine"),
+        ("baseline.note", "not used"),
+        ("data.fraction", 1),
+        ("budget.epochs", 4),
+    ],
+)
+def test_what_does_not_leaves_it(path: str, value: Any) -> None:
+    assert make_trial(changed(path, value)).trial_id == make_trial(CONFIG).trial_id
+
+
+def test_order_of_keys_does_not_matter() -> None:
+    shuffled = {
+        key: dict(reversed(value.items())) if isinstance(value, dict) else value
+        for key, value in reversed(CONFIG.items())
+    }
+    assert make_trial(shuffled).trial_id == make_trial(CONFIG).trial_id
+
+
+def test_order_of_a_list_does() -> None:
+    one, other = changed("architecture.widths", [1, 2]), changed("architecture.widths", [2, 1])
+    assert make_trial(one).trial_id != make_trial(other).trial_id
+
+
+def test_a_baseline_ignores_what_it_does_not_use() -> None:
+    first = make_trial(baseline(True, 1))
+    assert first.trial_id.startswith("sentiment-sst2-gmm-s1-")
+    for path, value in (
+        ("optimizer.learning_rate", 9.0),
+        ("budget.epochs", 9.0),
+        ("bottleneck.size", 9),
+        ("trainer.precision", "64-true"),
+    ):
+        assert make_trial(changed(path, value, baseline(True, 1))).trial_id == first.trial_id
+    assert make_trial(changed("baseline.components", 9, baseline(True, 1))).trial_id != first.trial_id
+
+
+def test_a_baseline_without_a_seed_is_one_trial() -> None:
+    trial = make_trial(baseline(False, 3))
+    assert trial == make_trial(baseline(False, 0))
+    assert trial.config["seed"] == 0
+    assert make_trial(baseline(True, 3)).trial_id != make_trial(baseline(True, 0)).trial_id
+
+
+def test_canonical_is_strict() -> None:
+    assert canonical({"b": 1.0, "a": [None, True, 0.5]}) == '{"a":[null,true,0.5],"b":1}'
+    assert canonical({"x": True}) != canonical({"x": 1})
+    for bad in (float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="JSON"):
+            canonical(bad)
+    with pytest.raises(TypeError):
+        canonical({1, 2})
+
+
+def test_identity_holds_no_origin() -> None:
+    assert "origin" not in identity(CONFIG)["data"]
+
+
+def test_two_processes_agree() -> None:
+    """hash() of a string differs between processes; the id must not."""
+    code = "from unroll.planning.compose import compose; print(compose(['architecture=gru', 'seed=3']).trial_id)"
+    ids = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(ids) == 1
