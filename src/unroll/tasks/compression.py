@@ -20,10 +20,10 @@ def image_splits(examples: Examples, fraction: float) -> dict[str, Any]:
     """Square grey images as `ImageSplit`s, train cut to its share."""
     splits: dict[str, Any] = {}
     for name, table in examples.splits.items():
-        rows = list(table["pixels"])
+        rows = table["pixels"][:]
         side = round(len(rows[0]) ** 0.5)
         pixels = np.frombuffer(b"".join(rows), np.uint8).reshape(-1, side, side)
-        labels = torch.tensor(list(table["label"]), dtype=torch.int64)
+        labels = torch.tensor(table["label"][:], dtype=torch.int64)
         splits[name] = ImageSplit(torch.from_numpy(pixels.copy()), labels)
     splits["train"] = shared_split(splits["train"], fraction)
     return splits

@@ -61,7 +61,7 @@ class Forecasting(Task):
         tables = examples.splits
         names = [name for name in tables["train"].column_names if name != "timestamp"]
         parts = [
-            np.stack([np.asarray(tables[split][name], np.float64) for name in names], axis=1)
+            np.stack([tables[split].with_format("numpy")[name][:].astype(np.float64) for name in names], axis=1)
             for split in ("train", "validation", "test")
         ]
         rows = [len(part) for part in parts]

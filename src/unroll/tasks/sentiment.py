@@ -38,13 +38,13 @@ class Sentiment(Task):
     def prepare(self, examples: Examples, data: Mapping[str, Any]) -> None:
         """Vocabulary, classes and the longest sentence come from train; longer ones elsewhere are cut and counted."""
         tables = shared_rows(examples, data["fraction"])
-        self.texts = {name: list(table["text"]) for name, table in tables.items()}
+        self.texts = {name: table["text"][:] for name, table in tables.items()}
         self.tokenizer = build_tokenizer(data["tokenizer"], self.texts["train"], data["languages"][0])
         ids = {name: self.tokenizer.encode(texts) for name, texts in self.texts.items()}
         self.max_length = data["max_length"] or max(map(len, ids["train"]))
         self.splits = {
             name: LabelledTextSplit(
-                Ragged.pack(ids[name], self.max_length), torch.tensor(list(table["label"]), dtype=torch.int64)
+                Ragged.pack(ids[name], self.max_length), torch.tensor(table["label"][:], dtype=torch.int64)
             )
             for name, table in tables.items()
         }

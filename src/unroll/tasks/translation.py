@@ -82,7 +82,7 @@ class Translation(Task):
         """Both vocabularies and both longest lengths come from train; longer sentences are cut and counted."""
         tables = shared_rows(examples, data["fraction"])
         self.lowercase, self.languages = data["tokenizer"]["lowercase"], data["languages"]
-        self.texts = {name: (list(table["source"]), list(table["target"])) for name, table in tables.items()}
+        self.texts = {name: (table["source"][:], table["target"][:]) for name, table in tables.items()}
         sides = [build_tokenizer(data["tokenizer"], self.texts["train"][side], self.languages[side]) for side in (0, 1)]
         self.source_tokenizer, self.target_tokenizer = sides
         ids = {
