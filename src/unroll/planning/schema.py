@@ -161,7 +161,7 @@ CHOICES = {
     "optimizer.name": ("adam", "adamw", "sgd"),
     "optimizer.schedule": ("constant", "cosine", "linear"),
     "trainer.accelerator": ("auto", "cpu", "gpu"),
-    "trainer.precision": ("32-true", "bf16-mixed", "16-mixed", "64-true"),
+    "trainer.precision": ("32-true", "bf16-mixed", "16-mixed"),
     "trainer.keep_after": ("none", "best", "all"),
     "logger.wandb.mode": ("disabled", "offline", "online"),
 }

@@ -72,7 +72,7 @@ class TrialModule(lightning.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """The optimizer, with its state from the checkpoint."""
-        fused = self.trainer.precision != "16-mixed"
+        fused = self.trainer.precision == "32-true"  # Lightning cannot clip a fused optimizer under mixed precision
         optimizer = build_optimizer(self.network, self.config, fused)
         if self.optimizer_state is not None:
             optimizer.load_state_dict(self.optimizer_state)
