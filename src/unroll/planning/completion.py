@@ -6,7 +6,6 @@ Hydra's scripts call `unroll -sc query=bash` with the line typed so far in COMP_
 import contextlib
 import os
 import re
-import sys
 from collections.abc import Sequence
 
 COMMANDS = {"train": "train", "sweep": "sweep"}  # command: its root config
@@ -20,8 +19,6 @@ def shell_completion(arguments: Sequence[str]) -> None:
     from unroll.planning.mistakes import COMPOSITION_ERRORS
 
     if not any(argument.startswith("query=") for argument in arguments):
-        if sys.argv[0].endswith("__main__.py"):
-            sys.argv[0] = "unroll"
         run_hydra(train_job, "train", arguments)
         return
     found = _LINE.match(os.environ.get("COMP_LINE", ""))

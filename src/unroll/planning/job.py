@@ -54,7 +54,8 @@ def run(arguments: Sequence[str]) -> bool:
 def run_hydra(job: Any, config_name: str, arguments: Sequence[str]) -> None:
     """Hand a command line to Hydra's own main, with errors raised instead of printed."""
     before, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
-    sys.argv = [before[0], *arguments]
+    program = "unroll" if before[0].endswith("__main__.py") else before[0]
+    sys.argv = [program, *arguments]
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name=config_name)(job)()

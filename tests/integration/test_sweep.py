@@ -1,0 +1,247 @@
+"""A sweep with warm workers: what it skips, what it survives, what it leaves behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from unroll import api
+from unroll.errors import UserError
+from unroll.planning.suites import plan
+from unroll.planning.sweep import in_order, run_sweep, state
+from unroll.planning.trial import Trial
+from unroll.results.record import read_record, write_record
+from unroll.training.provenance import provenance
+
+
+def finished(trial: Trial) -> dict[str, Any]:
+    """Stands for the trainer: a finished record, at once."""
+    trial.directory.mkdir(parents=True, exist_ok=True)
+    with (trial.directory / "starts").open("a") as log:
+        log.write(f"{os.getpid()} {os.environ.get('LEFT_BEHIND')} {os.environ['OMP_NUM_THREADS']}\n")
+    os.environ["LEFT_BEHIND"] = trial.trial_id
+    os.chdir("/")
+    primary = trial.config["task"]["primary"]
+    value = 20.0 + trial.config["seed"]
+    record = {
+        "schema_version": 1,
+        "trial_id": trial.trial_id,
+        "status": "finished",
+        "config": trial.config,
+        "protocol_version": trial.config["task"]["protocol_version"],
+        "data": {"name": "stub", "content_sha256": "0", "source": "stub", "verified": True},
+        "parameters": {"total": 1, "counted": 1, "embeddings": 0},
+        "flops": {"forward_per_example": 1, "training": 1},
+        "result": {
+            "metrics": {"validation": {primary["name"]: value}, "test": {primary["name"]: value}},
+            "primary": {**primary, "value": value},
+            "selection": None,
+            "examples": {"train": 1, "validation": 1, "test": 1},
+            "steps": 1,
+            "epochs": 1.0,
+            "weights_sha256": None,
+            "predictions_sha256": "0",
+            "data_sha256": "0",
+        },
+        "run": {"started": "now", "seconds": 1.0, "command": " ".join(sys.argv), **provenance()},
+        "reportable": True,
+        "why_not_reportable": [],
+    }
+    write_record(trial.directory, record)
+    return record
+
+
+def one_raises(trial: Trial) -> dict[str, Any]:
+    if trial.config["architecture"]["name"] == "mlp" and trial.config["seed"] == 0:
+        raise ValueError("the stub fails here")
+    return finished(trial)
+
+
+def one_is_killed(trial: Trial) -> dict[str, Any]:
+    if trial.config["architecture"]["name"] == "mlp" and trial.config["seed"] == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return finished(trial)
+
+
+def hang(trial: Trial) -> dict[str, Any]:
+    trial.directory.mkdir(parents=True, exist_ok=True)
+    (trial.directory / "pid").write_text(str(os.getpid()))
+    threading.Event().wait()
+    return {}
+
+
+@pytest.fixture
+def conf(tmp_path: Path) -> str:
+    """A user's folder with a suite of four trials."""
+    folder = tmp_path / "conf" / "suite"
+    folder.mkdir(parents=True)
+    (folder / "four.yaml").write_text(
+        "name: four\noverrides: [task=compression, budget=quickstart, architecture.width=8]\n"
+        "grid: {architecture: [mlp, lstm], seed: [0, 1]}\nbaselines: false\n"
+    )
+    return str(tmp_path / "conf")
+
+
+@pytest.fixture
+def sweep(conf: str, tmp_path: Path) -> Callable[..., bool]:
+    def run(train: Callable[[Trial], Any] | None, *more: str, dry_run: bool = False) -> bool:
+        overrides = ["suite=four", f"paths.runs={tmp_path}/runs", *more]
+        return run_sweep(overrides, conf, dry_run=dry_run, train=train)
+
+    return run
+
+
+def records(tmp_path: Path) -> list[dict[str, Any]]:
+    return [read_record(path) for path in sorted((tmp_path / "runs").glob("*/record.json"))]
+
+
+def starts(tmp_path: Path) -> list[list[str]]:
+    files = sorted((tmp_path / "runs").glob("*/starts"))
+    return [line.split() for file in files for line in file.read_text().splitlines()]
+
+
+def test_a_dry_run_trains_nothing(
+    sweep: Callable[..., bool], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert sweep(finished, dry_run=True)
+    said = capsys.readouterr().out
+    assert "4 trials (4 missing)" in said
+    assert said.count("missing  compression-mnist_5k-") == 4
+    assert not (tmp_path / "runs").exists()
+
+
+def test_all_finish_once(sweep: Callable[..., bool], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert sweep(finished, "workers=2")
+    said = capsys.readouterr().out
+    assert "[4/4] finished" in said
+    report = tmp_path / "runs" / "four" / "report.md"
+    assert f"Report: {report}" in said
+    assert "mlp" in report.read_text()
+    assert [record["status"] for record in records(tmp_path)] == ["finished"] * 4
+    began = starts(tmp_path)
+    assert len({pid for pid, _, _ in began}) <= 2, "workers stay warm"
+    assert sweep(finished, "workers=2")
+    assert "4 trials (4 finished)" in capsys.readouterr().out
+    assert starts(tmp_path) == began, "what has a record is not trained again"
+
+
+def test_nothing_leaks_from_one_trial_to_the_next(sweep: Callable[..., bool], tmp_path: Path) -> None:
+    before = dict(os.environ)
+    assert sweep(finished, "workers=1")
+    assert len({pid for pid, _, _ in starts(tmp_path)}) == 1
+    assert {left for _, left, _ in starts(tmp_path)} == {"None"}
+    assert {threads for _, _, threads in starts(tmp_path)} == {os.environ.get("OMP_NUM_THREADS", "1")}
+    assert dict(os.environ) == before
+
+
+def test_a_record_says_the_command_of_its_own_trial(sweep: Callable[..., bool], tmp_path: Path) -> None:
+    assert sweep(finished, "architecture=mlp", "seed=1")
+    (record,) = records(tmp_path)
+    command = record["run"]["command"].split()
+    assert command[:2] == ["unroll", "train"]
+    assert api.compose(command[2:]).trial_id == record["trial_id"]
+
+
+def test_a_failure_does_not_end_the_sweep(
+    sweep: Callable[..., bool], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert not sweep(one_raises, "workers=2")
+    assert "3 of 4 trials finished" in capsys.readouterr().out
+    failed = [record for record in records(tmp_path) if record["status"] == "failed"]
+    assert [record["error"]["type"] for record in failed] == ["ValueError"]
+    assert "the stub fails here" in failed[0]["error"]["traceback"]
+    assert sweep(finished), "a failed trial is trained again"
+    assert len(starts(tmp_path)) == 4
+
+
+def test_a_killed_worker_costs_its_own_trial_only(sweep: Callable[..., bool], tmp_path: Path) -> None:
+    assert not sweep(one_is_killed, "workers=2")
+    found = records(tmp_path)
+    assert sorted(record["status"] for record in found) == ["failed", "finished", "finished", "finished"]
+    (failed,) = [record for record in found if record["status"] == "failed"]
+    assert failed["error"]["type"] == "WorkerKilled"
+    assert "-mlp-s0-" in failed["trial_id"]
+
+
+def test_fail_fast_starts_nothing_more(sweep: Callable[..., bool], tmp_path: Path) -> None:
+    assert not sweep(one_raises, "workers=1", "fail_fast=true", "architecture=mlp")
+    assert [record["status"] for record in records(tmp_path)] == ["failed"]
+
+
+def test_a_stale_or_damaged_record_is_trained_again(sweep: Callable[..., bool], conf: str, tmp_path: Path) -> None:
+    assert sweep(finished)
+    trials = [item.trial for item in plan(["suite=four", f"paths.runs={tmp_path}/runs"], conf).trials]
+    record = read_record(trials[0].record_path)
+    write_record(trials[0].directory, {**record, "protocol_version": 0})
+    trials[1].record_path.write_text('{"schema_version": 1, "trial')
+    assert [state(trial) for trial in trials] == ["stale", "damaged", "finished", "finished"]
+    assert sweep(finished)
+    assert len(starts(tmp_path)) == 6
+
+
+def test_several_devices_need_another_launcher(sweep: Callable[..., bool]) -> None:
+    with pytest.raises(UserError, match="torchrun"):
+        sweep(finished, "trainer.devices=2")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopping_it_stops_its_workers(conf: str, tmp_path: Path, number: signal.Signals) -> None:
+    code = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from test_sweep import hang\nfrom unroll.planning.sweep import run_sweep\n"
+        "if __name__ == '__main__':\n"
+        f"    run_sweep(['suite=four', 'paths.runs={tmp_path}/runs', 'workers=2'], {conf!r}, train=hang)\n"
+    )
+    (tmp_path / "main.py").write_text(code)
+    process = subprocess.Popen(
+        [sys.executable, str(tmp_path / "main.py")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    poll = threading.Event()
+    for _ in range(600):
+        pids = [path.read_text() for path in (tmp_path / "runs").glob("*/pid")]
+        if len(pids) == 2 and all(pids):
+            break
+        poll.wait(0.1)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=30)
+    assert "KeyboardInterrupt" in said
+    for pid in pids:
+        for _ in range(100):
+            if not Path(f"/proc/{pid}").exists():
+                break
+            poll.wait(0.1)
+        assert not Path(f"/proc/{pid}").exists(), "a worker is left"
+
+
+def test_a_warm_worker_gives_the_bits_of_a_cold_process(sweep: Callable[..., bool], conf: str, tmp_path: Path) -> None:
+    """Real training: the second trial of a worker equals the same trial trained alone."""
+    small = ["budget.steps=3", "data.fraction=0.02", "architecture=ae_variational", "task.curve=[0]"]
+    assert sweep(None, "workers=1", *small)
+    alone = ["task=compression", "budget=quickstart", "architecture.width=8", "seed=1", *small]
+    command = [sys.executable, "-m", "unroll", "train", *alone, f"paths.runs={tmp_path}/alone"]
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    (path,) = (tmp_path / "alone").glob("*/record.json")
+    warm = read_record(tmp_path / "runs" / path.parent.name / "record.json")
+    assert json.dumps(warm["result"]) == json.dumps(read_record(path)["result"])
+
+
+def test_the_quickstart_is_the_slice_it_claims() -> None:
+    trials = plan(["suite=quickstart"]).trials
+    rows = {(item.trial.config["task"]["name"], item.trial.row, item.trial.config["seed"]) for item in trials}
+    assert len(rows) == len(trials)
+    networks = {item.trial.row for item in trials if item.trial.config["architecture"]["name"] != "baseline"}
+    tasks = {task for task, _, _ in rows}
+    assert len(networks) >= 6
+    assert len(tasks) == 5
+    for task in tasks:
+        assert {(task, row, seed) for row in networks for seed in (0, 1)} <= rows
+        baselines = {row for found, row, _ in rows if found == task} - networks
+        assert baselines
+    assert [item.trial.row for item in in_order(trials)][-1] not in networks
