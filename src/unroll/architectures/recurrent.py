@@ -114,7 +114,8 @@ class RecurrentEncoder(nn.Module):
 class RecurrentDecoder(nn.Module):
     """A recurrent network started from the code, which it also reads at every step (Cho et al. 2014, eq. 5).
 
-    Where the task gives inputs (the previous target tokens) it is autoregressive; else the code alone drives it.
+    Where the task gives inputs (the previous target tokens) it is autoregressive. Else the code alone drives it, and
+    each output is [h_t; code], so that the task's head reads both, as their output g(h_t, y_{t-1}, c) does.
     With attention, each output is tanh(W [context; h]) (Luong et al. 2015, eq. 5, without input feeding), so that all
     steps are computed at once in training; the score is additive or multiplicative, see `Attention`.
 
@@ -137,7 +138,8 @@ class RecurrentDecoder(nn.Module):
     ):
         super().__init__()
         _chosen("cell", cell, CELLS)
-        self.dropout, self.width, self.depth = dropout, width, depth
+        self.dropout, self.units, self.depth = dropout, width, depth
+        self.width = width if shape.decoder_input else width + code_width
         self.cell_states = 2 if cell == "lstm" else 1
         self.initial = nn.Linear(code_width, depth * self.cell_states * width)
         inputs = shape.decoder_input + code_width
@@ -156,7 +158,7 @@ class RecurrentDecoder(nn.Module):
 
     def start(self, code: Tensor) -> list[Tensor]:
         """The state before the first step, one tensor [cell states, B, H] a layer."""
-        initial = torch.tanh(self.initial(code)).view(len(code), self.depth, self.cell_states, self.width)
+        initial = torch.tanh(self.initial(code)).view(len(code), self.depth, self.cell_states, self.units)
         return [initial[:, layer].transpose(0, 1).contiguous() for layer in range(self.depth)]
 
     def run(self, state: list[Tensor], x: Tensor, memory: Encoded | None) -> tuple[list[Tensor], Tensor]:
@@ -186,4 +188,5 @@ class RecurrentDecoder(nn.Module):
         x = code[:, None].expand(-1, length, -1)
         if inputs is not None:
             x = torch.cat((inputs, x), dim=-1)
-        return self.run(self.start(code), x, memory)[1]
+        outputs = self.run(self.start(code), x, memory)[1]
+        return torch.cat((outputs, x), dim=-1) if inputs is None else outputs
