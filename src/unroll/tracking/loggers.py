@@ -13,7 +13,8 @@ from pytorch_lightning.utilities import rank_zero_only
 class JsonLinesLogger(Logger):
     """metrics.jsonl: one object a line, {"step": ..., name: value, ...}.
 
-    On resuming, lines past the checkpoint's step are dropped: the steps are done again.
+    On resuming, lines past the checkpoint's step are dropped: the steps are done again. So is a line that a killed
+    process left unfinished.
     """
 
     def __init__(self, path: Path, step: int):
@@ -24,7 +25,8 @@ class JsonLinesLogger(Logger):
     @rank_zero_only
     def _keep_until(self, step: int) -> None:
         lines = self.path.read_text().splitlines(keepends=True) if self.path.exists() else []
-        self.path.write_text("".join(line for line in lines if json.loads(line)["step"] <= step))
+        whole = [line for line in lines if line.endswith("\n")]
+        self.path.write_text("".join(line for line in whole if json.loads(line)["step"] <= step))
 
     @property
     def name(self) -> str:
