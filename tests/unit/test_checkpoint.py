@@ -1,0 +1,87 @@
+"""Checkpoints: written in one step, refused when damaged or another trial's, pruned to the newest."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from unroll.errors import UserError
+from unroll.training import checkpoint
+from unroll.training.checkpoint import Progress
+
+
+def network() -> torch.nn.Linear:
+    torch.manual_seed(0)
+    return torch.nn.Linear(3, 2)
+
+
+def written(folder: Path) -> Path:
+    layer = network()
+    optimizer = torch.optim.Adam(layer.parameters(), 0.1, fused=True)
+    layer(torch.ones(1, 3)).sum().backward()
+    optimizer.step()
+    progress = Progress("me", 7, 0.5, 6, 1, False, 12.5, 2, [{"step": 6, "mse": 0.5}])
+    path = folder / checkpoint.LAST
+    checkpoint.save(path, checkpoint.content(layer, progress, optimizer, {"scale": 2.0}))
+    return path
+
+
+def test_everything_that_resuming_needs_comes_back(tmp_path: Path) -> None:
+    found = checkpoint.load(written(tmp_path), "me")
+    assert Progress(**found["progress"]) == Progress("me", 7, 0.5, 6, 1, False, 12.5, 2, [{"step": 6, "mse": 0.5}])
+    assert found["scaler"] == {"scale": 2.0}
+    layer = network()
+    layer.load_state_dict(found["network"])
+    assert not torch.equal(layer.weight, network().weight)
+    optimizer = torch.optim.Adam(layer.parameters(), 0.1, fused=True)
+    optimizer.load_state_dict(found["optimizer"])
+    assert optimizer.state[layer.weight]["step"].item() == 1
+
+
+def test_without_an_optimizer_only_weights_and_progress_are_kept() -> None:
+    assert set(checkpoint.content(network(), Progress("me"))) == {"network", "progress"}
+
+
+def test_nothing_but_the_checkpoint_is_left_behind(tmp_path: Path) -> None:
+    written(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [checkpoint.LAST]
+
+
+def test_a_write_that_fails_keeps_the_old_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path)
+    before = path.read_bytes()
+
+    def full(content: object, file: object) -> None:
+        file.write(b"half")  # type: ignore[attr-defined]
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(OSError, match="no space"):
+        checkpoint.save(path, {})
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "other file"])
+def test_a_damaged_checkpoint_is_a_users_error(tmp_path: Path, damage: str) -> None:
+    path = written(tmp_path)
+    whole = path.read_bytes()
+    path.write_bytes({"empty": b"", "cut": whole[: len(whole) // 2], "other file": b"not a checkpoint"}[damage])
+    with pytest.raises(UserError, match="cannot be read") as caught:
+        checkpoint.load(path, "me")
+    assert str(path) in str(caught.value.run)
+
+
+def test_another_trials_checkpoint_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="belongs to another trial") as caught:
+        checkpoint.load(written(tmp_path), "you")
+    assert (caught.value.saw, caught.value.allowed) == ("me", "you")
+
+
+@pytest.mark.parametrize(("kept", "left"), [(1, [1000]), (2, [200, 1000]), (9, [30, 200, 1000])])
+def test_the_newest_by_number_are_kept(tmp_path: Path, kept: int, left: list[int]) -> None:
+    for step in (1000, 30, 200):
+        (tmp_path / f"step-{step}.ckpt").touch()
+    (tmp_path / checkpoint.BEST).touch()
+    checkpoint.prune(tmp_path, kept)
+    assert sorted(int(path.stem[5:]) for path in tmp_path.glob("step-*")) == left
+    assert (tmp_path / checkpoint.BEST).exists()
