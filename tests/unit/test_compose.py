@@ -6,7 +6,7 @@ import pytest
 
 from unroll.errors import UserError
 from unroll.planning.compose import compose
-from unroll.planning.groups import group_options, options_where
+from unroll.planning.groups import group_options, group_value, options_where
 from unroll.planning.limits import RANGES
 
 MISTAKES = [
@@ -149,3 +149,14 @@ def test_ranges_speak_of_keys_that_exist() -> None:
             found = [section["tokenizer"] for section in found if section["tokenizer"]]
             name = name.partition(".")[2]
         assert any(name in section for section in found), key
+
+
+@pytest.mark.parametrize("experiment", group_options("experiment"))
+def test_every_shipped_experiment_composes(experiment: str) -> None:
+    assert compose([f"experiment={experiment}"]).trial_id
+
+
+@pytest.mark.parametrize("suite", group_options("suite"))
+def test_every_shipped_suite_says_what_it_is(suite: str) -> None:
+    assert group_value("suite", suite, "name") == suite
+    assert group_value("suite", suite, "description")
