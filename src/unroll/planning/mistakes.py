@@ -69,11 +69,11 @@ def explain(
 
 def _offending(config_name: str, overrides: Sequence[str], path: Sequence[str]) -> str | None:
     """Return the one override without which the rest composes, else the first that fails by itself."""
-    if not _composes(config_name, path):
-        return None
     for override in overrides:
         if _composes(config_name, [*(other for other in overrides if other != override), *path]):
             return override
+    if not _composes(config_name, path):
+        return None
     for override in overrides:
         if not _composes(config_name, [override, *path]):
             return override

@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import MISSING, OmegaConf
 
-from unroll.errors import UserError
+from unroll.errors import UserError, suggest
 from unroll.planning.compose import compose_node, composer
 from unroll.planning.groups import group_value
 from unroll.planning.trial import Trial, canonical, is_baseline, make_trial
@@ -22,12 +22,17 @@ _SEED = re.compile(r"[+]*seed=")
 
 @dataclass
 class Suite:
-    """A named list of trials; `grid` maps override keys to the values that are crossed."""
+    """A named list of trials.
+
+    `grid` maps override keys to the values that are crossed; `when` maps one choice of the grid, such as
+    `task=sentiment`, to overrides that only its trials get.
+    """
 
     name: str = MISSING
     description: str = ""
     overrides: list[str] = field(default_factory=list)
     grid: dict[str, list[Any]] = field(default_factory=dict)
+    when: dict[str, list[str]] = field(default_factory=dict)
     baselines: bool = True
 
 
@@ -115,6 +120,14 @@ def _without_seed(overrides: tuple[str, ...], config_dir: str | None) -> tuple[d
 def _combinations(suite: dict[str, Any], others: Sequence[str]) -> list[list[str]]:
     from unroll.planning.job import expand
 
+    for choice in suite["when"]:
+        key = choice.partition("=")[0]
+        if key not in suite["grid"]:
+            raise UserError(
+                f"The suite's `when` speaks of '{key}'.{suggest(key, suite['grid'])}",
+                saw=choice,
+                allowed=[f"{key}=..." for key in suite["grid"]],
+            )
     axes = {key: [f"{key}={_written(value)}" for value in values] for key, values in suite["grid"].items()}
     fixed = []
     for text in others:
@@ -123,8 +136,11 @@ def _combinations(suite: dict[str, Any], others: Sequence[str]) -> list[list[str
             axes[key] = [choice for (choice,) in expand([text])]
         else:
             fixed.append(text)
-    crossed = itertools.product(*axes.values())
-    return [[*choices, *suite["overrides"], *more] for choices in crossed for more in expand(fixed)]
+    found = []
+    for choices in itertools.product(*axes.values()):
+        own = [text for choice in choices for text in suite["when"].get(choice, ())]
+        found += [[*choices, *suite["overrides"], *own, *more] for more in expand(fixed)]
+    return found
 
 
 def _written(value: Any) -> str:

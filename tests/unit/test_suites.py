@@ -1,0 +1,74 @@
+"""A suite's YAML becomes its list of trials."""
+
+from pathlib import Path
+
+import pytest
+
+from unroll.errors import UserError
+from unroll.planning.suites import plan
+
+
+@pytest.fixture
+def conf(tmp_path: Path) -> str:
+    (tmp_path / "suite").mkdir()
+    (tmp_path / "suite" / "two.yaml").write_text(
+        "name: two\noverrides: [budget=quickstart, architecture.width=8]\n"
+        "grid: {task: [compression, generation], architecture: [mlp], seed: [0, 1]}\n"
+        "when: {task=generation: [budget.steps=7]}\nbaselines: true\n"
+    )
+    (tmp_path / "suite" / "odd.yaml").write_text("name: odd\ngrid: {task: [compression]}\nwhen: {tsk=a: []}\n")
+    return str(tmp_path)
+
+
+def test_networks_are_crossed_and_baselines_follow(conf: str) -> None:
+    trials = plan(["suite=two"], conf).trials
+    assert [(item.trial.config["task"]["name"], item.trial.row, item.trial.config["seed"]) for item in trials] == [
+        ("compression", "mlp", 0),
+        ("compression", "mlp", 1),
+        ("generation", "mlp", 0),
+        ("generation", "mlp", 1),
+        ("compression", "pca", 0),
+        ("compression", "png", 0),
+        ("generation", "gmm", 0),
+        ("generation", "gmm", 1),
+    ]
+
+
+def test_overrides_of_one_choice_reach_its_trials_only(conf: str) -> None:
+    networks = plan(["suite=two"], conf).trials[:4]
+    assert {item.trial.config["task"]["name"]: item.trial.config["budget"]["steps"] for item in networks} == {
+        "compression": 300,
+        "generation": 7,
+    }
+
+
+def test_what_is_typed_wins_over_the_suite(conf: str) -> None:
+    trials = plan(["suite=two", "budget.steps=3", "seed=4,5", "task=generation"], conf).trials
+    networks = [item.trial.config for item in trials if item.trial.row == "mlp"]
+    assert [(config["seed"], config["budget"]["steps"]) for config in networks] == [(4, 3), (5, 3)]
+
+
+def test_several_values_of_another_key_are_crossed_too(conf: str) -> None:
+    trials = plan(["suite=two", "task=compression", "seed=0", "optimizer.learning_rate=0.1,0.2"], conf).trials
+    rates = [item.trial.config["optimizer"]["learning_rate"] for item in trials if item.trial.row == "mlp"]
+    assert rates == [0.1, 0.2]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        ([], ["Which suite?", "suite=quickstart"]),
+        (["suite=quickstrat"], ["Did you mean 'quickstart'?"]),
+        (["suite=two", "workers=0"], ["'workers' is out of range"]),
+        (["suite=two", "workers=many"], ["sweep.workers"]),
+        (["suite=odd"], ["Did you mean 'task'?"]),
+        (["suite=two", "suite.gird=3"], ["no key 'gird' in 'suite'", "Did you mean 'grid'?"]),
+        (["suite=two", "architecture=lstn"], ["Did you mean 'lstm'?"]),
+        (["suite=two", "optimizer.learning_rte=1"], ["Did you mean 'learning_rate'?"]),
+    ],
+)
+def test_mistakes(conf: str, overrides: list[str], said: list[str]) -> None:
+    with pytest.raises(UserError) as caught:
+        plan(overrides, conf)
+    for words in said:
+        assert words in str(caught.value)
