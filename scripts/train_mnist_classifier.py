@@ -27,9 +27,7 @@ LEARNING_RATE = 2e-3
 
 def main() -> None:
     """Train, test, write."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=Path(frechet.__file__).with_name(frechet.WEIGHTS_FILE))
     output = parser.parse_args().output
 
@@ -48,16 +46,12 @@ def main() -> None:
         )
     np.savez(output, **{name: value.numpy() for name, value in model.state_dict().items()})
     print(f"test accuracy {right / len(test_digits):.4f} ({right}/{len(test_digits)})")
-    print(
-        f"{output}: {output.stat().st_size} bytes, sha256 {hashlib.sha256(output.read_bytes()).hexdigest()}"
-    )
+    print(f"{output}: {output.stat().st_size} bytes, sha256 {hashlib.sha256(output.read_bytes()).hexdigest()}")
 
 
 def tensors(images: np.ndarray, digits: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
     """uint8 images [N, 28, 28] and digits [N] -> floats [N, 1, 28, 28] in [0, 1] and int64 [N]."""
-    return torch.from_numpy(images[:, None].astype(np.float32) / 255), torch.from_numpy(
-        digits.astype(np.int64)
-    )
+    return torch.from_numpy(images[:, None].astype(np.float32) / 255), torch.from_numpy(digits.astype(np.int64))
 
 
 def train(images: torch.Tensor, digits: torch.Tensor) -> frechet.MnistClassifier:

@@ -21,7 +21,7 @@ SMALL = ["architecture.width=6"]
 TASK_OPTIONS = {
     "sentiment": ["task.embedding=5", "task.dropout=0"],
     "translation": ["task.embedding=5", "task.dropout=0"],
-    "forecasting": ["task.window=6", "task.horizon=3"],
+    "forecasting": ["task.window=6", "task.horizon=3", "task.channels=joint"],
     "compression": [],
     "generation": ["task.samples=20", "task.density_components=1", "task.importance_samples=7"],
 }

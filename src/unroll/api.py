@@ -47,7 +47,7 @@ def train(trial: Trial) -> dict[str, Any]:
 
     Raises:
         UserError: the trial cannot start; nothing was written.
-        unroll.training.train.TrialFailed: it ended in an error, which its record holds.
+        TrialFailed: it ended in an error, which its record holds.
     """
     from unroll.training.train import train
 

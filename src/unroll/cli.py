@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unroll.errors import UserError
+from unroll.errors import TrialFailed, UserError
 
 if TYPE_CHECKING:
     from unroll.data.catalogue import Outcome
@@ -42,9 +42,7 @@ def main() -> None:
     except UserError as error:
         print(error, file=sys.stderr)
         sys.exit(USER_ERROR)
-    except Exception as error:
-        if type(error).__name__ != "TrialFailed":  # its class cannot be named here without importing torch
-            raise
+    except TrialFailed as error:
         print(error, file=sys.stderr)
         sys.exit(TRIALS_FAILED)
     except KeyboardInterrupt:

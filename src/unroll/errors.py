@@ -1,7 +1,8 @@
-"""The one kind of error that a user sees as a message instead of a traceback."""
+"""The errors that a user sees as a message instead of a traceback."""
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class UserError(Exception):
@@ -26,6 +27,17 @@ class UserError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.what, self.saw, self.allowed, self.run)
+
+
+class TrialFailed(Exception):
+    """A trial ended in an error; its record holds the traceback."""
+
+    def __init__(self, trial_id: str, record: Path, message: str):
+        super().__init__(trial_id, record, message)
+        self.trial_id, self.record, self.message = trial_id, record, message
+
+    def __str__(self) -> str:
+        return f"{self.trial_id} failed: {self.message}\n  record:  {self.record}"
 
 
 def _rebuild(kind: type[UserError], what: str, saw: object, allowed: object, run: str | None) -> UserError:

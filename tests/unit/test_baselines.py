@@ -52,9 +52,7 @@ def test_majority_gives_the_shares_of_train_only() -> None:
     train = texts((GOOD, 1), (GOOD, 1), (BAD, 0), (GOOD, 1))
     baseline = Majority()
     baseline.fit(Splits(train, texts((BAD, 0))))
-    np.testing.assert_allclose(
-        baseline.predict(texts((BAD, 0), (BAD, 0)))["probabilities"], [[0.25, 0.75]] * 2
-    )
+    np.testing.assert_allclose(baseline.predict(texts((BAD, 0), (BAD, 0)))["probabilities"], [[0.25, 0.75]] * 2)
 
 
 def test_tfidf_learns_a_word_pair_that_single_words_cannot_tell() -> None:
@@ -167,9 +165,7 @@ def test_png_is_lossless(benchmark_data: Path) -> None:
 def test_mixture_samples_follow_the_seed_and_the_data() -> None:
     random = np.random.default_rng(0)
     centres = np.array([[0.2] * 16, [0.8] * 16])
-    train = ImageView(
-        np.repeat(centres, 200, axis=0) + random.normal(0, 0.02, (400, 16)), np.repeat([0, 1], 200)
-    )
+    train = ImageView(np.repeat(centres, 200, axis=0) + random.normal(0, 0.02, (400, 16)), np.repeat([0, 1], 200))
     draws = []
     for seed in (0, 0, 1):
         baseline = GaussianMixture(seed=seed, samples=300, components=2, dimensions=4)

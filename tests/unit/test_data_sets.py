@@ -114,9 +114,7 @@ def test_binary_sst_holds_the_published_sentences(benchmark_data: Path, tmp_path
     assert (sentences.num_rows, sum(sentences["label"])) == (6_920, 3_610)
 
 
-def test_hub_layouts_give_the_local_examples(
-    benchmark_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_hub_layouts_give_the_local_examples(benchmark_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Multi30k as JSON lines, SST as Parquet of trees, ETTh1 as the same CSV."""
     multi30k = tmp_path / "bentrevett" / "multi30k"
     multi30k.mkdir(parents=True)
@@ -148,9 +146,7 @@ def test_hub_layouts_give_the_local_examples(
 
 def test_mnist_as_parquet_of_png_equals_mnist_as_npz(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     generator = numpy.random.default_rng(0)
-    images = {
-        split: generator.integers(0, 256, (40, 28, 28), dtype=numpy.uint8) for split in ("train", "test")
-    }
+    images = {split: generator.integers(0, 256, (40, 28, 28), dtype=numpy.uint8) for split in ("train", "test")}
     labels = numpy.arange(40, dtype=numpy.uint8) % 10
     (tmp_path / "mnist").mkdir()
     file = tmp_path / "mnist" / "mnist.npz"

@@ -58,13 +58,13 @@ def test_no_cell_costs_nothing_and_counting_changes_no_gradient(name: str, archi
 
 
 def test_a_forecasting_lstm_by_hand() -> None:
-    """Window 6 of 2 channels, horizon 3: encoder, the decoder's first state, decoder on the code, output head."""
+    """Window 6 of 2 channels, horizon 3: encoder, the decoder's first state, decoder on the code, a head on state and code."""
     task, network = made_up.built("forecasting", "lstm")
     width, channels, window, horizon = 6, 2, 6, 3
     encoder = 2 * window * 4 * width * (channels + width)
     start = 2 * width * 2 * width
     decoder = 2 * horizon * 4 * width * (width + width)
-    head = 2 * horizon * width * channels
+    head = 2 * horizon * 2 * width * channels
     assert forward_flops(task, network, task.splits["train"].batch(ROWS)) == encoder + start + decoder + head
 
 

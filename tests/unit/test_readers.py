@@ -71,9 +71,7 @@ def test_fine_sentiment_keeps_five_labels_and_sentences_alone_when_asked():
 
 def test_a_phrase_with_two_labels_is_kept_with_both():
     splits = sst(treebank("(4 (3 odd) (2 film))\n(0 (1 odd) (2 mess))\n"))
-    phrases = [
-        (text, label) for text, label in zip(splits["train"]["text"], splits["train"]["label"], strict=True)
-    ]
+    phrases = [(text, label) for text, label in zip(splits["train"]["text"], splits["train"]["label"], strict=True)]
     assert ("odd", 1) in phrases
     assert ("odd", 0) in phrases
 
@@ -121,9 +119,7 @@ def catalogue() -> bytes:
 
 def test_a_language_pack_is_cleaned_then_split_by_the_english_side():
     splits = language_pack({"a.json": catalogue()})
-    pairs = [
-        pair for columns in splits.values() for pair in zip(columns["source"], columns["target"], strict=True)
-    ]
+    pairs = [pair for columns in splits.values() for pair in zip(columns["source"], columns["target"], strict=True)]
     assert len(pairs) == 202
     assert ("Save as", "Enregistrer sous") in pairs
     assert ("%1 cell", "%1 cellule") in pairs
@@ -277,13 +273,9 @@ def test_hashed_orders_are_fixed_for_ever():
 def test_columns_that_do_not_fit_the_kind_are_refused():
     columns = {"source": ["a"], "target": ["b"]}
     with pytest.raises(UserError, match="column text is missing"):
-        require_columns(
-            "labelled_text", dict.fromkeys(("train", "validation", "test"), columns), "parallel_lines"
-        )
+        require_columns("labelled_text", dict.fromkeys(("train", "validation", "test"), columns), "parallel_lines")
     with pytest.raises(UserError, match="no examples for split 'test'"):
-        require_columns(
-            "pairs", {"train": columns, "validation": columns, "test": {"source": [], "target": []}}, "x"
-        )
+        require_columns("pairs", {"train": columns, "validation": columns, "test": {"source": [], "target": []}}, "x")
 
 
 def test_a_broken_compressed_file_is_named():

@@ -84,9 +84,7 @@ def test_local_and_hub_give_the_same_examples(
     assert from_hub.content_sha256 == local.content_sha256
     assert from_hub.verified
 
-    monkeypatch.setenv(
-        "UNROLL_HUB", str(hub_folder(tmp_path / "other", TREES | {"dev.txt": "(3 (2 x) (3 y))"}))
-    )
+    monkeypatch.setenv("UNROLL_HUB", str(hub_folder(tmp_path / "other", TREES | {"dev.txt": "(3 (2 x) (3 y))"})))
     other = load_examples(small, paths | {"data": None})
     assert not other.verified
     assert "holds other examples" in other.note

@@ -137,7 +137,7 @@ class ImageSplit:
         return len(self.pixels)
 
     def batch(self, index: Tensor) -> Batch:
-        rows = self.pixels[index].float() / 255
+        rows = self.pixels.index_select(0, index).float().div_(255)
         lengths = torch.full_like(index, rows.shape[1])
         return Batch(index, rows, lengths, rows, lengths, torch.ones(len(index)))
 

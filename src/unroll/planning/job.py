@@ -13,7 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
-from unroll.errors import UserError
+from unroll.errors import TrialFailed, UserError
 from unroll.planning.compose import compose_node, compose_with, composer, search_path, trial_from
 from unroll.planning.groups import conf_directory
 from unroll.planning.mistakes import COMPOSITION_ERRORS, explain
@@ -42,11 +42,7 @@ def run(arguments: Sequence[str]) -> bool:
         with composer(options.config_dir):
             name, config_dir = options.config_name or "train", options.config_dir
             raise explain(error, name, options.overrides, search_path(config_dir), config_dir) from error
-    except UserError:
-        raise
-    except Exception as error:
-        if type(error).__name__ != "TrialFailed":
-            raise
+    except TrialFailed:
         return False
     return True
 
@@ -118,7 +114,7 @@ def _one_process_each(trial: Trial) -> None:
 def train_job(config: DictConfig) -> float:
     """Train one composed trial; return its primary metric's value, as Hydra's optimising sweepers want it."""
     sys.argv = _COMMAND
-    from unroll.training.train import TrialFailed, train
+    from unroll.training.train import train
 
     try:
         record = train(trial_from(config))

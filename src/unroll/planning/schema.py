@@ -55,6 +55,7 @@ class Data:
     tokenizer: Tokenizer | None = None
     languages: list[str] = field(default_factory=list)
     max_length: int | None = None
+    channels: str | None = None  # of a series, where the task does not say: joint | independent
     batch_size: int = 64
     epochs: int = 10
     origin: Origin = field(default_factory=Origin)

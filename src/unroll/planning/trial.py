@@ -11,7 +11,7 @@ from typing import Any
 # Keys that name, describe or place a trial; another value gives the same numbers.
 _DESCRIPTIONS = {
     "task": {"baselines", "quickstart_steps"},
-    "data": {"origin", "epochs"},
+    "data": {"origin", "epochs", "channels"},
     "budget": {"name"},
 }
 
@@ -38,11 +38,7 @@ class Trial:
     @property
     def row(self) -> str:
         """The name of its row in a table: the baseline's, or else the architecture's."""
-        return str(
-            self.config["baseline"]["name"]
-            if is_baseline(self.config)
-            else self.config["architecture"]["name"]
-        )
+        return str(self.config["baseline"]["name"] if is_baseline(self.config) else self.config["architecture"]["name"])
 
 
 def is_baseline(config: Mapping[str, Any]) -> bool:
@@ -70,9 +66,7 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
     sections = ["task", "data"]
     sections += ["baseline"] if is_baseline(config) else ["architecture", "bottleneck", "optimizer", "budget"]
     chosen: dict[str, Any] = {
-        section: {
-            key: value for key, value in config[section].items() if key not in _DESCRIPTIONS.get(section, ())
-        }
+        section: {key: value for key, value in config[section].items() if key not in _DESCRIPTIONS.get(section, ())}
         for section in sections
     }
     chosen["seed"] = config["seed"]
@@ -86,9 +80,7 @@ def canonical(value: Any) -> str:
 
     Raises ValueError for NaN and infinity, TypeError for what JSON does not have.
     """
-    return json.dumps(
-        _plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
-    )
+    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
 def _plain(value: Any) -> Any:

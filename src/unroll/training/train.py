@@ -18,6 +18,7 @@ from pytorch_lightning.strategies import DDPStrategy
 from unroll.architectures.network import Network
 from unroll.components import check_options, create, locate
 from unroll.data.batching import TrainingBatches, epoch_order, padding_share, steps_per_epoch, typical_batch
+from unroll.errors import TrialFailed
 from unroll.planning.trial import Trial
 from unroll.randomness import derive
 from unroll.results.record import SCHEMA_VERSION, write_record
@@ -35,17 +36,6 @@ from unroll.training.ranks import rank
 from unroll.training.result import data_fields, result_fields, why_not_reportable
 
 ENDLESS = 10**9  # steps of a budget in seconds
-
-
-class TrialFailed(Exception):
-    """A trial ended in an error; its record holds the traceback."""
-
-    def __init__(self, trial_id: str, record: Path, message: str):
-        super().__init__(trial_id, record, message)
-        self.trial_id, self.record, self.message = trial_id, record, message
-
-    def __str__(self) -> str:
-        return f"{self.trial_id} failed: {self.message}\n  record:  {self.record}"
 
 
 def check(trial: Trial) -> None:

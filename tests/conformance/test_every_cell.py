@@ -1,0 +1,154 @@
+"""Each architecture on each task: trains, evaluates, records; learns; comes back from disk; ignores padding."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from conftest import Cell
+from tiny_data import CONF, SIZES, Tiny, names
+from torch import Tensor
+
+from unroll.architectures.network import Network
+from unroll.data.splits import Batch
+from unroll.planning.trial import Trial
+from unroll.results.record import read_record
+from unroll.tasks.task import GaussianNoise, Task
+from unroll.training import checkpoint
+from unroll.training.train import train
+
+TWO_STEPS = ["budget.epochs=null", "budget.steps=2", "budget.validate_every=null"]
+LEARNING_STEPS = 200
+
+
+def outputs(task: Task, network: Network, batch: Batch) -> dict[str, Tensor]:
+    """The code and the losses of each example, which all that is evaluated is made of."""
+    with torch.no_grad():
+        losses = task.losses(network, batch)
+        found = {"code": network.encode(batch.inputs, batch.lengths, batch.index).code}
+    found |= {"task": losses.task, "penalty": losses.penalty}
+    return found if losses.reconstruction is None else {**found, "reconstruction": losses.reconstruction}
+
+
+def assert_close(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
+    """Within 1e-5, relative for sums over many values."""
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, rtol=1e-5, atol=1e-5, msg=lambda text, n=name: f"{n}: {text}")
+
+
+def check_record(trial: Trial) -> dict:
+    """The record on disk is valid, and every test example is counted in it."""
+    record = read_record(trial.directory)
+    assert record["status"] == "finished"
+    assert record["data"]["verified"]
+    assert record["result"]["examples"] == SIZES
+    with np.load(trial.directory / "predictions.npz") as predictions:
+        scores = [name for name in predictions.files if name.startswith("test/")]
+        assert scores
+        for name in scores:
+            assert len(predictions[name]) == SIZES["test"], name
+    return record
+
+
+def test_trains_two_steps_and_writes_a_record(cell: Cell, tiny: Tiny, tmp_path: Path) -> None:
+    config = cell.trial.config
+    overrides = [f"architecture={config['architecture']['name']}", *TWO_STEPS]
+    trial = tiny.trial(config["task"]["name"], tmp_path, *overrides)
+    returned = train(trial)
+    record = check_record(trial)
+    assert record["result"] == returned["result"]
+    assert record["result"]["steps"] == 2
+    assert record["flops"]["forward_per_example"] > 0
+    assert record["flops"]["training"] > record["flops"]["forward_per_example"]
+    assert record["parameters"]["total"] >= record["parameters"]["counted"] > 0
+    assert (
+        record["result"]["primary"]["value"] == record["result"]["metrics"]["test"][config["task"]["primary"]["name"]]
+    )
+    assert record["result"]["metrics"]["validation"].keys() == record["result"]["metrics"]["test"].keys()
+
+
+def test_learns_eight_examples(cell: Cell) -> None:
+    """Penalties and noise off, the task's loss falls tenfold within 200 steps of Adam."""
+    task, network = cell.task, cell.network()
+    split = task.splits["train"]
+    batch = split.batch(torch.linspace(0, len(split) - 1, 8).long())
+    for module in network.modules():
+        if isinstance(module, GaussianNoise):  # its scale kept at 1: half the squared error
+            module.requires_grad_(False)
+    weights = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.Adam(weights, lr=5e-3)
+    first = last = float(task.losses(network, batch).task.mean())
+    for _ in range(LEARNING_STEPS):
+        optimizer.zero_grad()
+        loss = task.losses(network, batch).task.mean()
+        last = float(loss)
+        if last <= first / 10:
+            break
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(weights, 100.0)
+        optimizer.step()
+    assert last <= first / 10, f"{first:.3f} -> {last:.3f}"
+
+
+def test_comes_back_from_disk_bit_by_bit(cell: Cell, tmp_path: Path) -> None:
+    saved, fresh = cell.network(seed=1), cell.network(seed=2)
+    progress = checkpoint.Progress(cell.trial.trial_id)
+    checkpoint.save(tmp_path / "best.ckpt", checkpoint.content(saved, progress))
+    batch = cell.task.splits["test"].batch(torch.arange(6))
+    before = outputs(cell.task, fresh, batch)
+    fresh.load_state_dict(checkpoint.load(tmp_path / "best.ckpt", cell.trial.trial_id)["network"])
+    expected, found = outputs(cell.task, saved, batch), outputs(cell.task, fresh, batch)
+    assert not torch.equal(before["task"], expected["task"])
+    for name, value in expected.items():
+        assert torch.equal(found[name], value), name
+
+
+def test_order_of_examples_does_not_matter(cell: Cell) -> None:
+    index = torch.arange(8)
+    shuffled = torch.tensor([5, 2, 7, 0, 3, 6, 1, 4])
+    split, network = cell.task.splits["validation"], cell.network()
+    expected = outputs(cell.task, network, split.batch(index))
+    found = outputs(cell.task, network, split.batch(index[shuffled]))
+    assert_close(found, {name: value[shuffled] for name, value in expected.items()})
+
+
+def test_an_example_does_not_see_the_others(cell: Cell) -> None:
+    """Alone or among longer ones, that is without and with padding, its outputs are the same."""
+    split, network = cell.task.splits["train"], cell.network()
+    keys = split.length_keys()
+    order = torch.argsort(keys[0]) if keys else torch.arange(len(split))
+    short, long = order[:3], order[-2:]
+    together = split.batch(torch.cat((short, long)))
+    alone = split.batch(short)
+    if keys:
+        assert together.inputs.shape[1] > alone.inputs.shape[1]
+    expected = outputs(cell.task, network, alone)
+    found = outputs(cell.task, network, together)
+    assert_close({name: value[:3] for name, value in found.items()}, expected)
+
+
+def test_what_lies_in_the_padding_does_not_matter(cell: Cell) -> None:
+    split, network = cell.task.splits["train"], cell.network()
+    if not split.length_keys():
+        return  # nothing is ever padded
+    batch = split.batch(torch.arange(16))
+    padding = torch.arange(batch.inputs.shape[1]) >= batch.lengths[:, None]
+    assert padding.any()
+    expected = outputs(cell.task, network, batch)
+    found = outputs(cell.task, network, replace(batch, inputs=batch.inputs.masked_fill(padding, 7)))
+    assert_close(found, expected)
+
+
+def _serves(baseline: str) -> list[str]:
+    return yaml.safe_load((CONF / "baseline" / f"{baseline}.yaml").read_text()).get("tasks", [])
+
+
+@pytest.mark.parametrize(("baseline", "task"), [(name, task) for name in names("baseline") for task in _serves(name)])
+def test_baselines_are_rows_like_any_other(baseline: str, task: str, tiny: Tiny, tmp_path: Path) -> None:
+    trial = tiny.trial(task, tmp_path, "architecture=baseline", f"baseline={baseline}")
+    train(trial)
+    record = check_record(trial)
+    assert record["result"]["steps"] == record["parameters"]["total"] == record["flops"]["training"] == 0

@@ -1,0 +1,218 @@
+"""Tiny made-up data sets as files: what whole trials are trained on, through readers, hashes and caches.
+
+64 / 32 / 32 examples of each kind of data, in folders and YAML as a user would write them.
+"""
+
+import functools
+import hashlib
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from unroll.data import readers
+from unroll.data.readers.columns import content_sha256
+from unroll.planning.compose import compose
+from unroll.planning.trial import Trial
+
+CONF = Path(__file__).resolve().parents[1] / "conf"
+SIZES = {"train": 64, "validation": 32, "test": 32}
+WINDOW, HORIZON = 12, 4
+FRENCH = {
+    "the": "le", "a": "un", "red": "rouge", "small": "petit", "old": "vieux", "cat": "chat", "dog": "chien",
+    "tree": "arbre", "sees": "voit", "finds": "trouve", "hides": "cache",
+}  # fmt: skip
+GOOD, BAD = ("good", "fine", "lovely"), ("bad", "dull", "awful")
+PLAIN = ("film", "plot", "actor", "the", "a", "is", "very", "and")
+
+# What makes a trial small, wherever its task, architecture or data has such a key.
+SMALL = {
+    "task": {
+        "embedding": 12,
+        "window": WINDOW,
+        "horizon": HORIZON,
+        "samples": 32,
+        "density_components": 2,
+        "importance_samples": 5,
+    },
+    "architecture": {"width": 24},
+}
+
+
+def names(group: str) -> list[str]:
+    """The YAML files of a config group that a user can choose."""
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml") if not path.stem.startswith("_"))
+
+
+TASKS = names("task")
+ARCHITECTURES = [name for name in names("architecture") if name != "baseline"]
+KINDS = {task: yaml.safe_load((CONF / "task" / f"{task}.yaml").read_text())["kind"] for task in TASKS}
+
+
+def _tree(words: Sequence[str], label: int) -> str:
+    """A right-branching PTB tree whose words and inner nodes are neutral."""
+    tree = f"(2 {words[-1]})"
+    for word in reversed(words[1:-1]):
+        tree = f"(2 (2 {word}) {tree})"
+    return f"({label} (2 {words[0]}) {tree})"
+
+
+def _labelled_text(random: np.random.Generator, corrupt: bool) -> dict[str, bytes]:
+    """Sentences of 3 to 9 words, positive where the one telling word is."""
+    files, seen = {}, set()
+    for name, split in (("train.txt", "train"), ("dev.txt", "validation"), ("test.txt", "test")):
+        lines: list[str] = []
+        while len(lines) < SIZES[split]:
+            label = len(lines) % 2
+            words = list(random.choice(PLAIN, random.integers(2, 9)))
+            words.insert(random.integers(0, len(words) + 1), random.choice((BAD, GOOD)[label]))
+            if corrupt and split == "test":
+                words, label = [f"unheard{len(lines)}", *["of"] * 20], 1
+            if tuple(words) not in seen or corrupt:
+                seen.add(tuple(words))
+                lines.append(_tree(words, 1 + 2 * label))
+        files[name] = "\n".join(lines).encode()
+    return files
+
+
+def _pairs(random: np.random.Generator, corrupt: bool) -> dict[str, bytes]:
+    """English of 2 to 8 words, and the same in French word by word."""
+    files = {}
+    for name, split in (("train", "train"), ("val", "validation"), ("test", "test")):
+        sources = [list(random.choice(list(FRENCH), random.integers(2, 9))) for _ in range(SIZES[split])]
+        targets = [[FRENCH[word] for word in words] for words in sources]
+        if corrupt and split == "test":
+            sources = [[f"unheard{i}", *["of"] * 20] for i in range(SIZES[split])]
+            targets = [["inconnu"] * 20] * SIZES[split]
+        for language, sentences in (("en", sources), ("fr", targets)):
+            files[f"{name}.{language}"] = "\n".join(" ".join(words) for words in sentences).encode()
+    return files
+
+
+def series_rows() -> list[int]:
+    """Rows of train, validation and test that give each split its number of windows."""
+    return [SIZES["train"] + WINDOW + HORIZON - 1, *(SIZES[split] + HORIZON - 1 for split in ("validation", "test"))]
+
+
+def _series(random: np.random.Generator, corrupt: bool) -> dict[str, bytes]:
+    """Three smooth channels of different offsets and sizes."""
+    rows = series_rows()
+    steps = np.arange(sum(rows))
+    channels = [10 * i + (i + 1) * (np.sin(steps / (3 + i)) + 0.3 * np.cos(steps / 11)) for i in range(3)]
+    values = np.stack(channels, axis=1) + 0.02 * random.standard_normal((len(steps), 3))
+    if corrupt:
+        values[sum(rows[:2]) :] = 1000 * random.standard_normal((rows[2], 3))
+    lines = [f"{step},{','.join(f'{value:.5f}' for value in row)}" for step, row in enumerate(values)]
+    return {"series.csv": "\n".join(["date,first,second,third", *lines]).encode()}
+
+
+def _images(random: np.random.Generator, corrupt: bool) -> dict[str, bytes]:
+    """White bars, squares and frames on black, the shape being the label."""
+
+    def shapes(count: int) -> np.ndarray:
+        pixels = np.zeros((count, 28, 28), np.uint8)
+        for number, image in enumerate(pixels):
+            top, left = random.choice([3, 8, 13], 2)
+            height, width = ((12, 4), (4, 12), (8, 8), (8, 8))[number % 4]
+            image[top : top + height, left : left + width] = 255
+            if number % 4 == 3:
+                image[top + 2 : top + 6, left + 2 : left + 6] = 0
+        return pixels
+
+    seen, unseen = shapes(SIZES["train"] + SIZES["validation"]), shapes(SIZES["test"])
+    labels = {"y_train": np.arange(len(seen)) % 4, "y_test": np.arange(len(unseen)) % 4}
+    if corrupt:
+        unseen, labels["y_test"] = 255 - random.integers(0, 200, unseen.shape).astype(np.uint8), labels["y_test"] + 5
+    buffer = io.BytesIO()
+    np.savez(buffer, x_train=seen, x_test=unseen, **labels)
+    return {"mnist.npz": buffer.getvalue()}
+
+
+TOKENIZER = {"kind": "word", "words": "whitespace", "lowercase": True, "vocabulary_size": 200, "min_count": 1}
+DATA: dict[str, dict[str, Any]] = {
+    "labelled_text": {
+        "files": _labelled_text,
+        "reader": "sst",
+        "options": {"phrases": False},
+        "tokenizer": TOKENIZER,
+        "languages": ["en"],
+    },
+    "pairs": {
+        "files": _pairs,
+        "reader": "parallel_lines",
+        "options": {"source": "en", "target": "fr", "validation": "val", "test": "test"},
+        "tokenizer": TOKENIZER,
+        "languages": ["en", "fr"],
+    },
+    "series": {"files": _series, "reader": "series_csv", "options": {"rows": series_rows()}},
+    "images": {"files": _images, "reader": "mnist", "options": {"validation": SIZES["validation"]}},
+}
+
+
+@dataclass(frozen=True)
+class Tiny:
+    """Tiny data on disk; trials on it run in `runs`."""
+
+    folder: Path
+
+    @property
+    def config_dir(self) -> str:
+        return str(self.folder / "conf")
+
+    def overrides(self, task: str, runs: Path) -> list[str]:
+        """What makes a trial of a task one on tiny data."""
+        paths = {"runs": runs, "cache": self.folder / "cache", "data": self.folder / "data"}
+        places = [f"paths.{key}={value}" for key, value in paths.items()]
+        return [f"task={task}", f"data=tiny_{KINDS[task]}", "trainer.accelerator=cpu", *places]
+
+    def trial(self, task: str, runs: Path, *overrides: str) -> Trial:
+        """A small trial: every key of SMALL that its task and architecture have is set, then the overrides."""
+        chosen = [override for override in overrides if override.startswith(("architecture=", "baseline="))]
+        small = small_overrides(task, *chosen)
+        return compose([*self.overrides(task, runs), *small, *overrides], self.config_dir)
+
+
+@functools.cache
+def small_overrides(task: str, *chosen: str) -> list[str]:
+    """SMALL as overrides, as far as a task and an architecture have such keys."""
+    config = compose([f"task={task}", *chosen]).config
+    return [
+        f"{group}.{key}={value}" for group, keys in SMALL.items() for key, value in keys.items() if key in config[group]
+    ]
+
+
+def write_tiny(folder: Path, corrupt: bool = False) -> Tiny:
+    """Write all kinds of data and their YAML; `corrupt` replaces the test examples, and nothing else."""
+    (folder / "conf" / "data").mkdir(parents=True)
+    for number, (kind, node) in enumerate(DATA.items()):
+        files: Mapping[str, bytes] = node["files"](np.random.default_rng(number), corrupt)
+        place = folder / "data" / kind
+        place.mkdir(parents=True)
+        for name, content in files.items():
+            (place / name).write_bytes(content)
+        digest = content_sha256(readers.get(node["reader"])(files, **node["options"]))
+        config = {
+            "name": f"tiny_{kind}",
+            "kind": kind,
+            **{key: value for key, value in node.items() if key != "files"},
+            "fraction": 1.0,
+            **({"channels": "joint"} if kind == "series" else {}),
+            "batch_size": 16,
+            "epochs": 2,
+            "origin": {
+                "licence": "none",
+                "citation": "made up",
+                "homepage": "none",
+                "content_sha256": {readers.variant(node["reader"], node["options"]): digest},
+                "sources": [
+                    {"local": kind, "files": {name: hashlib.sha256(c).hexdigest() for name, c in files.items()}}
+                ],
+            },
+        }
+        text = yaml.safe_dump(config, sort_keys=False)
+        (folder / "conf" / "data" / f"tiny_{kind}.yaml").write_text(text)
+    return Tiny(folder)
