@@ -58,7 +58,7 @@ def test_no_cell_costs_nothing_and_counting_changes_no_gradient(name: str, archi
 
 
 def test_a_forecasting_lstm_by_hand() -> None:
-    """Window 6 of 2 channels, horizon 3: encoder, the decoder's first state, decoder on the code, a head on state and code."""
+    """Window 6, 2 channels, horizon 3: encoder, first state, decoder on the code, a head on state and code."""
     task, network = made_up.built("forecasting", "lstm")
     width, channels, window, horizon = 6, 2, 6, 3
     encoder = 2 * window * 4 * width * (channels + width)
