@@ -111,16 +111,19 @@ def _series(random: np.random.Generator, corrupt: bool) -> dict[str, bytes]:
 
 
 def _images(random: np.random.Generator, corrupt: bool) -> dict[str, bytes]:
-    """White bars, squares and frames on black, the shape being the label."""
+    """White shapes on black that reach down to the last row: a bar, two bars, a slanted bar, a foot."""
 
     def shapes(count: int) -> np.ndarray:
         pixels = np.zeros((count, 28, 28), np.uint8)
         for number, image in enumerate(pixels):
-            top, left = random.choice([3, 8, 13], 2)
-            height, width = ((12, 4), (4, 12), (8, 8), (8, 8))[number % 4]
-            image[top : top + height, left : left + width] = 255
-            if number % 4 == 3:
-                image[top + 2 : top + 6, left + 2 : left + 6] = 0
+            left = int(random.choice([4, 9, 14]))
+            for row in range(28):
+                first = left + (row // 4 if number % 4 == 2 else 0)
+                image[row, first : first + 3] = 255
+                if number % 4 == 1:
+                    image[row, first + 6 : first + 9] = 255
+                if number % 4 == 3 and row > 20:
+                    image[row, first : first + 10] = 255
         return pixels
 
     seen, unseen = shapes(SIZES["train"] + SIZES["validation"]), shapes(SIZES["test"])

@@ -38,8 +38,8 @@ def build_optimizer(network: torch.nn.Module, config: Mapping[str, Any], fused: 
 def seed_noise(seed: int, device: torch.device) -> None:
     """Seed what a step on a device draws from, as `torch.manual_seed` does.
 
-    On the CPU it leaves out the other kinds of device, which would each keep a formatted traceback of this very call
-    until they are used first: a tenth of a small autoencoder's step.
+    On the CPU it leaves out the other kinds of device: each that is not in use yet would format a traceback of this
+    call, to be shown should its own, later seeding fail. That costs about 0.3 ms a step.
     """
     if device.type == "cpu":
         torch.default_generator.manual_seed(seed)
