@@ -71,7 +71,7 @@ def test_trains_two_steps_and_writes_a_record(cell: Cell, tiny: Tiny, tmp_path: 
 
 
 def test_learns_eight_examples(cell: Cell) -> None:
-    """Penalties and noise off, the task's loss falls to a third within 200 steps (tenfold is the aim; recurrent networks on images miss it) of Adam."""
+    """Penalties and noise off, the loss falls to a third in 200 steps (the aim is tenfold: not met on images)."""
     task, network = cell.task, cell.network()
     split = task.splits["train"]
     batch = split.batch(torch.linspace(0, len(split) - 1, 8).long())
