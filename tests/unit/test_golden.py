@@ -92,4 +92,3 @@ def test_ten_losses(family: str) -> None:
     known = json.loads(FILE.read_text())
     assert found == pytest.approx(known["losses"][family], rel=TOLERANCE), f"made by torch {known['torch']}"
     assert len(found) == STEPS
-    assert sum(found[-3:]) < sum(found[:3])
