@@ -71,7 +71,7 @@ def test_trains_two_steps_and_writes_a_record(cell: Cell, tiny: Tiny, tmp_path: 
 
 
 def test_learns_eight_examples(cell: Cell) -> None:
-    """Penalties and noise off, the loss falls to a third in 200 steps (the aim is tenfold: not met on images)."""
+    """Penalties and noise off, the task's loss falls tenfold within 200 steps of Adam."""
     task, network = cell.task, cell.network()
     split = task.splits["train"]
     batch = split.batch(torch.linspace(0, len(split) - 1, 8).long())
@@ -79,18 +79,16 @@ def test_learns_eight_examples(cell: Cell) -> None:
         if isinstance(module, GaussianNoise):  # its scale kept at 1: half the squared error
             module.requires_grad_(False)
     weights = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.Adam(weights, lr=5e-3)
-    first = last = float(task.losses(network, batch).task.mean())
-    for _ in range(LEARNING_STEPS):
-        optimizer.zero_grad()
+    optimizer = torch.optim.Adam(weights, lr=1e-2)
+    losses: list[float] = []
+    while len(losses) <= LEARNING_STEPS and (not losses or losses[-1] > losses[0] / 10):
         loss = task.losses(network, batch).task.mean()
-        last = float(loss)
-        if last <= first / 3:
-            break
+        losses.append(loss.item())
+        optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(weights, 100.0)
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimizer.step()
-    assert last <= first / 3, f"{first:.3f} -> {last:.3f}"
+    assert losses[-1] <= losses[0] / 10, f"{losses[0]:.3f} -> {losses[-1]:.3f}"
 
 
 def test_comes_back_from_disk_bit_by_bit(cell: Cell, tmp_path: Path) -> None:

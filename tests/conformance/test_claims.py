@@ -1,0 +1,168 @@
+"""Architectures are what their YAML says, and every option of theirs does something."""
+
+from typing import Any
+
+import pytest
+import torch
+from conftest import Cell, Cells
+from tiny_data import ARCHITECTURES, TASKS, names
+from torch import Tensor, nn
+
+from unroll.architectures.contracts import Encoded, Shape, length_mask
+from unroll.architectures.network import Network
+from unroll.components import create
+from unroll.planning.compose import compose
+
+CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+RECURRENT, FEEDFORWARD = "lstm", "mlp"
+WIDTH, LENGTH, STEPS = 24, 9, 5
+
+# Other values for each option that an architecture may have.
+OPTIONS: dict[str, list[str]] = {
+    "width": ["architecture.width=20"],
+    "depth": ["architecture.depth=4"],
+    "cell": ["architecture.cell=rnn", "architecture.cell=lstm", "architecture.cell=gru"],
+    "bidirectional": ["architecture.bidirectional=true", "architecture.bidirectional=false"],
+    "activation": [f"architecture.activation={name}" for name in ("relu", "tanh", "sigmoid", "gelu")],
+}
+MERGES = ("concat", "sum", "mul", "average", "max")
+KNOBS = {name: compose([f"architecture={name}"]).config["architecture"] for name in ARCHITECTURES}
+CHANGES = [
+    (name, change)
+    for name, knobs in KNOBS.items()
+    for key, changes in OPTIONS.items()
+    if key in knobs
+    for change in changes
+    if change != f"architecture.{key}={str(knobs[key]).lower()}"
+]
+
+
+def run(cell: Cell, network: Network) -> dict[str, Tensor]:
+    """Code, penalty and loss of the same examples."""
+    batch = cell.task.splits["train"].batch(torch.arange(8))
+    torch.manual_seed(0)
+    with torch.no_grad():
+        code = network.encode(batch.inputs, batch.lengths, batch.index)
+        losses = cell.task.losses(network, batch)
+    return {"code": code.code, "penalty": losses.penalty, "task": losses.task}
+
+
+def differ(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
+    return any(
+        first[name].shape != second[name].shape or not torch.allclose(first[name], second[name], atol=1e-6)
+        for name in first
+    )
+
+
+def recurrent_modules(module: Any) -> list[nn.RNNBase]:
+    return [part for part in module.modules() if isinstance(part, nn.RNNBase)]
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_recurrent_layers_are_those_of_the_yaml(task: str, architecture: str, make_cell: Cells) -> None:
+    knobs, network = KNOBS[architecture], make_cell(task, architecture).network()
+    encoders = recurrent_modules(network.encoder)
+    if knobs.get("cell") not in CELLS:
+        assert not encoders
+        return
+    assert len(encoders) == knobs["depth"] * (2 if knobs["bidirectional"] else 1)
+    decoders = recurrent_modules(network.decoder) if network.decoder is not None else []
+    assert len(decoders) == (knobs["depth"] if network.decoder is not None else 0)
+    for layer in (*encoders, *decoders):
+        assert type(layer) is CELLS[knobs["cell"]]
+        assert (layer.hidden_size, layer.num_layers, layer.bidirectional) == (WIDTH, 1, False)
+    assert network.encoder.code_width == WIDTH * (2 if knobs["bidirectional"] and knobs["merge"] == "concat" else 1)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_name_says_what_it_is(architecture: str) -> None:
+    """bi: both directions; deep: more than one layer; rnn, lstm, gru: the cell; ae: reconstructs from a bottleneck."""
+    knobs = KNOBS[architecture]
+    if "cell" in knobs:
+        assert architecture.endswith(knobs["cell"])
+        assert knobs["bidirectional"] == architecture.removeprefix("deep_").startswith("bi")
+        assert (knobs["depth"] > 1) == architecture.startswith("deep_")
+    bottleneck = compose([f"architecture={architecture}"]).config["bottleneck"]["name"]
+    assert knobs["reconstructs"] == (bottleneck != "none")
+
+
+@pytest.mark.parametrize(("architecture", "change"), CHANGES)
+def test_each_option_changes_the_output(architecture: str, change: str, make_cell: Cells) -> None:
+    plain, changed = (make_cell("forecasting", architecture, *overrides) for overrides in ((), (change,)))
+    assert differ(run(plain, plain.network()), run(changed, changed.network()))
+
+
+@pytest.mark.parametrize("architecture", [name for name in ARCHITECTURES if KNOBS[name].get("bidirectional")])
+def test_each_merge_is_another_one(architecture: str, make_cell: Cells) -> None:
+    """With the same weights, the five merges give five codes, and each is that merge of the two directions."""
+    x = torch.randn(4, LENGTH, STEPS, generator=torch.Generator().manual_seed(0))
+    lengths = torch.tensor([9, 1, 5, 7])
+    mask = length_mask(lengths, LENGTH)
+    node = compose([f"architecture={architecture}", "architecture.depth=1"]).config["architecture"]["encoder"]
+    shape = Shape(STEPS, LENGTH, STEPS, LENGTH, STEPS)
+    found: dict[str, Encoded] = {}
+    for merge in MERGES:
+        torch.manual_seed(0)
+        with torch.no_grad():
+            found[merge] = create({**node, "merge": merge}, "architecture.encoder", shape=shape)(x, lengths, mask)
+    for part in ("states", "code"):
+        values = {merge: getattr(encoded, part) for merge, encoded in found.items()}
+        ahead, back = values["concat"].chunk(2, dim=-1)
+        expected = {
+            "sum": ahead + back,
+            "mul": ahead * back,
+            "average": (ahead + back) / 2,
+            "max": torch.maximum(ahead, back),
+        }
+        for merge, value in expected.items():
+            assert torch.allclose(values[merge], value, atol=1e-6), (part, merge)
+
+
+@pytest.mark.parametrize("architecture", [name for name in ARCHITECTURES if "dropout" in KNOBS[name]])
+def test_dropout_acts_in_training_only(architecture: str, make_cell: Cells) -> None:
+    """Between layers, so that it takes two of them."""
+    cell = make_cell("forecasting", architecture, "architecture.depth=2", "architecture.dropout=0.5")
+    still = make_cell("forecasting", architecture, "architecture.depth=2")
+    assert not differ(run(cell, cell.network()), run(still, still.network()))
+    found = run(cell, cell.network().train())
+    assert differ({"task": found["task"]}, {"task": run(still, still.network().train())["task"]})
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("architecture", ["lstm", "mlp", "ae", "ae_variational"])
+def test_a_bottlenecks_size_is_the_codes(task: str, architecture: str, make_cell: Cells) -> None:
+    for size in (3, 7):
+        cell = make_cell(task, architecture, f"bottleneck.size={size}")
+        assert run(cell, cell.network())["code"].shape == (8, size)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize(
+    "architecture",
+    [name for name in ARCHITECTURES if "beta" in str(compose([f"architecture={name}"]).config["bottleneck"]["terms"])],
+)
+def test_beta_weighs_the_penalty(task: str, architecture: str, make_cell: Cells) -> None:
+    one, two = (make_cell(task, architecture, f"task.beta={beta}") for beta in (1.0, 2.0))
+    penalties = [run(cell, cell.network())["penalty"] for cell in (one, two)]
+    assert penalties[0].min() > 0
+    torch.testing.assert_close(penalties[1], 2 * penalties[0])
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("architecture", [RECURRENT, FEEDFORWARD])
+@pytest.mark.parametrize("bottleneck", names("bottleneck"))
+def test_every_bottleneck_goes_with_every_kind_of_encoder(
+    bottleneck: str, architecture: str, task: str, make_cell: Cells
+) -> None:
+    """Every parameter of it gets a gradient from the objective."""
+    cell = make_cell(task, architecture, f"bottleneck={bottleneck}")
+    network = cell.network().train()
+    losses = cell.task.losses(network, cell.task.splits["train"].batch(torch.arange(8)))
+    objective = cell.task.objective(losses)
+    assert objective.shape == (8,)
+    assert objective.isfinite().all()
+    objective.sum().backward()
+    for name, parameter in network.bottleneck.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
