@@ -39,7 +39,7 @@ def seed_noise(seed: int, device: torch.device) -> None:
     """Seed what a step on a device draws from, as `torch.manual_seed` does.
 
     On the CPU it leaves out the other kinds of device: each that is not in use yet would format a traceback of this
-    call, to be shown should its own, later seeding fail. That costs about 0.3 ms a step.
+    call, to be shown should its own, later seeding fail. That took 0.17 ms on its own.
     """
     if device.type == "cpu":
         torch.default_generator.manual_seed(seed)
