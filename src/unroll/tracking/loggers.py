@@ -13,8 +13,8 @@ from pytorch_lightning.utilities import rank_zero_only
 class JsonLinesLogger(Logger):
     """metrics.jsonl: one object a line, {"step": ..., name: value, ...}.
 
-    On resuming, lines past the checkpoint's step are dropped: the steps are done again. So is a line that a killed
-    process left unfinished.
+    On resuming, lines past the checkpoint's step are dropped: the steps are done again. So are the final evaluation's
+    line, and one that a killed process left unfinished.
     """
 
     def __init__(self, path: Path, step: int):
@@ -25,8 +25,13 @@ class JsonLinesLogger(Logger):
     @rank_zero_only
     def _keep_until(self, step: int) -> None:
         lines = self.path.read_text().splitlines(keepends=True) if self.path.exists() else []
-        whole = [line for line in lines if line.endswith("\n")]
-        self.path.write_text("".join(line for line in whole if json.loads(line)["step"] <= step))
+        kept = []
+        for line in lines:
+            metrics = json.loads(line) if line.endswith("\n") else {"step": step + 1}
+            final = any(name.startswith("test/") for name in metrics)
+            if metrics["step"] <= step and not final:
+                kept.append(line)
+        self.path.write_text("".join(kept))
 
     @property
     def name(self) -> str:

@@ -111,7 +111,8 @@ class Training(lightning.Callback):
         if not trainer.is_global_zero:
             return
         scaler = trainer.precision_plugin.state_dict()
-        content = checkpoint.content(module.network, self.progress, trainer.optimizers[0], scaler)
+        optimizer, logged = trainer.optimizers[0], module.logged_sums()
+        content = checkpoint.content(module.network, self.progress, optimizer, scaler, logged)
         checkpoint.save(self.directory / checkpoint.LAST, content)
         if self.config["keep_checkpoints"]:
             checkpoint.save(self.directory / f"step-{step}.ckpt", content)

@@ -61,12 +61,17 @@ def content(
     progress: Progress,
     optimizer: torch.optim.Optimizer | None = None,
     scaler: Any = None,
+    logged: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """What a checkpoint holds: weights and progress; with an optimizer, all that resuming needs."""
+    """What a checkpoint holds: weights and progress; with an optimizer, all that resuming needs.
+
+    `logged` are the sums since the last log line, so that the next line is the same after resuming.
+    """
     found: dict[str, Any] = {"network": network.state_dict(), "progress": asdict(progress)}
     if optimizer is not None:
         found["optimizer"] = optimizer.state_dict()
         found["scaler"] = scaler
+        found["logged"] = logged
     return found
 
 

@@ -58,6 +58,7 @@ class TrialModule(lightning.LightningModule):
         start: the absolute step of the first batch.
         steps: the budget, for the learning rate.
         optimizer_state: of the checkpoint that training goes on from.
+        logged: the sums of that checkpoint, from `logged_sums`.
     """
 
     def __init__(
@@ -69,13 +70,15 @@ class TrialModule(lightning.LightningModule):
         start: int,
         steps: int,
         optimizer_state: dict[str, Any] | None = None,
+        logged: dict[str, Any] | None = None,
     ):
         super().__init__()
         self.task, self.network, self.config = task, network, optimizer
         self.seed, self.start, self.steps = seed, start, steps
         self.optimizer_state = optimizer_state
-        self.logged: dict[str, Tensor] = {}  # sums since the last log line
-        self.logged_examples: Tensor | float = 0.0
+        logged = logged or {"losses": {}, "examples": 0.0}
+        self.logged: dict[str, Tensor] = dict(logged["losses"])  # sums since the last log line
+        self.logged_examples: Tensor | float = logged["examples"]
 
     @property
     def step(self) -> int:
@@ -108,6 +111,10 @@ class TrialModule(lightning.LightningModule):
                 self.logged[name] = self.logged.get(name, 0.0) + (part.detach() * batch.weight).sum()
         self.logged_examples = self.logged_examples + batch.weight.sum()
         return loss
+
+    def logged_sums(self) -> dict[str, Any]:
+        """What the next log line is made of so far (this rank's examples)."""
+        return {"losses": dict(self.logged), "examples": self.logged_examples}
 
     def take_logged(self) -> dict[str, float]:
         """Mean losses per example since the last call (this rank's examples)."""

@@ -103,6 +103,7 @@ def train(trial: Trial) -> dict[str, Any]:
     record |= {"run": run, "reportable": not problems, "why_not_reportable": problems}
     if rank() == 0:
         write_record(directory, record)
+        _keep(directory, trial.config["trainer"]["keep_after"])
     return record
 
 
@@ -128,13 +129,13 @@ def _train_network(trial: Trial) -> tuple[dict[str, Any], dict[str, Any]]:
     steps, every = budget_steps(config["budget"], per_epoch)
 
     # 4. a checkpoint to go on from
-    progress, optimizer_state, scaler = Progress(trial.trial_id), None, None
+    progress, optimizer_state, scaler, logged = Progress(trial.trial_id), None, None, None
     if (directory / checkpoint.LAST).exists():
         saved = checkpoint.load(directory / checkpoint.LAST, trial.trial_id)
         network.load_state_dict(saved["network"])
         progress, optimizer_state = Progress(**saved["progress"]), saved["optimizer"]
         progress.attempts += 1
-        scaler = saved["scaler"]
+        scaler, logged = saved["scaler"], saved.get("logged")
     start = progress.step
 
     # 5. loggers and Lightning
@@ -156,7 +157,7 @@ def _train_network(trial: Trial) -> tuple[dict[str, Any], dict[str, Any]]:
             config["trainer"],
         )
         trainer = _build_trainer(config, loggers, training)
-        module = TrialModule(task, network, config["optimizer"], seed, start, steps, optimizer_state)
+        module = TrialModule(task, network, config["optimizer"], seed, start, steps, optimizer_state, logged)
         batches = TrainingBatches(
             task.splits["train"], batch_size, seed, start, steps, trainer.global_rank, trainer.world_size
         )
@@ -229,7 +230,6 @@ def _train_network(trial: Trial) -> tuple[dict[str, Any], dict[str, Any]]:
             "threads": config["trainer"]["threads"],
             "padding_share": padding,
         }
-        _keep(directory, config["trainer"]["keep_after"])
         failed = False
         return found, timing
     finally:
@@ -292,8 +292,8 @@ def _evaluate(task: Task, score: Any, split: str, module: TrialModule, trainer: 
 
 
 def _keep(directory: Path, kept: str) -> None:
-    """Remove a finished trial's checkpoints that are not to be kept."""
-    if rank() != 0 or kept == "all":
+    """Remove a recorded trial's checkpoints that are not to be kept."""
+    if kept == "all":
         return
     gone = [directory / checkpoint.LAST, *directory.glob("step-*.ckpt")]
     if kept == "none":

@@ -1,0 +1,162 @@
+"""A trial that is killed and started again ends with the bits of one that was not."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from mortal import KILLED, attempt
+from tiny_data import Tiny
+
+from unroll.errors import TrialFailed, UserError
+from unroll.planning.trial import Trial
+from unroll.results.record import read_record
+from unroll.training import checkpoint
+from unroll.training.train import train
+
+EVERY_STEP = "trainer.checkpoint_minutes=0.000001"
+COMMON = ["budget.epochs=3", "trainer.log_every=5"]  # 4 steps an epoch, a validation after each
+TRIALS = {
+    "dropout": ["sentiment", "architecture=deep_lstm", "architecture.dropout=0.3"],
+    "sampling": ["generation", "architecture=ae_variational"],
+    "attention": ["translation", "architecture=bigru", "task.attention=additive", "optimizer.schedule=linear"],
+    "patience": ["forecasting", "architecture=gru", "optimizer.learning_rate=2", "budget.patience=1"],
+}
+
+Make = Callable[..., Trial]
+
+
+@pytest.fixture(scope="module")
+def make(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Make:
+    """(name of TRIALS, *more overrides) -> the trial, in a runs directory of its own."""
+
+    def make(name: str, *overrides: str) -> Trial:
+        task, *chosen = TRIALS[name]
+        return tiny.trial(task, tmp_path_factory.mktemp(name), *COMMON, *chosen, *overrides)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def undisturbed(make: Make) -> Callable[[str], dict[str, Any]]:
+    """What a trial that nobody kills ends with, trained once."""
+    found: dict[str, dict[str, Any]] = {}
+
+    def run(name: str) -> dict[str, Any]:
+        if name not in found:
+            trial = make(name)
+            assert attempt(trial) == 0
+            found[name] = ending(trial)
+        return found[name]
+
+    return run
+
+
+def ending(trial: Trial) -> dict[str, Any]:
+    """The result part of the record, and every line of the metric log."""
+    lines = (trial.directory / "metrics.jsonl").read_text().splitlines()
+    return {"result": read_record(trial.directory)["result"], "log": [json.loads(line) for line in lines]}
+
+
+@pytest.mark.parametrize(
+    ("name", "deaths", "checkpoints", "attempts"),
+    [
+        ("dropout", ["after_step_3", "after_step_6"], EVERY_STEP, 3),
+        ("dropout", ["after_step_6"], "", 2),
+        ("dropout", ["before_saving_8"], "", 2),
+        ("sampling", ["after_step_7"], EVERY_STEP, 2),
+        ("sampling", ["after_step_7", "after_step_11"], "", 3),
+        ("attention", ["after_step_2"], EVERY_STEP, 2),
+        ("attention", ["after_step_3"], "", 1),  # no checkpoint yet: from the beginning
+        ("patience", ["after_step_6"], EVERY_STEP, 2),
+        ("patience", ["before_saving_8"], "", 2),
+    ],
+)
+def test_killed_while_training(
+    name: str,
+    deaths: list[str],
+    checkpoints: str,
+    attempts: int,
+    make: Make,
+    undisturbed: Callable[[str], dict[str, Any]],
+) -> None:
+    trial = make(name, *filter(None, [checkpoints]))
+    for death in deaths:
+        assert attempt(trial, death) == KILLED
+        assert not trial.record_path.exists()
+    if checkpoints:
+        saved = checkpoint.load(trial.directory / checkpoint.LAST, trial.trial_id)
+        assert saved["progress"]["step"] == int(deaths[-1].rpartition("_")[2])
+    assert attempt(trial) == 0
+    assert ending(trial) == undisturbed(name)
+    assert read_record(trial.directory)["run"]["attempts"] == attempts
+
+
+@pytest.mark.parametrize("name", ["dropout", "sampling", "patience"])
+@pytest.mark.parametrize("death", ["evaluating", "recording"])
+def test_killed_after_training_only_evaluates_again(
+    name: str, death: str, make: Make, undisturbed: Callable[[str], dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = make(name)
+    assert attempt(trial, death) == KILLED
+    best = (trial.directory / checkpoint.BEST).read_bytes()
+    monkeypatch.setattr("unroll.training.module.TrialModule.training_step", None)  # a step would fail
+    record = train(trial)
+    assert record["run"]["attempts"] == 2
+    assert ending(trial) == undisturbed(name)
+    assert (trial.directory / checkpoint.BEST).read_bytes() == best
+
+
+@pytest.mark.parametrize("damage", [b"", b"no checkpoint", "cut"])
+def test_a_damaged_checkpoint_is_named(
+    damage: bytes | str, make: Make, undisturbed: Callable[[str], dict[str, Any]]
+) -> None:
+    """The error says what to run; that done, the trial ends as ever."""
+    trial = make("sampling")
+    assert attempt(trial, "after_step_5") == KILLED
+    path = trial.directory / checkpoint.LAST
+    path.write_bytes(damage if isinstance(damage, bytes) else path.read_bytes()[:-1000])
+    with pytest.raises(TrialFailed) as error:
+        train(trial)
+    assert isinstance(error.value.__cause__, UserError)
+    assert f"The checkpoint {path} cannot be read" in str(error.value)
+    assert f"rm {path}" in str(error.value)
+    path.unlink()
+    train(trial)
+    assert ending(trial) == undisturbed("sampling")
+
+
+def test_early_stopping_stops_early(undisturbed: Callable[[str], dict[str, Any]]) -> None:
+    result = undisturbed("patience")["result"]
+    assert result["selection"]["step"] < result["steps"] < 12
+
+
+def test_nothing_of_one_trial_is_left_for_the_next(make: Make, undisturbed: Callable[[str], dict[str, Any]]) -> None:
+    """In one process: a trial, another, and the first again; all as in processes of their own."""
+    for name in ("dropout", "sampling", "dropout"):
+        trial = make(name)
+        train(trial)
+        assert ending(trial) == undisturbed(name)
+
+
+@pytest.mark.parametrize("name", ["dropout", "sampling"])
+def test_loggers_and_log_lines_change_no_result(
+    name: str, make: Make, undisturbed: Callable[[str], dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    loggers = ["logger.csv=true", "logger.tensorboard=true", "logger.wandb.mode=offline"]
+    trial = make(name, *loggers, "trainer.log_every=1", "trainer.keep_checkpoints=2")
+    train(trial)
+    found = ending(trial)
+    assert found["result"] == undisturbed(name)["result"]
+    assert len(found["log"]) > len(undisturbed(name)["log"])
+
+
+def test_threads_are_recorded(make: Make, undisturbed: Callable[[str], dict[str, Any]]) -> None:
+    trial = make("dropout", "trainer.threads=2")
+    assert attempt(trial) == 0
+    record = read_record(trial.directory)
+    assert record["run"]["threads"] == 2
+    assert trial.trial_id == make("dropout").trial_id
+    value = undisturbed("dropout")["result"]["primary"]["value"]
+    assert record["result"]["primary"]["value"] == pytest.approx(value, abs=100 / 32)
