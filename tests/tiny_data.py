@@ -20,6 +20,7 @@ from unroll.planning.compose import compose
 from unroll.planning.trial import Trial
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
+Sizes = Mapping[str, int]
 SIZES = {"train": 64, "validation": 32, "test": 32}
 WINDOW, HORIZON = 12, 4
 FRENCH = {
@@ -62,12 +63,12 @@ def _tree(words: Sequence[str], label: int) -> str:
     return f"({label} (2 {words[0]}) {tree})"
 
 
-def _labelled_text(random: np.random.Generator, corrupt: bool) -> dict[str, bytes]:
+def _labelled_text(random: np.random.Generator, sizes: Sizes, corrupt: bool) -> dict[str, bytes]:
     """Sentences of 3 to 9 words, positive where the one telling word is."""
     files, seen = {}, set()
     for name, split in (("train.txt", "train"), ("dev.txt", "validation"), ("test.txt", "test")):
         lines: list[str] = []
-        while len(lines) < SIZES[split]:
+        while len(lines) < sizes[split]:
             label = len(lines) % 2
             words = list(random.choice(PLAIN, random.integers(2, 9)))
             words.insert(random.integers(0, len(words) + 1), random.choice((BAD, GOOD)[label]))
@@ -80,28 +81,28 @@ def _labelled_text(random: np.random.Generator, corrupt: bool) -> dict[str, byte
     return files
 
 
-def _pairs(random: np.random.Generator, corrupt: bool) -> dict[str, bytes]:
+def _pairs(random: np.random.Generator, sizes: Sizes, corrupt: bool) -> dict[str, bytes]:
     """English of 2 to 8 words, and the same in French word by word."""
     files = {}
     for name, split in (("train", "train"), ("val", "validation"), ("test", "test")):
-        sources = [list(random.choice(list(FRENCH), random.integers(2, 9))) for _ in range(SIZES[split])]
+        sources = [list(random.choice(list(FRENCH), random.integers(2, 9))) for _ in range(sizes[split])]
         targets = [[FRENCH[word] for word in words] for words in sources]
         if corrupt and split == "test":
-            sources = [[f"unheard{i}", *["of"] * 20] for i in range(SIZES[split])]
-            targets = [["inconnu"] * 20] * SIZES[split]
+            sources = [[f"unheard{i}", *["of"] * 20] for i in range(sizes[split])]
+            targets = [["inconnu"] * 20] * sizes[split]
         for language, sentences in (("en", sources), ("fr", targets)):
             files[f"{name}.{language}"] = "\n".join(" ".join(words) for words in sentences).encode()
     return files
 
 
-def series_rows() -> list[int]:
+def series_rows(sizes: Sizes) -> list[int]:
     """Rows of train, validation and test that give each split its number of windows."""
-    return [SIZES["train"] + WINDOW + HORIZON - 1, *(SIZES[split] + HORIZON - 1 for split in ("validation", "test"))]
+    return [sizes["train"] + WINDOW + HORIZON - 1, *(sizes[split] + HORIZON - 1 for split in ("validation", "test"))]
 
 
-def _series(random: np.random.Generator, corrupt: bool) -> dict[str, bytes]:
+def _series(random: np.random.Generator, sizes: Sizes, corrupt: bool) -> dict[str, bytes]:
     """Three smooth channels of different offsets and sizes."""
-    rows = series_rows()
+    rows = series_rows(sizes)
     steps = np.arange(sum(rows))
     channels = [10 * i + (i + 1) * (np.sin(steps / (3 + i)) + 0.3 * np.cos(steps / 11)) for i in range(3)]
     values = np.stack(channels, axis=1) + 0.02 * random.standard_normal((len(steps), 3))
@@ -111,7 +112,7 @@ def _series(random: np.random.Generator, corrupt: bool) -> dict[str, bytes]:
     return {"series.csv": "\n".join(["date,first,second,third", *lines]).encode()}
 
 
-def _images(random: np.random.Generator, corrupt: bool) -> dict[str, bytes]:
+def _images(random: np.random.Generator, sizes: Sizes, corrupt: bool) -> dict[str, bytes]:
     """White upright bars on black: a thin one, a wide one, two, three; the kind is the label.
 
     All rows of an image are alike: what a plain RNN can learn in few steps. It needs more of them where rows differ.
@@ -126,7 +127,7 @@ def _images(random: np.random.Generator, corrupt: bool) -> dict[str, bytes]:
                 image[:, left + 6 * bar : left + 6 * bar + width] = 255
         return pixels
 
-    seen, unseen = shapes(SIZES["train"] + SIZES["validation"]), shapes(SIZES["test"])
+    seen, unseen = shapes(sizes["train"] + sizes["validation"]), shapes(sizes["test"])
     labels = {"y_train": np.arange(len(seen)) % 4, "y_test": np.arange(len(unseen)) % 4}
     if corrupt:
         unseen, labels["y_test"] = 255 - random.integers(0, 200, unseen.shape).astype(np.uint8), labels["y_test"] + 5
@@ -140,19 +141,19 @@ DATA: dict[str, dict[str, Any]] = {
     "labelled_text": {
         "files": _labelled_text,
         "reader": "sst",
-        "options": {"phrases": False},
+        "options": lambda sizes: {"phrases": False},
         "tokenizer": TOKENIZER,
         "languages": ["en"],
     },
     "pairs": {
         "files": _pairs,
         "reader": "parallel_lines",
-        "options": {"source": "en", "target": "fr", "validation": "val", "test": "test"},
+        "options": lambda sizes: {"source": "en", "target": "fr", "validation": "val", "test": "test"},
         "tokenizer": TOKENIZER,
         "languages": ["en", "fr"],
     },
-    "series": {"files": _series, "reader": "series_csv", "options": {"rows": series_rows()}},
-    "images": {"files": _images, "reader": "mnist", "options": {"validation": SIZES["validation"]}},
+    "series": {"files": _series, "reader": "series_csv", "options": lambda sizes: {"rows": series_rows(sizes)}},
+    "images": {"files": _images, "reader": "mnist", "options": lambda sizes: {"validation": sizes["validation"]}},
 }
 
 
@@ -188,20 +189,22 @@ def small_overrides(task: str, *chosen: str) -> list[str]:
     ]
 
 
-def write_tiny(folder: Path, corrupt: bool = False) -> Tiny:
+def write_tiny(folder: Path, sizes: Sizes = SIZES, corrupt: bool = False) -> Tiny:
     """Write all kinds of data and their YAML; `corrupt` replaces the test examples, and nothing else."""
     (folder / "conf" / "data").mkdir(parents=True)
     for number, (kind, node) in enumerate(DATA.items()):
-        files: Mapping[str, bytes] = node["files"](np.random.default_rng(number), corrupt)
+        files: Mapping[str, bytes] = node["files"](np.random.default_rng(number), sizes, corrupt)
+        options = node["options"](sizes)
         place = folder / "data" / kind
         place.mkdir(parents=True)
         for name, content in files.items():
             (place / name).write_bytes(content)
-        digest = content_sha256(readers.get(node["reader"])(files, **node["options"]))
+        digest = content_sha256(readers.get(node["reader"])(files, **options))
         config = {
             "name": f"tiny_{kind}",
             "kind": kind,
             **{key: value for key, value in node.items() if key != "files"},
+            "options": options,
             "fraction": 1.0,
             **({"channels": "joint"} if kind == "series" else {}),
             "batch_size": 16,
@@ -210,7 +213,7 @@ def write_tiny(folder: Path, corrupt: bool = False) -> Tiny:
                 "licence": "none",
                 "citation": "made up",
                 "homepage": "none",
-                "content_sha256": {readers.variant(node["reader"], node["options"]): digest},
+                "content_sha256": {readers.variant(node["reader"], options): digest},
                 "sources": [
                     {"local": kind, "files": {name: hashlib.sha256(c).hexdigest() for name, c in files.items()}}
                 ],

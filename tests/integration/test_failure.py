@@ -1,0 +1,71 @@
+"""A trial that goes wrong leaves a record with its traceback, and can be started again."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_data import Tiny
+
+from unroll.errors import TrialFailed, UserError
+from unroll.results.record import read_record
+from unroll.tasks.forecasting import Forecasting
+from unroll.training.train import train
+
+FORECAST = ["architecture=gru", "budget.epochs=1", "trainer.log_every=1"]
+
+
+def failed(trial: Any) -> tuple[TrialFailed, dict[str, Any]]:
+    with pytest.raises(TrialFailed) as error:
+        train(trial)
+    record = read_record(trial.directory)
+    assert record["status"] == "failed"
+    assert not record["reportable"]
+    assert record["trial_id"] == trial.trial_id
+    assert str(trial.record_path) in str(error.value)
+    return error.value, record
+
+
+def test_a_loss_that_is_not_finite(tiny: Tiny, tmp_path: Path) -> None:
+    wild = ["optimizer=sgd", "optimizer.learning_rate=1e30", "optimizer.clip_norm=null"]
+    error, record = failed(tiny.trial("forecasting", tmp_path, *FORECAST, *wild))
+    assert isinstance(error.__cause__, FloatingPointError)
+    assert record["error"]["type"] == "FloatingPointError"
+    assert "is not finite at step" in record["error"]["message"]
+    assert record["why_not_reportable"] == ["failed: FloatingPointError"]
+
+
+@pytest.mark.parametrize("method", ["prepare", "network", "losses", "validate", "evaluate", "metrics"])
+def test_an_error_anywhere_is_recorded(
+    method: str, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The traceback leads to it; when it is mended the same trial finishes."""
+
+    def broken_part(*arguments: Any) -> Any:
+        raise ValueError(f"{method} is broken")
+
+    trial = tiny.trial("forecasting", tmp_path, *FORECAST, f"task.dropout=0.{len(method)}")
+    with monkeypatch.context() as patch:
+        patch.setattr(Forecasting, method, broken_part)
+        error, record = failed(trial)
+    assert isinstance(error.__cause__, ValueError)
+    assert record["error"]["message"] == f"{method} is broken"
+    assert "in broken_part" in record["error"]["traceback"]
+    assert record["run"]["code"]["version"]
+    assert train(trial)["status"] == "finished"
+    assert read_record(trial.directory)["error"] is None
+
+
+def test_what_cannot_start_writes_nothing(tiny: Tiny, tmp_path: Path) -> None:
+    trial = tiny.trial("translation", tmp_path, "architecture=mlp", "task.beam=4")
+    with pytest.raises(UserError, match=r"task\.beam"):
+        train(trial)
+    assert not trial.directory.exists()
+
+
+def test_changed_data_is_a_failure_that_says_so(tiny: Tiny, tmp_path: Path) -> None:
+    trial = tiny.trial("forecasting", tmp_path, *FORECAST)
+    source = trial.config["data"]["origin"]["sources"][0]
+    source["files"] = {name: "0" * 64 for name in source["files"]}
+    _, record = failed(trial)
+    assert record["error"]["type"] == "UserError"
+    assert "is not the file that was published" in record["error"]["message"]

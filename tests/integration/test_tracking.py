@@ -1,0 +1,107 @@
+"""What a trial leaves for tools to read: JSON lines, CSV, TensorBoard, W&B offline; each read back."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tiny_data import Tiny
+
+from unroll.errors import TrialFailed
+from unroll.planning.trial import Trial
+from unroll.results.record import read_record
+from unroll.training.train import train
+
+ALL = ["logger.csv=true", "logger.tensorboard=true", "logger.wandb.mode=offline"]
+SHORT = ["architecture=gru", "budget.epochs=2", "trainer.log_every=2"]
+
+
+@pytest.fixture(autouse=True)
+def silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_SILENT", "true")
+
+
+@pytest.fixture(scope="module")
+def tracked(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Trial:
+    trial = tiny.trial("forecasting", tmp_path_factory.mktemp("runs"), *SHORT, *ALL)
+    train(trial)
+    return trial
+
+
+def lines(trial: Trial) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (trial.directory / "metrics.jsonl").read_text().splitlines()]
+
+
+def values(trial: Trial, name: str) -> list[tuple[int, float]]:
+    return [(line["step"], line[name]) for line in lines(trial) if name in line]
+
+
+def inspected(trial: Trial) -> dict[str, Any]:
+    """The trial's one W&B run, read back by wandb's own command."""
+    (folder,) = trial.directory.glob("wandb/offline-run-*")
+    command = [str(Path(sys.executable).parent / "wandb"), "leet", "inspect", "--json", "--summary", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_json_lines_hold_every_step_asked_for(tracked: Trial) -> None:
+    assert [step for step, _ in values(tracked, "train/task")] == [2, 4, 6, 8]
+    assert [step for step, _ in values(tracked, "validation/mse")] == [4, 8, 8]
+    result = read_record(tracked.directory)["result"]
+    assert values(tracked, "test/mse") == [(8, result["metrics"]["test"]["mse"])]
+    assert values(tracked, "validation/mse")[0][1] == result["curves"]["validation"][0]["mse"]
+
+
+def test_csv_holds_the_same(tracked: Trial) -> None:
+    (path,) = tracked.directory.rglob("metrics.csv")
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    found = [(int(row["step"]), float(row["train/task"])) for row in rows if row["train/task"]]
+    assert found == values(tracked, "train/task")
+    assert float(rows[-1]["test/mse"]) == values(tracked, "test/mse")[0][1]
+
+
+def test_tensorboard_holds_the_same(tracked: Trial) -> None:
+    (folder,) = {path.parent for path in tracked.directory.rglob("events.out.tfevents.*")}
+    events = EventAccumulator(str(folder)).Reload()
+    found = [(event.step, event.value) for event in events.Scalars("train/task")]
+    assert found == [(step, pytest.approx(value, rel=1e-6)) for step, value in values(tracked, "train/task")]
+    assert events.Scalars("test/mse")[0].value == pytest.approx(values(tracked, "test/mse")[0][1], rel=1e-6)
+
+
+def test_wandb_holds_the_same_under_the_trials_id(tracked: Trial) -> None:
+    run = inspected(tracked)
+    assert (run["run_id"], run["state"], run["exit_code"]) == (tracked.trial_id, "finished", 0)
+    assert run["summary"]["test/mse"] == values(tracked, "test/mse")[0][1]
+    assert run["summary"]["train/task"] == pytest.approx(values(tracked, "train/task")[-1][1], rel=1e-9)
+    assert run["summary"]["trainer/global_step"] == 8
+    assert run["config"]["architecture"]["name"] == "gru"
+
+
+def test_trials_of_one_process_are_runs_of_their_own(tiny: Tiny, tmp_path: Path) -> None:
+    trials = [tiny.trial("forecasting", tmp_path, *SHORT, f"seed={seed}", ALL[2]) for seed in (0, 1)]
+    for trial in trials:
+        train(trial)
+    for seed, trial in enumerate(trials):
+        run = inspected(trial)
+        assert (run["run_id"], run["state"]) == (trial.trial_id, "finished")
+        assert run["config"]["seed"] == seed
+        assert run["summary"]["test/mse"] == values(trial, "test/mse")[0][1]
+
+
+def test_a_failed_trial_is_a_failed_run(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the next trial of the process is none."""
+    trial, after = (tiny.trial("forecasting", tmp_path, *SHORT, f"seed={seed}", ALL[2]) for seed in (0, 1))
+    with monkeypatch.context() as patch:
+        patch.setattr("unroll.tasks.forecasting.Forecasting.evaluate", None)
+        with pytest.raises(TrialFailed):
+            train(trial)
+    train(after)
+    assert read_record(trial.directory)["status"] == "failed"
+    assert (inspected(trial)["state"], inspected(trial)["exit_code"]) == ("failed", 1)
+    assert inspected(after)["state"] == "finished"
