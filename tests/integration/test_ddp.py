@@ -15,7 +15,7 @@ from unroll.training.train import train
 # 64 examples in batches of 9: the last has one, fewer than ranks. 521 test examples: three batches for two ranks.
 COUNTS = {**SIZES, "test": 521}
 BATCH = "data.batch_size=9"
-TOLERANCE = 1e-3  # relative: sums over ranks are rounded in another order (1.7e-5 after 32 steps), Adam magnifies it
+TOLERANCE = 1e-4  # relative: ranks sum in another order, which left 1.7e-5 between weights after 32 steps of an LSTM
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,11 @@ def two_processes(tiny: Tiny, *overrides: str) -> subprocess.CompletedProcess[st
     ("task", "choices", "loss"),
     [
         ("sentiment", ["architecture=bilstm", "task.dropout=0", "logger.wandb.mode=offline"], "nll"),
-        ("translation", ["architecture=ae", "task.dropout=0"], "nll_per_token_parallel"),
+        (
+            "translation",
+            ["architecture=ae", "task.dropout=0", "optimizer=sgd", "optimizer.learning_rate=0.5"],
+            "nll_per_token_parallel",
+        ),
     ],
 )
 def test_two_processes_do_what_one_does(task: str, choices: list[str], loss: str, odd: Tiny, tmp_path: Path) -> None:

@@ -151,6 +151,7 @@ TASK_METADATA = {
     "baselines": list,
     "quickstart_steps": int,
     "width": int,
+    "learning_rate": float,
 }
 
 CHOICES = {

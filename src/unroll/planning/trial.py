@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Keys that name, describe or place a trial; another value gives the same numbers.
+# Keys that name, describe or place a trial, or only stand in for another section's key.
 _DESCRIPTIONS = {
-    "task": {"baselines", "quickstart_steps"},
+    "task": {"baselines", "quickstart_steps", "width", "learning_rate"},
     "data": {"origin", "epochs", "channels"},
     "budget": {"name"},
 }

@@ -19,6 +19,9 @@ from typing import Any
 from unroll.planning.suites import Planned
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+# glibc gives a freed tensor's memory back at once and takes it again at the next step; kept, two workers side by side
+# no longer wait for the kernel's page faults.
+_MEMORY_VARIABLES = {"MALLOC_MMAP_THRESHOLD_": str(2**32), "MALLOC_TRIM_THRESHOLD_": str(2**33)}
 _KILLED = "WorkerKilled"
 
 
@@ -104,9 +107,10 @@ def _start(log_folder: Path, number: int) -> ProcessPoolExecutor:
 
 @contextlib.contextmanager
 def one_thread_each() -> Iterator[None]:
-    """Let processes that start inside compute with one thread each, whatever the library."""
-    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-    os.environ.update({name: os.environ.get(name) or "1" for name in _THREAD_VARIABLES})
+    """Let processes that start inside compute with one thread each, whatever the library, and keep freed memory."""
+    wanted = {**dict.fromkeys(_THREAD_VARIABLES, "1"), **_MEMORY_VARIABLES}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update({name: before[name] or value for name, value in wanted.items()})
     try:
         yield
     finally:

@@ -15,7 +15,9 @@ def options(config: Mapping[str, Any]) -> dict[str, str]:
     """Return what a row's numbers depend on, seed left out: dotted key -> value as JSON text."""
     decides = identity(config)
     del decides["seed"]
-    if not is_baseline(config):
+    if is_baseline(config):
+        decides["baseline"].pop("seed", None)
+    else:
         decides["budget"] = {"name": config["budget"]["name"], **decides["budget"]}
     flat = flatten(decides)
     return {key: json.dumps(value, sort_keys=True, ensure_ascii=False) for key, value in flat.items()}
