@@ -37,7 +37,7 @@ def test_networks_are_crossed_and_baselines_follow(conf: str) -> None:
 def test_overrides_of_one_choice_reach_its_trials_only(conf: str) -> None:
     networks = plan(["suite=two"], conf).trials[:4]
     assert {item.trial.config["task"]["name"]: item.trial.config["budget"]["steps"] for item in networks} == {
-        "compression": 300,
+        "compression": networks[0].trial.config["task"]["quickstart_steps"],
         "generation": 7,
     }
 
