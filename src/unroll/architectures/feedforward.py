@@ -24,6 +24,11 @@ def _hidden(below: int, width: int, depth: int, activation: str, dropout: float)
     return nn.Sequential(*layers)
 
 
+def _first(weights: Tensor, size: int, dim: int = 0) -> Tensor:
+    """The first `size` along a dimension; the tensor itself where that is all, since a slice's gradient is copied."""
+    return weights if weights.shape[dim] == size else weights.narrow(dim, 0, size)
+
+
 class FeedForwardEncoder(nn.Module):
     """The input flattened to [max_length x D], then `depth` hidden layers; the code is the last of them.
 
@@ -44,7 +49,7 @@ class FeedForwardEncoder(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor, mask: Tensor) -> Encoded:
         """Encode x [B,T,D]: code [B, width]."""
         flat = (x * mask[:, :, None]).flatten(1)
-        first = F.linear(flat, self.first.weight[:, : flat.shape[1]], self.first.bias)
+        first = F.linear(flat, _first(self.first.weight, flat.shape[1], dim=1), self.first.bias)
         return Encoded(None, mask, self.rest(self.dropout(self.activation(first))))
 
 
@@ -78,5 +83,5 @@ class FeedForwardDecoder(nn.Module):
     def forward(self, code: Tensor, memory: Encoded | None, length: int, inputs: Tensor | None = None) -> Tensor:
         """Decode code [B,Z] into the first `length` positions [B, length, output width]."""
         flat = length * self.width
-        weight, bias = self.output.weight[:flat], self.output.bias[:flat]
+        weight, bias = _first(self.output.weight, flat), _first(self.output.bias, flat)
         return F.linear(self.hidden(code), weight, bias).view(len(code), length, self.width)

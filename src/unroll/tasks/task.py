@@ -153,8 +153,8 @@ class GaussianNoise(nn.Module):
     def forward(self, values: Tensor, mean: Tensor) -> Tensor:
         """-log N(values; mean, scale^2) summed over all but the first axis [B], without the constant log(2 pi)/2."""
         scale = self.log_scale.clamp(min=-5)
-        squared = (values - mean).square()
-        return (0.5 * squared * torch.exp(-2 * scale) + scale).flatten(1).sum(dim=1)
+        squared = (values - mean).square().flatten(1)
+        return 0.5 * squared.sum(dim=1) * torch.exp(-2 * scale) + squared.shape[1] * scale
 
 
 def gather_outputs(parts: Iterable[Outputs], index: np.ndarray) -> Outputs:
