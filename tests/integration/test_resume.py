@@ -107,6 +107,18 @@ def test_killed_after_training_only_evaluates_again(
     assert (trial.directory / checkpoint.BEST).read_bytes() == best
 
 
+def test_the_csv_is_whole_after_resuming(make: Make) -> None:
+    tables = []
+    for death in (None, "after_step_6"):
+        trial = make("patience", "logger.csv=true", "trainer.log_every=1", EVERY_STEP)
+        if death is not None:
+            assert attempt(trial, death) == KILLED
+        assert attempt(trial) == 0
+        (path,) = trial.directory.rglob("metrics.csv")
+        tables.append(path.read_text())
+    assert tables[0] == tables[1]
+
+
 @pytest.mark.parametrize("damage", [b"", b"no checkpoint", "cut"])
 def test_a_damaged_checkpoint_is_named(
     damage: bytes | str, make: Make, undisturbed: Callable[[str], dict[str, Any]]

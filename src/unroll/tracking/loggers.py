@@ -33,6 +33,10 @@ class JsonLinesLogger(Logger):
                 kept.append(line)
         self.path.write_text("".join(kept))
 
+    def read(self) -> list[dict[str, Any]]:
+        """The lines so far."""
+        return [json.loads(line) for line in self.path.read_text().splitlines()]
+
     @property
     def name(self) -> str:
         return "jsonl"
@@ -55,9 +59,13 @@ class JsonLinesLogger(Logger):
 def build_loggers(config: Mapping[str, Any], directory: Path, trial_id: str, step: int) -> list[Logger]:
     """The loggers that a trial's `logger` config asks for, going on from `step`."""
     logger = config["logger"]
-    loggers: list[Logger] = [JsonLinesLogger(directory / "metrics.jsonl", step)]
+    lines = JsonLinesLogger(directory / "metrics.jsonl", step)
+    loggers: list[Logger] = [lines]
     if logger["csv"]:
-        loggers.append(CSVLogger(directory, name="csv", version=""))
+        table = CSVLogger(directory, name="csv", version="")
+        for metrics in lines.read():  # it starts a new file each time
+            table.log_metrics(metrics, step=metrics.pop("step"))
+        loggers.append(table)
     if logger["tensorboard"]:
         loggers.append(TensorBoardLogger(directory, name="tensorboard", version=""))
     if logger["wandb"]["mode"] != "disabled":
