@@ -3,37 +3,16 @@
 `cell` is one pair with its trial, its prepared task and a way to build its network.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
+from cell import Cell, Cells
 from tiny_data import ARCHITECTURES, TASKS, Tiny, write_tiny
 
-from unroll.architectures.network import Network
-from unroll.planning.trial import Trial
-from unroll.tasks.task import Task
 from unroll.training.prepared import prepared_task
 
 CELLS = [(task, architecture) for task in TASKS for architecture in ARCHITECTURES]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """An architecture on a task, with the tiny data prepared."""
-
-    trial: Trial
-    task: Task
-
-    def network(self, seed: int = 0) -> Network:
-        """The network in evaluation mode: mean code, no dropout, no corruption."""
-        torch.manual_seed(seed)
-        config = self.trial.config
-        return self.task.network(config["architecture"], config["bottleneck"]).eval()
-
-
-Cells = Callable[..., Cell]
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Cell, Cells
+from cell import Cell, Cells
 from tiny_data import ARCHITECTURES, TASKS, names
 from torch import Tensor, nn
 

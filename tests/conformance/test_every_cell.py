@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from conftest import Cell
+from cell import Cell
 from tiny_data import CONF, SIZES, Tiny, names
 from torch import Tensor
 

@@ -1,0 +1,27 @@
+"""One architecture on one task, with tiny data."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from unroll.architectures.network import Network
+from unroll.planning.trial import Trial
+from unroll.tasks.task import Task
+
+
+@dataclass(frozen=True)
+class Cell:
+    """An architecture on a task, with the tiny data prepared."""
+
+    trial: Trial
+    task: Task
+
+    def network(self, seed: int = 0) -> Network:
+        """The network in evaluation mode: mean code, no dropout, no corruption."""
+        torch.manual_seed(seed)
+        config = self.trial.config
+        return self.task.network(config["architecture"], config["bottleneck"]).eval()
+
+
+Cells = Callable[..., Cell]
