@@ -44,7 +44,8 @@ def run(cell: Cell, network: Network) -> dict[str, Tensor]:
     with torch.no_grad():
         code = network.encode(batch.inputs, batch.lengths, batch.index)
         losses = cell.task.losses(network, batch)
-    return {"code": code.code, "penalty": losses.penalty, "task": losses.task}
+    named = {name: loss for name, loss in vars(losses).items() if loss is not None}
+    return {"code": code.code, **named}
 
 
 def differ(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:

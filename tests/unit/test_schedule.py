@@ -92,5 +92,5 @@ def test_logged_losses_are_means_over_examples_since_the_last_line() -> None:
         expected.append(task.losses(network, batch).task.detach())
     found = module.take_logged()
     assert found["train/task"] == pytest.approx(torch.cat(expected).mean().item(), rel=1e-5)
-    assert set(found) == {"train/task", "train/penalty", "train/reconstruction"}
+    assert set(found) == {"train/task", "train/reconstruction"}
     assert module.take_logged() == {}

@@ -113,7 +113,7 @@ def test_a_sentences_reconstruction_is_the_sum_over_its_tokens() -> None:
     losses = task.losses(network, batch)
     assert losses.reconstruction is not None
     np.testing.assert_allclose(losses.reconstruction.detach(), batch.lengths * np.log(words), rtol=1e-6)
-    expected = losses.task + losses.penalty + task.reconstruction_weight * losses.reconstruction
+    expected = losses.task + task.reconstruction_weight * losses.reconstruction
     torch.testing.assert_close(task.objective(losses), expected)
 
 

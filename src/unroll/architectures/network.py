@@ -16,7 +16,7 @@ class Code(NamedTuple):
 
     code: Tensor  # [B, Z]; the mean code in evaluation
     memory: Encoded  # the encoder's states for attention
-    penalty: Tensor  # [B], already weighted
+    penalty: Tensor | None  # [B], already weighted; None where there is none
     context: Context
 
 

@@ -106,7 +106,7 @@ class Forecasting(Task):
             network.heads["window_noise"] = GaussianNoise()
         return network
 
-    def _run(self, network: Network, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    def _run(self, network: Network, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
         """Forecast [B,H,C], reconstructed window [B,0 or W,C], penalty [B], all in standardised units."""
         level = batch.inputs[:, -1:] if self.last_value else torch.zeros_like(batch.inputs[:, -1:])
         code = network.encode(batch.inputs - level, batch.lengths, batch.index)

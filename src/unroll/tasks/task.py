@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from unroll.architectures.network import Network
 from unroll.data.batching import train_share
@@ -22,7 +23,7 @@ class Losses:
     """Loss of each example [B], in nats unless the task says otherwise."""
 
     task: Tensor
-    penalty: Tensor
+    penalty: Tensor | None = None
     reconstruction: Tensor | None = None
 
 
@@ -61,7 +62,9 @@ class Task:
 
     def objective(self, losses: Losses) -> Tensor:
         """What is minimised, per example [B]: nats by the values they sum over, so that one clipping fits all tasks."""
-        total = losses.task + losses.penalty
+        total = losses.task
+        if losses.penalty is not None:
+            total = total + losses.penalty
         if losses.reconstruction is not None:
             total = total + self.reconstruction_weight * losses.reconstruction
         return total / self.values
@@ -153,7 +156,7 @@ class GaussianNoise(nn.Module):
     def forward(self, values: Tensor, mean: Tensor) -> Tensor:
         """-log N(values; mean, scale^2) summed over all but the first axis [B], without the constant log(2 pi)/2."""
         scale = self.log_scale.clamp(min=-5)
-        squared = (values - mean).square().flatten(1)
+        squared = F.mse_loss(mean, values, reduction="none").flatten(1)
         return 0.5 * squared.sum(dim=1) * torch.exp(-2 * scale) + squared.shape[1] * scale
 
 

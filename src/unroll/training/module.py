@@ -80,6 +80,13 @@ class TrialModule(lightning.LightningModule):
         self.logged: dict[str, Tensor] = dict(logged["losses"])  # sums since the last log line
         self.logged_examples: Tensor | float = logged["examples"]
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Lightning notes 40 times a step which hook it is in: that needs no search for parameters."""
+        if name == "_current_fx_name":
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
     @property
     def step(self) -> int:
         """Optimizer steps done, over all attempts."""
@@ -104,7 +111,8 @@ class TrialModule(lightning.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The objective's mean over the global batch; ranks' gradients are averaged, hence the world size."""
         losses = self.task.losses(self.network, batch)
-        loss = (self.task.objective(losses) * batch.weight).sum() / batch.normaliser * self.trainer.world_size
+        share = batch.weight * (self.trainer.world_size / batch.normaliser)
+        loss = (self.task.objective(losses) * share).sum()
         parts = {"task": losses.task, "penalty": losses.penalty, "reconstruction": losses.reconstruction}
         for name, part in parts.items():
             if part is not None:

@@ -56,11 +56,8 @@ class Bottleneck(nn.Module):
             code = term.transform(code, context)
         return code
 
-    def penalty(self, code: Tensor, context: Context) -> Tensor:
-        """The sum of the terms' penalties per example [B]."""
-        total = torch.zeros(len(code), device=code.device, dtype=code.dtype)
-        for term in self._terms():
-            penalty = term.penalty(code, context)
-            if penalty is not None:
-                total = total + penalty
-        return total
+    def penalty(self, code: Tensor, context: Context) -> Tensor | None:
+        """The sum of the terms' penalties per example [B]; None where no term has one."""
+        penalties = [term.penalty(code, context) for term in self._terms()]
+        found = [penalty for penalty in penalties if penalty is not None]
+        return torch.stack(found).sum(dim=0) if found else None
