@@ -59,6 +59,7 @@ RANGES = {
     "trainer.num_nodes": _COUNT,
     "trainer.threads": _COUNT,
     "trainer.checkpoint_minutes": _POSITIVE,
+    "trainer.heartbeat_seconds": _POSITIVE,
     "trainer.keep_checkpoints": _COUNT_OR_NONE,
     "trainer.log_every": _COUNT,
     "architecture.width": _COUNT,

@@ -106,6 +106,8 @@ class Trainer:
     keep_after: str = "best"
     progress: Any = "auto"
     log_every: int = 50
+    heartbeat_seconds: float = 10.0
+    again: bool = False
 
 
 @dataclass

@@ -17,6 +17,7 @@ from unroll.errors import UserError
 
 SCHEMA_VERSION = 1
 FILE_NAME = "record.json"
+_HEAD = ("schema_version", "trial_id", "status", "protocol_version", "data", "error")  # first, to be read alone
 
 
 class _Part(BaseModel):
@@ -175,6 +176,8 @@ def write_record(directory: Path, record: dict[str, Any]) -> Path:
     validate(record, f"The record of {directory}")
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / FILE_NAME
+    head = [name for name in _HEAD if name in record]
+    record = {**{name: record[name] for name in head}, **record}
     descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=f".{FILE_NAME}.")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

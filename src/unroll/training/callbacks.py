@@ -29,6 +29,7 @@ class Training(lightning.Callback):
         every: steps between validations; None = at the end only.
         budget: resolved `budget` config, for patience and seconds.
         trainer: resolved `trainer` config, for checkpoints and log lines.
+        still_ours: raises ClaimLost when another process has taken the trial over.
     """
 
     def __init__(
@@ -40,7 +41,9 @@ class Training(lightning.Callback):
         every: int | None,
         budget: Mapping[str, Any],
         trainer: Mapping[str, Any],
+        still_ours: Callable[[], None] = lambda: None,
     ):
+        self.still_ours = still_ours
         self.directory, self.progress, self.validate, self.selection = (
             directory,
             progress,
@@ -64,6 +67,7 @@ class Training(lightning.Callback):
     ) -> None:
         """After each optimizer step."""
         assert isinstance(module, TrialModule)
+        self.still_ours()
         step, now = module.step, time.monotonic()
         self.progress.step = step
         self.progress.seconds = self.seconds_before + now - self.started

@@ -19,9 +19,11 @@ from unroll.architectures.network import Network
 from unroll.components import check_options, create, locate
 from unroll.data.batching import TrainingBatches, epoch_order, padding_share, steps_per_epoch, typical_batch
 from unroll.errors import TrialFailed
+from unroll.planning.claims import Claim, ClaimLost, claimed
+from unroll.planning.state import state
 from unroll.planning.trial import Trial
 from unroll.randomness import derive
-from unroll.results.record import SCHEMA_VERSION, write_record
+from unroll.results.record import SCHEMA_VERSION, read_record, write_record
 from unroll.tasks.task import Task
 from unroll.tracking.loggers import build_loggers, close
 from unroll.training import checkpoint, flops, predictions
@@ -62,13 +64,26 @@ def check(trial: Trial) -> None:
 def train(trial: Trial) -> dict[str, Any]:
     """Train and evaluate a trial, going on from its last checkpoint if there is one; returns its record.
 
+    A finished record is returned as it is, unless `trainer.again`.
+
     Raises:
         UserError: the trial cannot start; nothing was written.
+        Claimed: another process trains it.
+        ClaimLost: another process has taken it over.
         TrialFailed: it ended in an error, which its record holds.
     """
     check(trial)
+    trial.directory.mkdir(parents=True, exist_ok=True)
+    if rank() > 0:
+        return _train(trial, None)
+    with claimed(trial.directory, trial.config["trainer"]["heartbeat_seconds"]) as claim:
+        if state(trial) == "finished" and not trial.config["trainer"]["again"]:
+            return read_record(trial.record_path)
+        return _train(trial, claim)
+
+
+def _train(trial: Trial, claim: Claim | None) -> dict[str, Any]:
     directory = trial.directory
-    directory.mkdir(parents=True, exist_ok=True)
     began, started = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
     reset_peak_memory()
     (directory / "config.yaml").write_text(yaml.safe_dump(trial.config, sort_keys=False, allow_unicode=True))
@@ -85,23 +100,28 @@ def train(trial: Trial) -> dict[str, Any]:
         if trial.config["architecture"]["name"] == "baseline":
             found, timing = run_baseline(trial)
         else:
-            found, timing = _train_network(trial)
+            found, timing = _train_network(trial, claim)
         record |= found
         run |= timing
         problems = why_not_reportable(record)
+    except ClaimLost:
+        raise
     except Exception as error:
         trace = "".join(traceback.format_exception(error))
         record |= {"status": "failed", "error": _described(error, trace)}
         problems = [f"failed: {type(error).__name__}"]
         run = {"seconds": time.monotonic() - began, **run, **provenance()}
         record |= {"run": run, "reportable": False, "why_not_reportable": problems}
+        if claim is not None:
+            claim.confirm()
         path = write_record(directory, record)
         raise TrialFailed(trial.trial_id, path, f"{type(error).__name__}: {error}") from error
     run |= {"seconds": time.monotonic() - began, "peak_memory_bytes": peak_memory_bytes(), **provenance()}
     if run["code"]["dirty"]:
         problems.append("the working tree had changes that are not committed")
     record |= {"run": run, "reportable": not problems, "why_not_reportable": problems}
-    if rank() == 0:
+    if claim is not None:
+        claim.confirm()
         write_record(directory, record)
         _keep(directory, trial.config["trainer"]["keep_after"])
     return record
@@ -111,7 +131,7 @@ def _described(error: BaseException, trace: str) -> dict[str, str]:
     return {"type": type(error).__name__, "message": str(error), "traceback": trace}
 
 
-def _train_network(trial: Trial) -> tuple[dict[str, Any], dict[str, Any]]:
+def _train_network(trial: Trial, claim: Claim | None) -> tuple[dict[str, Any], dict[str, Any]]:
     """The ten steps. Returns the record's scientific fields, and what was measured on the way."""
     config, seed, directory = trial.config, trial.config["seed"], trial.directory
     torch.set_num_threads(config["trainer"]["threads"])
@@ -155,7 +175,10 @@ def _train_network(trial: Trial) -> tuple[dict[str, Any], dict[str, Any]]:
             every,
             config["budget"],
             config["trainer"],
+            still_ours=(lambda: None) if claim is None else claim.check,
         )
+        if claim is not None:
+            claim.progress = lambda: {"step": progress.step, "steps": steps, "seconds": progress.seconds}
         trainer = _build_trainer(config, loggers, training)
         module = TrialModule(task, network, config["optimizer"], seed, start, steps, optimizer_state, logged)
         batches = TrainingBatches(

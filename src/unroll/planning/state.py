@@ -1,0 +1,63 @@
+"""How far a trial is, told from its files alone."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from unroll.planning.claims import holder
+from unroll.planning.trial import Trial
+
+STATES = ("finished", "running", "failed", "stale", "damaged", "missing")
+_HEAD = 4096  # bytes that hold all but a record's config, result and run
+_FIELDS = {"schema_version", "trial_id", "status", "protocol_version", "data", "error"}
+_CONFIG = re.compile(rb',\s*"config": \{')
+
+
+def state(trial: Trial) -> str:
+    """Return one of STATES.
+
+    Stale: the record is of another schema, protocol or content of the data than today's.
+    """
+    head = read_head(trial.record_path)
+    if head is None or not is_current(head, trial):
+        if holder(trial.directory) is not None:
+            return "running"
+        return "missing" if head is None else "damaged" if not head else "stale"
+    return str(head["status"])
+
+
+def is_current(head: dict[str, Any], trial: Trial) -> bool:
+    """Whether a record's head is of today's schema and protocol, and of the data that the trial's config states."""
+    from unroll.data.readers import variant
+    from unroll.results.record import SCHEMA_VERSION
+
+    if not head or head["schema_version"] != SCHEMA_VERSION:
+        return False
+    if head["protocol_version"] != trial.config["task"]["protocol_version"]:
+        return False
+    data = trial.config["data"]
+    stated = data["origin"].get("content_sha256")
+    wanted = stated.get(variant(data["reader"], data["options"])) if isinstance(stated, dict) else None
+    found = (head["data"] or {}).get("content_sha256")
+    return wanted is None or found is None or wanted == found
+
+
+def read_head(path: Path) -> dict[str, Any] | None:
+    """Return the fields of a record that come before its config; None without a record, {} for a damaged one.
+
+    A whole record is read only where its head is not at the beginning: a status opens many thousands.
+    """
+    try:
+        with open(path, "rb") as file:
+            start = file.read(_HEAD)
+            file.seek(max(0, file.seek(0, 2) - 3))
+            match = _CONFIG.search(start) if file.read().rstrip().endswith(b"}") else None
+        head = json.loads(start[: match.start()] + b"}") if match else {}
+        if not _FIELDS <= head.keys():
+            head = {**dict.fromkeys(_FIELDS), **json.loads(path.read_bytes())}
+        return head if isinstance(head["schema_version"], int) else {}
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError):
+        return {}
