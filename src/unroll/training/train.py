@@ -30,8 +30,10 @@ from unroll.training import checkpoint, flops, predictions
 from unroll.training.baseline import build_baseline, run_baseline
 from unroll.training.callbacks import Training
 from unroll.training.checkpoint import Progress
+from unroll.training.cluster import check_cluster, lightning_plugins
 from unroll.training.evaluation import evaluate_split
 from unroll.training.module import TrialModule
+from unroll.training.preemption import Preemption, slurm_plugins
 from unroll.training.prepared import build_task, prepared_task
 from unroll.training.provenance import peak_memory_bytes, provenance, reset_peak_memory
 from unroll.training.ranks import rank
@@ -46,6 +48,7 @@ def check(trial: Trial) -> None:
     Raises:
         UserError: with what was seen and what is allowed.
     """
+    check_cluster(trial)
     config = trial.config
     task = build_task(trial)
     if config["architecture"]["name"] == "baseline":
@@ -198,6 +201,7 @@ def _train_network(trial: Trial, claim: Claim | None) -> tuple[dict[str, Any], d
         if len(batches) and not progress.stopped:
             with _quiet():
                 trainer.fit(module, batches)
+            preemption.training_ended(training.preempted)
             if progress.step < steps and not progress.stopped:
                 raise KeyboardInterrupt
         else:
@@ -286,6 +290,7 @@ def _build_trainer(config: dict[str, Any], loggers: list[Any], training: Trainin
             num_nodes=options["num_nodes"],
             strategy=DDPStrategy(static_graph=False) if ranks > 1 else "auto",
             precision=options["precision"],
+            plugins=lightning_plugins(),
             max_epochs=1,
             logger=loggers or False,
             callbacks=[training],
@@ -298,6 +303,7 @@ def _build_trainer(config: dict[str, Any], loggers: list[Any], training: Trainin
             gradient_clip_algorithm="norm" if optimizer["clip_norm"] is not None else "value",
             deterministic=options["deterministic"],
             use_distributed_sampler=False,
+            plugins=slurm_plugins(),
         )
 
 
