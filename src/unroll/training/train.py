@@ -33,7 +33,6 @@ from unroll.training.checkpoint import Progress
 from unroll.training.cluster import check_cluster, lightning_plugins
 from unroll.training.evaluation import evaluate_split
 from unroll.training.module import TrialModule
-from unroll.training.preemption import Preemption, slurm_plugins
 from unroll.training.prepared import build_task, prepared_task
 from unroll.training.provenance import peak_memory_bytes, provenance, reset_peak_memory
 from unroll.training.ranks import rank
@@ -201,7 +200,6 @@ def _train_network(trial: Trial, claim: Claim | None) -> tuple[dict[str, Any], d
         if len(batches) and not progress.stopped:
             with _quiet():
                 trainer.fit(module, batches)
-            preemption.training_ended(training.preempted)
             if progress.step < steps and not progress.stopped:
                 raise KeyboardInterrupt
         else:
@@ -303,7 +301,6 @@ def _build_trainer(config: dict[str, Any], loggers: list[Any], training: Trainin
             gradient_clip_algorithm="norm" if optimizer["clip_norm"] is not None else "value",
             deterministic=options["deterministic"],
             use_distributed_sampler=False,
-            plugins=slurm_plugins(),
         )
 
 
