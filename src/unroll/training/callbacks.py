@@ -14,6 +14,7 @@ import pytorch_lightning as lightning
 from unroll.training import checkpoint
 from unroll.training.checkpoint import Progress
 from unroll.training.module import TrialModule
+from unroll.training.preemption import Preemption
 
 Validate = Callable[[TrialModule, lightning.Trainer], dict[str, float]]
 
@@ -29,6 +30,7 @@ class Training(lightning.Callback):
         every: steps between validations; None = at the end only.
         budget: resolved `budget` config, for patience and seconds.
         trainer: resolved `trainer` config, for checkpoints and log lines.
+        preemption: tells when a signal asks training to end.
         still_ours: raises ClaimLost when another process has taken the trial over.
     """
 
@@ -41,6 +43,7 @@ class Training(lightning.Callback):
         every: int | None,
         budget: Mapping[str, Any],
         trainer: Mapping[str, Any],
+        preemption: Preemption,
         still_ours: Callable[[], None] = lambda: None,
     ):
         self.still_ours = still_ours
@@ -52,9 +55,11 @@ class Training(lightning.Callback):
         )
         self.every, self.budget, self.config = every, budget, trainer
         self.seconds_before = progress.seconds
+        self.preemption, self.preempted = preemption, False
 
     def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         """Start the clocks."""
+        self.preemption.training_starts()
         self.started = self.saved = time.monotonic()
 
     def on_train_batch_end(
@@ -82,12 +87,15 @@ class Training(lightning.Callback):
             self._select(trainer, module, step)
         patience = self.budget["patience"]
         self.progress.stopped = clock_out or (patience is not None and self.progress.stale >= patience)
-        late = now - self.saved >= 60 * self.config["checkpoint_minutes"]
+        self.preempted = self.preemption.noticed
+        late = self.preempted or now - self.saved >= 60 * self.config["checkpoint_minutes"]
         if trainer.world_size > 1:
             late = trainer.strategy.reduce_boolean_decision(late, all=False)
+            if late:
+                self.preempted = trainer.strategy.reduce_boolean_decision(self.preempted, all=False)
         if due or late:
             self._save(trainer, module, step)
-        if self.progress.stopped:
+        if self.progress.stopped or self.preempted:
             trainer.should_stop = True
 
     def _log(self, trainer: lightning.Trainer, step: int, metrics: dict[str, float]) -> None:

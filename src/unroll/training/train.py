@@ -33,6 +33,7 @@ from unroll.training.checkpoint import Progress
 from unroll.training.cluster import check_cluster, lightning_plugins
 from unroll.training.evaluation import evaluate_split
 from unroll.training.module import TrialModule
+from unroll.training.preemption import Preemption, slurm_plugins
 from unroll.training.prepared import build_task, prepared_task
 from unroll.training.provenance import peak_memory_bytes, provenance, reset_peak_memory
 from unroll.training.ranks import rank
@@ -134,6 +135,11 @@ def _described(error: BaseException, trace: str) -> dict[str, str]:
 
 
 def _train_network(trial: Trial, claim: Claim | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    with Preemption() as preemption:
+        return _ten_steps(trial, claim, preemption)
+
+
+def _ten_steps(trial: Trial, claim: Claim | None, preemption: Preemption) -> tuple[dict[str, Any], dict[str, Any]]:
     """The ten steps. Returns the record's scientific fields, and what was measured on the way."""
     config, seed, directory = trial.config, trial.config["seed"], trial.directory
     torch.set_num_threads(config["trainer"]["threads"])
@@ -177,6 +183,7 @@ def _train_network(trial: Trial, claim: Claim | None) -> tuple[dict[str, Any], d
             every,
             config["budget"],
             config["trainer"],
+            preemption,
             still_ours=(lambda: None) if claim is None else claim.check,
         )
         if claim is not None:
@@ -200,6 +207,7 @@ def _train_network(trial: Trial, claim: Claim | None) -> tuple[dict[str, Any], d
         if len(batches) and not progress.stopped:
             with _quiet():
                 trainer.fit(module, batches)
+            preemption.training_ended(training.preempted)
             if progress.step < steps and not progress.stopped:
                 raise KeyboardInterrupt
         else:
@@ -288,7 +296,7 @@ def _build_trainer(config: dict[str, Any], loggers: list[Any], training: Trainin
             num_nodes=options["num_nodes"],
             strategy=DDPStrategy(static_graph=False) if ranks > 1 else "auto",
             precision=options["precision"],
-            plugins=lightning_plugins(),
+            plugins=lightning_plugins() or slurm_plugins(),
             max_epochs=1,
             logger=loggers or False,
             callbacks=[training],
