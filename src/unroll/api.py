@@ -5,7 +5,7 @@
     trial = api.compose(["task=sentiment", "architecture=bilstm", "seed=1"])
     record = api.train(trial)
     network = api.load_model(trial)
-    frame = api.records("runs")
+    frame = api.records("runs")  # a Polars data frame: a row a trial, a column a field; `unroll export` writes it
 
 Nothing heavy is imported before a function needs it: composing and reading records need no torch.
 """
@@ -66,7 +66,15 @@ def load_model(trial: Trial | str | Path) -> "Network":
 
 
 def records(folder: str | Path = "runs") -> "pl.DataFrame":
-    """Return all records under a folder, one row a trial, one column a field (`result.primary.value`, ...).
+    """Return all records under a folder as a Polars data frame: one row a trial, one column a field.
+
+    A column is named by the field's dotted path in the record (docs/record.md): `trial_id`, `status`, `config.seed`,
+    `result.primary.value`, `run.seconds`. Failed trials are rows too, with nulls for what they have not got; lists are
+    JSON text; curves and the sources of data are left out. `.to_pandas()` makes a pandas frame of it.
+
+        frame.filter(pl.col("status") == "finished").group_by("config.architecture.name").agg(
+            pl.col("result.primary.value").mean()
+        )
 
     Raises:
         UserError: the folder is not there, or a record in it is damaged.

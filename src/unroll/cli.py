@@ -115,6 +115,38 @@ def verify(
     typer.echo(f"{record['trial_id']}: trained again, the result is bit-identical")
 
 
+@app.command(context_settings={"ignore_unknown_options": True})
+def doctor(
+    overrides: Overrides = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
+    config_dir: ConfigDir = None,
+) -> None:
+    """Say what this machine has and what would fail: paths.runs=/scratch/me/runs trainer=gpu."""
+    from unroll.doctor.checks import doctor as examine
+    from unroll.doctor.line import PROBLEM, show
+    from unroll.doctor.line import as_json as in_json
+
+    lines = examine(overrides or [], config_dir)
+    if as_json:
+        typer.echo(in_json(lines))
+    else:
+        show(lines)
+    if any(line.state == PROBLEM for line in lines):
+        raise typer.Exit(TRIALS_FAILED)
+
+
+@app.command()
+def export(
+    out: Annotated[Path, typer.Option("--out", help="The file to write: .csv or .parquet.")],
+    runs: Runs = Path("runs"),
+    status: Annotated[str | None, typer.Option("--status", help="Only such records: finished or failed.")] = None,
+) -> None:
+    """Write the records as one table, a row a trial, a column a field."""
+    from unroll.results.store import export as write
+
+    typer.echo(f"{out}: {write(runs, out, status)} records")
+
+
 @data.command("list")
 def list_command(config_dir: ConfigDir = None) -> None:
     """List the data sets with their sources, licences and citations."""

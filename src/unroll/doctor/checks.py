@@ -1,0 +1,46 @@
+"""The checks of `unroll doctor`, in the order in which they are shown."""
+
+import platform
+from collections.abc import Sequence
+
+from unroll.doctor import machine, software, storage
+from unroll.doctor.line import OK, Check, Line, Settings, examine
+
+
+def doctor(overrides: Sequence[str] = (), config_dir: str | None = None) -> list[Line]:
+    """Examine this machine for what the overrides would run; never raises for what it finds."""
+    return examine(CHECKS, Settings(tuple(overrides), config_dir))
+
+
+def python(settings: Settings) -> list[Line]:
+    """The interpreter, beside what Unroll needs and what its pins were made with."""
+    return [software.judge_python(platform.python_version(), software.python_needed(), software.python_of_pins())]
+
+
+def packages(settings: Settings) -> list[Line]:
+    """Every package that Unroll needs, directly or not, beside its pinned version."""
+    pins = software.read_pins(software.constraints_file().read_text())
+    return [software.judge_packages(software.installed(), pins, software.required())]
+
+
+def configuration(settings: Settings) -> list[Line]:
+    """The YAML groups compose, with what the user gave."""
+    from unroll.planning.groups import config_directories
+
+    config = settings.config
+    folders = ", ".join(str(folder) for folder in config_directories(settings.config_dir))
+    return [Line("configuration", OK, f"task={config['task']['name']}, from {folders}")]
+
+
+CHECKS: dict[str, Check] = {
+    "python": python,
+    "packages": packages,
+    "code": software.code,
+    "configuration": configuration,
+    "devices": machine.devices,
+    "communication": machine.communication,
+    "slurm": machine.slurm,
+    "wandb": machine.wandb,
+    "disk": storage.disk,
+    "data": storage.data,
+}

@@ -1,0 +1,177 @@
+"""Devices, communication between ranks, Slurm and W&B: what this machine offers a trial."""
+
+import configparser
+import netrc
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from unroll.doctor.line import OK, PROBLEM, WARNING, Line, Settings
+
+COMMANDS = ("sbatch", "srun", "scontrol", "squeue")
+PING_SECONDS = 15
+WANDB = "https://api.wandb.ai"
+
+
+def devices(settings: Settings) -> list[Line]:
+    """The GPUs that torch can use here, and the cores."""
+    import torch
+
+    cuda = torch.cuda.is_available()
+    gpus = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())] if cuda else []
+    driver = Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    trainer = settings.config["trainer"]
+    return [
+        judge_devices(
+            gpus,
+            mps=torch.backends.mps.is_available(),
+            cores=cores,
+            build=torch.version.cuda,
+            driver=driver,
+            visible=os.environ.get("CUDA_VISIBLE_DEVICES"),
+            wanted=trainer["devices"] if trainer["accelerator"] == "gpu" else 0,
+        )
+    ]
+
+
+def judge_devices(
+    gpus: Sequence[str], *, mps: bool, cores: int, build: str | None, driver: bool, visible: str | None, wanted: int
+) -> Line:
+    """Say what trials can run on.
+
+    Args:
+        gpus: names of the CUDA devices that torch sees.
+        build: the CUDA release that torch was built for, None for a CPU build.
+        driver: whether NVIDIA's driver is on this machine.
+        visible: the value of CUDA_VISIBLE_DEVICES.
+        wanted: how many GPUs the config asks for on a node.
+    """
+    names = list(gpus) or (["Apple GPU (MPS)"] if mps else [])
+    seen = f"{', '.join(names) or 'no GPU'}; {cores} CPU cores"
+    if visible is not None:
+        seen += f"; CUDA_VISIBLE_DEVICES={visible}"
+    if not gpus and driver and build is None:
+        seen, todo = f"{seen}; an NVIDIA driver, but a torch without CUDA", "install a CUDA build of torch"
+    elif not gpus and driver:
+        todo = "see nvidia-smi and CUDA_VISIBLE_DEVICES; in a Slurm job ask for GPUs (--gpus-per-node)"
+        seen += f"; an NVIDIA driver and a torch for CUDA {build}, but no GPU is visible"
+    else:
+        todo = ""
+    if wanted > len(names):
+        return Line("devices", PROBLEM, f"{seen}; the config asks for {wanted} GPUs", todo or "trainer=cpu")
+    return Line("devices", WARNING if todo else OK, seen, todo)
+
+
+def communication(settings: Settings) -> list[Line]:
+    """What ranks would talk through: NCCL between GPUs, Gloo between CPU processes."""
+    import torch
+    from torch import distributed
+
+    there = distributed.is_available()
+    backends = {
+        "gloo": there and distributed.is_gloo_available(),
+        "nccl": there and distributed.is_nccl_available(),
+    }
+    trainer = settings.config["trainer"]
+    return [judge_communication(backends, torch.cuda.device_count(), trainer["devices"] * trainer["num_nodes"])]
+
+
+def judge_communication(backends: Mapping[str, bool], gpus: int, ranks: int) -> Line:
+    """Say whether several ranks could train one trial; lacking it is a problem where the config asks for several."""
+    seen = ", ".join(f"{name}: {'yes' if there else 'no'}" for name, there in backends.items())
+    needed = "nccl" if gpus else "gloo"
+    if backends[needed]:
+        return Line("communication", OK, seen)
+    todo = f"install a build of torch with {needed}; until then one device a trial"
+    return Line("communication", PROBLEM if ranks > 1 else WARNING, seen, todo)
+
+
+def slurm(settings: Settings) -> list[Line]:
+    """Slurm's commands, its controller, and where in a job this process is."""
+    from unroll.training.cluster import in_slurm_step
+
+    found = [command for command in COMMANDS if shutil.which(command)]
+    ping = _ping() if "scontrol" in found else None
+    return [judge_slurm(found, ping, os.environ, in_slurm_step())]
+
+
+def _ping() -> str:
+    """What `scontrol ping` says, or why it says nothing."""
+    try:
+        done = subprocess.run(["scontrol", "ping"], capture_output=True, text=True, timeout=PING_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return f"no answer within {PING_SECONDS} s"
+    return " ".join((done.stdout + done.stderr).split())
+
+
+def judge_slurm(commands: Sequence[str], ping: str | None, environment: Mapping[str, str], in_step: bool) -> Line:
+    """Say whether jobs can be submitted from here, and what this process is to Slurm."""
+    job = environment.get("SLURM_JOB_ID")
+    tasks = environment.get("SLURM_NTASKS", "1")
+    inside = "outside a job"
+    if job:
+        inside = f"inside job {job}, " + (f"a task of srun ({tasks} tasks)" if in_step else "not started by srun")
+    if not commands:
+        if job:
+            todo = "mount Slurm's commands into the container: without them nothing is requeued or submitted"
+            return Line("slurm", WARNING, f"{inside}, without Slurm's commands", todo)
+        return Line("slurm", OK, "no Slurm here: trials run on this machine")
+    missing = [command for command in COMMANDS if command not in commands]
+    if ping is not None and "configuration source" in ping:
+        seen = f"Slurm's commands, but no cluster that they know of; {inside}"
+        return Line("slurm", WARNING, seen, "SLURM_CONF=FILE, on a machine of a cluster; else nothing")
+    if ping is not None and " is UP" not in ping:
+        seen = f"the controller does not answer: {ping or 'scontrol ping says nothing'}; {inside}"
+        return Line("slurm", PROBLEM, seen, "tell the cluster's administrator; jobs cannot be submitted")
+    if missing:
+        todo = f"put {', '.join(missing)} on PATH (module load slurm)"
+        return Line("slurm", WARNING, f"{', '.join(commands)}, but not {', '.join(missing)}; {inside}", todo)
+    return Line("slurm", OK, f"the controller answers; {inside}")
+
+
+def wandb(settings: Settings) -> list[Line]:
+    """Whether W&B would find an API key; its server is not asked."""
+    host = wandb_host(os.environ)
+    mode = os.environ.get("WANDB_MODE") or settings.config["logger"]["wandb"]["mode"]
+    return [judge_wandb(mode, host, wandb_key(os.environ, host))]
+
+
+def judge_wandb(mode: str, host: str, key: str | None) -> Line:
+    """Say whether runs would reach W&B. `key` says where the API key was found."""
+    if key:
+        return Line("wandb", OK, f"logged in to {host} ({key}); mode {mode}")
+    if mode in ("offline", "dryrun"):
+        return Line("wandb", OK, f"no API key for {host}; mode {mode} needs none", "wandb login, before wandb sync")
+    todo = "wandb login, or WANDB_API_KEY=..., or logger.wandb.mode=offline"
+    state = PROBLEM if mode not in ("disabled", "local") else WARNING
+    return Line("wandb", state, f"no API key for {host}; mode {mode}", todo)
+
+
+def wandb_host(environment: Mapping[str, str]) -> str:
+    """Return the W&B server: WANDB_BASE_URL's, else that of W&B's own settings file, else the public one."""
+    if environment.get("WANDB_BASE_URL"):
+        return environment["WANDB_BASE_URL"]
+    folder = environment.get("WANDB_CONFIG_DIR") or "~/.config/wandb"
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read(Path(folder).expanduser() / "settings")
+    return parser.get("default", "base_url", fallback=WANDB)
+
+
+def wandb_key(environment: Mapping[str, str], host: str) -> str | None:
+    """Return where W&B's API key lies (never the key itself): the environment or a netrc file; None if nowhere."""
+    for name in ("WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE"):
+        if environment.get(name):
+            return name
+    places = [environment["NETRC"]] if environment.get("NETRC") else ["~/.netrc", "~/_netrc"]
+    for place in map(Path, places):
+        file = place.expanduser()
+        if file.is_file():
+            entry = netrc.netrc(file).authenticators(urlsplit(host).netloc)
+            if entry and entry[2]:
+                return str(place)
+            return None
+    return None
