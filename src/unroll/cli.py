@@ -70,12 +70,15 @@ def train(context: typer.Context) -> None:
 def sweep(
     overrides: Overrides = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the trials and their states.")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Train failed trials again.")] = False,
+    filters: Annotated[list[str] | None, typer.Option("--filter", help="KEY=A,B* KEY!=A KEY<N; repeatable.")] = None,
     config_dir: ConfigDir = None,
 ) -> None:
     """Train every trial of a suite that has no record yet, and print the table: suite=quickstart."""
     from unroll.planning.sweep import run_sweep
 
-    if not run_sweep(overrides or [], config_dir, dry_run=dry_run):
+    done = run_sweep(overrides or [], config_dir, dry_run=dry_run, retry_failed=retry_failed, filters=filters or [])
+    if not done:
         raise typer.Exit(TRIALS_FAILED)
 
 

@@ -40,6 +40,17 @@ class TrialFailed(Exception):
         return f"{self.trial_id} failed: {self.message}\n  record:  {self.record}"
 
 
+class SweepFailed(Exception):
+    """Some trials of a sweep have no finished record."""
+
+    def __init__(self, unfinished: list[str], total: int):
+        super().__init__(unfinished, total)
+        self.unfinished, self.total = unfinished, total
+
+    def __str__(self) -> str:
+        return f"{len(self.unfinished)} of {self.total} trials did not finish: {', '.join(self.unfinished[:10])}"
+
+
 def _rebuild(kind: type[UserError], what: str, saw: object, allowed: object, run: str | None) -> UserError:
     return kind(what, saw=saw, allowed=allowed, run=run)
 

@@ -15,14 +15,16 @@ import pytest
 from unroll import api
 from unroll.errors import UserError
 from unroll.planning.suites import plan
-from unroll.planning.sweep import in_order, run_sweep, state
-from unroll.planning.trial import Trial
+from unroll.planning.compose import trial_from
+from unroll.planning.state import state
+from unroll.planning.sweep import in_order, run_sweep
 from unroll.results.record import read_record, write_record
 from unroll.training.provenance import provenance
 
 
-def finished(trial: Trial) -> dict[str, Any]:
+def finished(config: Any) -> None:
     """Stands for the trainer: a finished record, at once."""
+    trial = trial_from(config)
     trial.directory.mkdir(parents=True, exist_ok=True)
     with (trial.directory / "starts").open("a") as log:
         log.write(f"{os.getpid()} {os.environ.get('LEFT_BEHIND')} {os.environ['OMP_NUM_THREADS']}\n")
@@ -36,7 +38,7 @@ def finished(trial: Trial) -> dict[str, Any]:
         "status": "finished",
         "config": trial.config,
         "protocol_version": trial.config["task"]["protocol_version"],
-        "data": {"name": "stub", "content_sha256": "0", "source": "stub", "verified": True},
+        "data": {"name": "stub", "content_sha256": "0", "source": "stub", "verified": False},
         "parameters": {"total": 1, "counted": 1, "embeddings": 0},
         "flops": {"forward_per_example": 1, "training": 1},
         "result": {
@@ -55,26 +57,33 @@ def finished(trial: Trial) -> dict[str, Any]:
         "why_not_reportable": [],
     }
     write_record(trial.directory, record)
-    return record
 
 
-def one_raises(trial: Trial) -> dict[str, Any]:
-    if trial.config["architecture"]["name"] == "mlp" and trial.config["seed"] == 0:
+def one_raises(config: Any) -> None:
+    if config.architecture.name == "mlp" and config.seed == 0:
         raise ValueError("the stub fails here")
-    return finished(trial)
+    finished(config)
 
 
-def one_is_killed(trial: Trial) -> dict[str, Any]:
-    if trial.config["architecture"]["name"] == "mlp" and trial.config["seed"] == 0:
+def one_is_killed(config: Any) -> None:
+    """Dies each time it gets the trial of mlp and seed 0, noting that it did."""
+    if config.architecture.name == "mlp" and config.seed == 0:
+        with Path(config.paths.runs, "deaths").open("a") as log:
+            log.write("died\n")
         os.kill(os.getpid(), signal.SIGKILL)
-    return finished(trial)
+    finished(config)
 
 
-def hang(trial: Trial) -> dict[str, Any]:
+def one_is_killed_once(config: Any) -> None:
+    job = finished if Path(config.paths.runs, "deaths").exists() else one_is_killed
+    job(config)
+
+
+def hang(config: Any) -> None:
+    trial = trial_from(config)
     trial.directory.mkdir(parents=True, exist_ok=True)
     (trial.directory / "pid").write_text(str(os.getpid()))
     threading.Event().wait()
-    return {}
 
 
 @pytest.fixture
@@ -91,9 +100,9 @@ def conf(tmp_path: Path) -> str:
 
 @pytest.fixture
 def sweep(conf: str, tmp_path: Path) -> Callable[..., bool]:
-    def run(train: Callable[[Trial], Any] | None, *more: str, dry_run: bool = False) -> bool:
+    def run(job: Callable[[Any], Any] | None, *more: str, **options: Any) -> bool:
         overrides = ["suite=four", f"paths.runs={tmp_path}/runs", *more]
-        return run_sweep(overrides, conf, dry_run=dry_run, train=train)
+        return run_sweep(overrides, conf, job=job, **options)
 
     return run
 
@@ -142,7 +151,7 @@ def test_nothing_leaks_from_one_trial_to_the_next(sweep: Callable[..., bool], tm
 
 
 def test_a_record_says_the_command_of_its_own_trial(sweep: Callable[..., bool], tmp_path: Path) -> None:
-    assert sweep(finished, "architecture=mlp", "seed=1")
+    assert sweep(None, "architecture=mlp", "seed=1", "budget.steps=1", "data.fraction=0.02", "task.curve=[0]")
     (record,) = records(tmp_path)
     command = record["run"]["command"].split()
     assert command[:2] == ["unroll", "train"]
@@ -157,21 +166,30 @@ def test_a_failure_does_not_end_the_sweep(
     failed = [record for record in records(tmp_path) if record["status"] == "failed"]
     assert [record["error"]["type"] for record in failed] == ["ValueError"]
     assert "the stub fails here" in failed[0]["error"]["traceback"]
-    assert sweep(finished), "a failed trial is trained again"
+    assert not sweep(finished)
+    assert len(starts(tmp_path)) == 3, "a failed trial is not trained again unasked"
+    assert sweep(finished, retry_failed=True)
     assert len(starts(tmp_path)) == 4
 
 
-def test_a_killed_worker_costs_its_own_trial_only(sweep: Callable[..., bool], tmp_path: Path) -> None:
-    assert not sweep(one_is_killed, "workers=2")
+def test_a_trial_that_always_dies_costs_itself_only(sweep: Callable[..., bool], tmp_path: Path) -> None:
+    assert not sweep(one_is_killed, "workers=2", "sweep.retries=1")
+    assert (tmp_path / "runs" / "deaths").read_text().split() == ["died", "died"]
     found = records(tmp_path)
     assert sorted(record["status"] for record in found) == ["failed", "finished", "finished", "finished"]
     (failed,) = [record for record in found if record["status"] == "failed"]
-    assert failed["error"]["type"] == "WorkerKilled"
+    assert failed["error"]["type"] == "Died"
     assert "-mlp-s0-" in failed["trial_id"]
 
 
+def test_a_trial_whose_worker_was_killed_is_launched_again(sweep: Callable[..., bool], tmp_path: Path) -> None:
+    assert sweep(one_is_killed_once, "workers=2")
+    assert (tmp_path / "runs" / "deaths").read_text().split() == ["died"]
+    assert len(starts(tmp_path)) == 4
+
+
 def test_fail_fast_starts_nothing_more(sweep: Callable[..., bool], tmp_path: Path) -> None:
-    assert not sweep(one_raises, "workers=1", "fail_fast=true", "architecture=mlp")
+    assert not sweep(one_raises, "workers=1", "sweep.fail_fast=true", "architecture=mlp")
     assert [record["status"] for record in records(tmp_path)] == ["failed"]
 
 
@@ -197,7 +215,7 @@ def test_stopping_it_stops_its_workers(conf: str, tmp_path: Path, number: signal
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "from test_sweep import hang\nfrom unroll.planning.sweep import run_sweep\n"
         "if __name__ == '__main__':\n"
-        f"    run_sweep(['suite=four', 'paths.runs={tmp_path}/runs', 'workers=2'], {conf!r}, train=hang)\n"
+        f"    run_sweep(['suite=four', 'paths.runs={tmp_path}/runs', 'workers=2'], {conf!r}, job=hang)\n"
     )
     (tmp_path / "main.py").write_text(code)
     process = subprocess.Popen(

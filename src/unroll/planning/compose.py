@@ -46,15 +46,17 @@ def trial_from(node: Any, config_dir: str | None = None) -> Trial:
     return make_trial(validated(node, config_dir))
 
 
-def compose_node(config_name: str, overrides: Sequence[str], config_dir: str | None = None) -> Any:
-    """Return the composed, unresolved config; UserError where Hydra cannot compose it."""
+def compose_node(
+    config_name: str, overrides: Sequence[str], config_dir: str | None = None, with_hydra: bool = False
+) -> Any:
+    """Return the composed, unresolved config, with Hydra's own part or without; UserError where Hydra cannot."""
     from hydra import compose as hydra_compose
 
     from unroll.planning.mistakes import COMPOSITION_ERRORS, explain
 
     path = search_path(config_dir)
     try:
-        return hydra_compose(config_name, [*overrides, *path])
+        return hydra_compose(config_name, [*overrides, *path], return_hydra_config=with_hydra)
     except COMPOSITION_ERRORS as error:
         message: UserError = explain(error, config_name, overrides, path, config_dir)
         raise message from error

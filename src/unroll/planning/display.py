@@ -1,59 +1,85 @@
-"""How far a sweep is: a bar in a terminal, a line a trial elsewhere."""
+"""How far a sweep is, from the trials' files: a bar in a terminal, a line a trial elsewhere."""
 
 import contextlib
+import threading
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from unroll.errors import UserError
+from unroll.planning.state import read_head
+from unroll.planning.suites import Planned
 from unroll.planning.trial import Trial
-from unroll.planning.workers import Event
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress
+
+_POLL_SECONDS = 0.5
 
 
 class Display:
-    """Takes the events of a sweep and shows them. `bar` is None where the output is no terminal."""
+    """Shows each trial once its record is new, whoever wrote it and wherever it was trained."""
 
-    def __init__(self, total: int, bar: "Progress | None", task: "TaskID | None"):
-        self.total, self.done, self.failed = total, 0, 0
-        self.bar, self.task = bar, task
-        self.current: dict[str, None] = {}
-        self.began = time.monotonic()
+    def __init__(self, planned: Sequence[Planned], bar: "Progress | None"):
+        self.total, self.done, self.failed = len(planned), 0, 0
+        self.open = {item.trial.trial_id: item.trial for item in planned}
+        self.before = {name: _identity(trial) for name, trial in self.open.items()}
+        self.bar = bar
+        self.task = None if bar is None else bar.add_task("trials", total=self.total, failed=0, current="")
 
-    def show(self, event: Event) -> None:
-        """Take one event in."""
-        trial = event.planned.trial
-        if event.started:
-            self.current[trial.trial_id] = None
-        else:
-            self.current.pop(trial.trial_id, None)
-            self.done += 1
-            self.failed += event.error is not None
-            self._say(f"[{self.done:>{len(str(self.total))}}/{self.total}] {_line(event)}", event.error is not None)
-        self.refresh()
-
-    def refresh(self) -> None:
-        """Show the time that has passed and the trials that run."""
-        if self.bar is not None and self.task is not None:
-            current = ", ".join(_short(name) for name in self.current)
-            self.bar.update(self.task, completed=self.done, failed=self.failed, current=current)
-
-    def _say(self, line: str, failed: bool) -> None:
+    def say(self, line: str) -> None:
+        """Print a line without disturbing the bar."""
         if self.bar is None:
             print(line, flush=True)
-        elif failed:
+        else:
             self.bar.console.print(line, markup=False, highlight=False, style="red")
+
+    def look(self) -> None:
+        """Show what has ended since the last look."""
+        for name, trial in list(self.open.items()):
+            if _identity(trial) in (None, self.before[name]):
+                continue
+            head = read_head(trial.record_path)
+            if not head:
+                continue
+            del self.open[name]
+            self.done += 1
+            self.failed += head["status"] == "failed"
+            line = f"[{self.done:>{len(str(self.total))}}/{self.total}] {_line(trial)}"
+            if self.bar is None or head["status"] == "failed":
+                self.say(line)
+        if self.bar is not None and self.task is not None:
+            current = [name.rpartition("-")[0] for name, trial in self.open.items() if _is_running(trial)]
+            self.bar.update(self.task, completed=self.done, failed=self.failed, current=", ".join(current[:8]))
 
 
 @contextlib.contextmanager
-def display(total: int, console: "Console") -> Iterator[Display]:
-    """Show progress over `total` trials while the block runs."""
-    if not console.is_terminal:
-        yield Display(total, None, None)
-        return
+def watching(planned: Sequence[Planned]) -> Iterator[Display]:
+    """Show progress over trials while the block runs."""
+    from rich.console import Console
+
+    console = Console()
+    with _bar(console) if console.is_terminal else contextlib.nullcontext() as bar:
+        shown, ended = Display(planned, bar), threading.Event()
+        thread = threading.Thread(target=_watch, args=(shown.look, ended), daemon=True)
+        thread.start()
+        try:
+            yield shown
+        finally:
+            ended.set()
+            thread.join()
+            shown.look()
+
+
+def _watch(look: Callable[[], None], ended: threading.Event) -> None:
+    pause = _POLL_SECONDS
+    while not ended.wait(pause):
+        began = time.monotonic()
+        look()
+        pause = max(_POLL_SECONDS, 20 * (time.monotonic() - began))  # on a slow file system, look less often
+
+
+def _bar(console: Any) -> "Progress":
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -63,35 +89,41 @@ def display(total: int, console: "Console") -> Iterator[Display]:
         TimeRemainingColumn,
     )
 
-    columns = [
+    return Progress(
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[failed]} failed"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         TextColumn("[dim]{task.fields[current]}"),
-    ]
-    with Progress(*columns, console=console, transient=True, speed_estimate_period=600) as bar:
-        task = bar.add_task("trials", total=total, failed=0, current="starting")
-        yield Display(total, bar, task)
+        console=console,
+        transient=True,
+        speed_estimate_period=600,
+    )
 
 
-def _line(event: Event) -> str:
-    trial = event.planned.trial
-    if event.error is not None:
-        return f"failed    {trial.trial_id} ({event.seconds:.1f} s)\n{event.error}"
-    return f"finished  {trial.trial_id}{_value(trial)} ({event.seconds:.1f} s)"
+def _identity(trial: Trial) -> tuple[int, int] | None:
+    """What changes when a record is written again; None without one."""
+    try:
+        found = trial.record_path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
-def _value(trial: Trial) -> str:
+def _is_running(trial: Trial) -> bool:
+    return (trial.directory / "claim-1.json").exists()
+
+
+def _line(trial: Trial) -> str:
     from unroll.results.record import read_record
 
     try:
-        primary = read_record(trial.record_path)["result"]["primary"]
-    except (UserError, OSError, KeyError, TypeError):
-        return ""
-    return f" {primary['name']} {primary['value']:.4g} {primary['unit']}"
-
-
-def _short(trial_id: str) -> str:
-    return trial_id.rpartition("-")[0]
+        record = read_record(trial.record_path)
+    except (UserError, OSError) as error:
+        return f"damaged   {trial.trial_id}\n{error}"
+    seconds = record["run"]["seconds"]
+    if record["status"] == "failed":
+        return f"failed    {trial.trial_id} ({seconds:.1f} s)\n{record['error']['type']}: {record['error']['message']}"
+    primary = record["result"]["primary"]
+    return f"finished  {trial.trial_id} {primary['name']} {primary['value']:.4g} {primary['unit']} ({seconds:.1f} s)"

@@ -3,23 +3,27 @@
 import itertools
 import os
 import sys
+import traceback
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import hydra
 from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
-from unroll.errors import TrialFailed, UserError
+from unroll.errors import SweepFailed, TrialFailed, UserError
+from unroll.planning.claims import Claimed
 from unroll.planning.compose import compose_node, compose_with, composer, search_path, trial_from
 from unroll.planning.groups import conf_directory
+from unroll.planning.mishap import record_mishap
 from unroll.planning.mistakes import COMPOSITION_ERRORS, explain
+from unroll.planning.suites import Planned
 from unroll.planning.trial import Trial
-
-_COMMAND = list(sys.argv)
 
 
 def run(arguments: Sequence[str]) -> bool:
@@ -43,6 +47,9 @@ def run(arguments: Sequence[str]) -> bool:
             name, config_dir = options.config_name or "train", options.config_dir
             raise explain(error, name, options.overrides, search_path(config_dir), config_dir) from error
     except TrialFailed:
+        return False
+    except SweepFailed as error:
+        print(error, file=sys.stderr, flush=True)
         return False
     return True
 
@@ -74,8 +81,7 @@ def check_everything(options: Namespace) -> list[Trial]:
             else:
                 trials.append(compose_with(overrides, options.config_dir))
     if options.multirun:
-        for trial in trials:
-            _one_process_each(trial)
+        one_process_each(trials, options.overrides)
     from unroll.training.train import check
 
     for trial in trials:
@@ -99,21 +105,9 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
     return [list(combination) for combination in itertools.product(*choices)]
 
 
-def _one_process_each(trial: Trial) -> None:
-    devices = trial.config["trainer"]["devices"] * trial.config["trainer"]["num_nodes"]
-    ranks = max(int(os.environ.get(name) or 1) for name in ("WORLD_SIZE", "SLURM_NTASKS"))
-    if devices > 1 and ranks < devices:
-        raise UserError(
-            "A multirun starts no processes of its own: each would start the whole multirun again.",
-            saw=f"-m with {devices} devices a trial",
-            allowed="one device a trial, or ranks from torchrun or srun",
-            run=f"torchrun --nproc-per-node {trial.config['trainer']['devices']} -m unroll train ...",
-        )
-
-
 def train_job(config: DictConfig) -> float:
     """Train one composed trial; return its primary metric's value, as Hydra's optimising sweepers want it."""
-    sys.argv = _COMMAND
+    sys.argv = _command()
     from unroll.training.train import train
 
     try:
@@ -127,3 +121,58 @@ def train_job(config: DictConfig) -> float:
         print(f"{record['trial_id']}: test {primary['name']} {primary['value']:.6g} {primary['unit']}")
         print(f"{runs}/{record['trial_id']}/record.json", flush=True)
     return float(primary["value"])
+
+
+def guarded(job: Callable[[DictConfig], Any], stop: Path | None, config: DictConfig) -> Any:
+    """Do one trial of a sweep, unless the file `stop` exists; a failure makes it.
+
+    What goes wrong before the trainer can write a record is recorded here.
+    """
+    if stop is not None and stop.exists():
+        return None
+    try:
+        return job(config)
+    except Exception as error:
+        if not isinstance(error, UserError | TrialFailed):
+            planned = Planned(trial_from(config), tuple(HydraConfig.get().overrides.task))
+            record_mishap(planned, type(error).__name__, str(error), traceback.format_exc())
+        if stop is not None and not isinstance(error, Claimed):
+            stop.touch()
+        raise
+
+
+def combinations(overrides: Sequence[str]) -> list[Planned]:
+    """Compose every combination of a multirun's overrides, where Hydra is set up; a trial that two make comes once."""
+    found: dict[str, Planned] = {}
+    for combination in expand(overrides):
+        trial = compose_with(combination)
+        found.setdefault(trial.trial_id, Planned(trial, tuple(combination)))
+    return list(found.values())
+
+
+def one_process_each(trials: Sequence[Trial], overrides: Sequence[str]) -> None:
+    """Raise UserError for trials of several ranks under a launcher that starts one process a job."""
+    launchers = [text.partition("=")[2] for text in overrides if text.startswith("hydra/launcher=")]
+    if launchers and launchers[-1] in ("slurm", "submitit_slurm"):
+        return
+    outside = max(int(os.environ.get(name) or 1) for name in ("WORLD_SIZE", "SLURM_NTASKS"))
+    for trial in trials:
+        options = trial.config["trainer"]
+        ranks = options["devices"] * options["num_nodes"]
+        if outside < ranks:
+            raise UserError(
+                "A multirun starts no ranks of its own: each would start the whole multirun again.",
+                saw=f"{ranks} devices a trial ({trial.trial_id})",
+                allowed="one device a trial, ranks from torchrun or srun, or hydra/launcher=slurm with that many tasks",
+                run=f"torchrun --nproc-per-node {options['devices']} -m unroll train ...",
+            )
+
+
+def _command() -> list[str]:
+    """The command that trains the trial of this Hydra job alone."""
+    context = HydraConfig.get()
+    added = [source.path for source in context.runtime.config_sources if source.provider == "command-line"]
+    flags = ["--config-dir", added[0].removeprefix("file://")] if added else []
+    if context.job.config_name not in (None, "train"):
+        flags += ["--config-name", str(context.job.config_name)]
+    return ["unroll", "train", *context.overrides.task, *flags]

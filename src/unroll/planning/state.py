@@ -17,7 +17,8 @@ _CONFIG = re.compile(rb',\s*"config": \{')
 def state(trial: Trial) -> str:
     """Return one of STATES.
 
-    Stale: the record is of another schema, protocol or content of the data than today's.
+    Stale: the record is of another schema, protocol or content of the data than today's. (Data that never had the
+    content its YAML states makes a record not reportable, not stale.)
     """
     head = read_head(trial.record_path)
     if head is None or not is_current(head, trial):
@@ -39,8 +40,8 @@ def is_current(head: dict[str, Any], trial: Trial) -> bool:
     data = trial.config["data"]
     stated = data["origin"].get("content_sha256")
     wanted = stated.get(variant(data["reader"], data["options"])) if isinstance(stated, dict) else None
-    found = (head["data"] or {}).get("content_sha256")
-    return wanted is None or found is None or wanted == found
+    found = head["data"]
+    return wanted is None or not found or not found["verified"] or found["content_sha256"] == wanted
 
 
 def read_head(path: Path) -> dict[str, Any] | None:
@@ -54,7 +55,7 @@ def read_head(path: Path) -> dict[str, Any] | None:
             file.seek(max(0, file.seek(0, 2) - 3))
             match = _CONFIG.search(start) if file.read().rstrip().endswith(b"}") else None
         head = json.loads(start[: match.start()] + b"}") if match else {}
-        if not _FIELDS <= head.keys():
+        if not head.keys() >= _FIELDS:
             head = {**dict.fromkeys(_FIELDS), **json.loads(path.read_bytes())}
         return head if isinstance(head["schema_version"], int) else {}
     except FileNotFoundError:

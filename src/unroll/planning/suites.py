@@ -15,7 +15,7 @@ from unroll.planning.groups import group_value
 from unroll.planning.trial import Trial, canonical, is_baseline, make_trial
 from unroll.planning.validate import check_seed, typed, validated
 
-_OWN_KEYS = ("suite", "workers", "fail_fast")
+_OWN_KEYS = ("suite", "workers", "sweep")
 _OF_NETWORKS = re.compile(r"[+~]*(architecture|bottleneck|optimizer|budget)([.@=/]|$)")
 _SEED = re.compile(r"[+]*seed=")
 
@@ -37,12 +37,22 @@ class Suite:
 
 
 @dataclass
+class Options:
+    """How a sweep goes on after trouble: options of the resumable sweeper."""
+
+    fail_fast: bool = False
+    retries: int = 2
+    max_batch_size: int | None = None
+    poll_seconds: float = 2.0
+
+
+@dataclass
 class Sweep:
     """The root of conf/sweep.yaml."""
 
     suite: Suite = field(default_factory=Suite)
     workers: int | None = None
-    fail_fast: bool = False
+    sweep: Options = field(default_factory=Options)
 
 
 @dataclass(frozen=True)
@@ -55,32 +65,33 @@ class Planned:
 
 @dataclass(frozen=True)
 class Plan:
-    """A suite's trials without repetition, and how to run them."""
+    """A suite's trials without repetition, and how to run them: options of the sweeper, overrides of Hydra's part."""
 
     name: str
     description: str
     trials: tuple[Planned, ...]
     workers: int | None
-    fail_fast: bool
+    rules: dict[str, Any]
+    hydra: tuple[str, ...]
 
 
 def plan(overrides: Sequence[str], config_dir: str | None = None) -> Plan:
     """Compose and check every trial of a suite.
 
-    Overrides of `suite`, `workers` and `fail_fast` shape the sweep, all others go to each trial; one whose
+    Overrides of `suite`, `workers`, `sweep` and `hydra` shape the sweep, all others go to each trial; one whose
     key is in the suite's grid takes the place of the grid's values (`seed=0,1,2` gives several).
 
     Raises:
         UserError: an unknown suite, or a trial of it that cannot be composed.
     """
     own = [text for text in overrides if re.split(r"[.=]", text.lstrip("+~"))[0] in _OWN_KEYS]
-    others = [text for text in overrides if text not in own]
+    hydra = tuple(text for text in overrides if re.match(r"[+~]*hydra[./=]", text))
+    others = [text for text in overrides if text not in (*own, *hydra)]
     with composer(config_dir):
         node = compose_node("sweep", own, config_dir)
         plain: Any = OmegaConf.to_container(node, resolve=True)
         sweep = typed(plain, Sweep, "sweep")
-        if sweep["workers"] is not None and sweep["workers"] < 1:
-            raise UserError("'workers' is out of range.", saw=sweep["workers"], allowed="at least 1, or null")
+        _check_ranges(sweep)
         suite = sweep["suite"]
         trials: dict[str, Planned] = {}
         compose_seed = functools.lru_cache(None)(functools.partial(_without_seed, config_dir=config_dir))
@@ -93,7 +104,15 @@ def plan(overrides: Sequence[str], config_dir: str | None = None) -> Plan:
                 trials.setdefault(trial.trial_id, Planned(trial, tuple(combination)))
     if not trials:
         raise UserError(f"The suite {suite['name']} has no trials.", saw=suite["grid"], allowed="values a key")
-    return Plan(suite["name"], suite["description"], tuple(trials.values()), sweep["workers"], sweep["fail_fast"])
+    return Plan(suite["name"], suite["description"], tuple(trials.values()), sweep["workers"], sweep["sweep"], hydra)
+
+
+def _check_ranges(sweep: dict[str, Any]) -> None:
+    least = {"workers": 1, "max_batch_size": 1, "retries": 0, "poll_seconds": 0.01}
+    for key, value in {"workers": sweep["workers"], **sweep["sweep"]}.items():
+        if key in least and value is not None and value < least[key]:
+            name = key if key == "workers" else f"sweep.{key}"
+            raise UserError(f"'{name}' is out of range.", saw=value, allowed=f"at least {least[key]}")
 
 
 def _trial(overrides: Sequence[str], compose_seed: Callable[[tuple[str, ...]], Any]) -> Trial:

@@ -1,19 +1,21 @@
 """`unroll sweep`: the trials of a suite that have no finished record are trained, then the table is printed."""
 
-import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unroll.errors import UserError
+from unroll.planning.filters import keep
+from unroll.planning.rounds import to_launch
+from unroll.planning.state import state
 from unroll.planning.suites import Plan, Planned, plan
 from unroll.planning.trial import Trial, is_baseline
-from unroll.planning.workers import check_all, one_thread_each, run_all
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+Job = Callable[[Any], Any]
 
 
 def run_sweep(
@@ -21,14 +23,18 @@ def run_sweep(
     config_dir: str | None = None,
     *,
     dry_run: bool = False,
-    train: Callable[[Trial], Any] | None = None,
+    retry_failed: bool = False,
+    filters: Sequence[str] = (),
+    job: Job | None = None,
 ) -> bool:
     """Run a suite, print its table and write `report.md`; return whether every trial has a finished record.
 
     Args:
-        overrides: `suite=NAME`, `workers`, `fail_fast`; all others go to each trial.
-        dry_run: only print each trial's id and state.
-        train: what trains a trial; None: unroll.training.train.train.
+        overrides: `suite=NAME`, `workers`, `sweep.*` and `hydra*`; all others go to each trial.
+        dry_run: only print each trial's id, state and overrides.
+        retry_failed: also train trials that have a failed record.
+        filters: see `unroll.planning.filters.keep`.
+        job: what does a composed trial; None: unroll.planning.job.train_job.
 
     Raises:
         UserError: something about the suite or its trials is wrong; nothing was trained.
@@ -38,50 +44,28 @@ def run_sweep(
     console = Console()
     with console.status("Planning") if console.is_terminal else _nothing():
         todo = plan(overrides, config_dir)
-    states = {item.trial.trial_id: state(item.trial) for item in todo.trials}
+        trials = keep(todo.trials, filters)
+    states = {item.trial.trial_id: state(item.trial) for item in trials}
     counts = ", ".join(f"{count} {name}" for name, count in sorted(Counter(states.values()).items()))
-    print(f"Suite {todo.name}: {len(todo.trials)} trials ({counts})", flush=True)
+    print(f"Suite {todo.name}: {len(trials)} trials ({counts})", flush=True)
     if dry_run:
-        for item in todo.trials:
-            print(f"{states[item.trial.trial_id]:8} {item.trial.trial_id}")
+        for item in trials:
+            print(f"{states[item.trial.trial_id]:8} {item.trial.trial_id}  {' '.join(item.overrides)}")
         return True
-    missing = in_order([item for item in todo.trials if states[item.trial.trial_id] != "finished"])
-    folder = Path(todo.trials[0].trial.config["paths"]["runs"]) / todo.name
+    folder = Path(trials[0].trial.config["paths"]["runs"]) / todo.name
+    missing = in_order(to_launch(trials, retry_failed))
     if missing:
-        _one_device(missing)
         previous = signal.signal(signal.SIGTERM, _interrupt)
         try:
-            with one_thread_each():
-                if train is None:
-                    check_all(missing, folder)
-                _train(todo, missing, folder, console, train)
+            _launch(todo, missing, folder, config_dir, retry_failed, job)
         finally:
             signal.signal(signal.SIGTERM, previous)
-    return _report(todo, folder, console)
+    return _report(todo, [item.trial for item in trials], folder, console)
 
 
 def suite_trials(overrides: Sequence[str], config_dir: str | None = None) -> list[Trial]:
     """Return the trials of a suite, e.g. of `suite=quickstart`."""
     return [item.trial for item in plan(overrides, config_dir).trials]
-
-
-def state(trial: Trial) -> str:
-    """Return what a trial's record says: missing, damaged, stale, failed or finished.
-
-    Stale: of another schema or protocol than today's.
-    """
-    from unroll.results.record import SCHEMA_VERSION, read_record
-
-    if not trial.record_path.exists():
-        return "missing"
-    try:
-        record = read_record(trial.record_path)
-    except UserError:
-        return "damaged"
-    current = (SCHEMA_VERSION, trial.config["task"]["protocol_version"])
-    if (record["schema_version"], record["protocol_version"]) != current:
-        return "stale"
-    return str(record["status"])
 
 
 def in_order(trials: Sequence[Planned]) -> list[Planned]:
@@ -96,22 +80,66 @@ def in_order(trials: Sequence[Planned]) -> list[Planned]:
     return sorted(trials, key=weight)
 
 
-def _train(
-    todo: Plan, missing: Sequence[Planned], folder: Path, console: "Console", train: Callable[[Trial], Any] | None
+def _launch(
+    todo: Plan, missing: Sequence[Planned], folder: Path, config_dir: str | None, retry_failed: bool, job: Job | None
 ) -> None:
-    from unroll.planning.display import display
+    """Hand the trials to Hydra's sweeper, as Hydra itself does for a multirun."""
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.core.plugins import Plugins
+    from hydra.types import HydraContext
+    from omegaconf import open_dict
 
-    workers = todo.workers or len(os.sched_getaffinity(0))
-    with display(len(missing), console) as shown:
-        for event in run_all(missing, workers, folder, fail_fast=todo.fail_fast, train=train, beat=shown.refresh):
-            shown.show(event)
+    from unroll.planning import job as jobs
+    from unroll.planning.compose import compose_node, composer
+    from unroll.planning.workers import run_one
+
+    defaults = {"hydra/sweeper": "resumable", "hydra/launcher": "local"}
+    chosen = {text.partition("=")[0] for text in todo.hydra}
+    own = [f"{key}={value}" for key, value in defaults.items() if key not in chosen]
+    own += [f"hydra.sweep.dir={_quoted(str(folder))}", f"hydra.sweeper.retry_failed={str(retry_failed).lower()}"]
+    own += [f"hydra.sweeper.{key}={'null' if value is None else value}" for key, value in todo.rules.items()]
+    if todo.workers is not None:
+        own.append(f"hydra.launcher.workers={todo.workers}")
+    with composer(config_dir):
+        config = compose_node("train", [*own, *todo.hydra], config_dir, with_hydra=True)
+        with open_dict(config):
+            config.hydra.overrides.task = []
+        jobs.one_process_each([item.trial for item in missing], todo.hydra)
+        if job is None:
+            run_one(check_all, [item.trial for item in missing], folder)
+        HydraConfig.instance().set_config(config)
+        hydra = GlobalHydra.instance().hydra
+        assert hydra is not None
+        context = HydraContext(config_loader=hydra.config_loader, callbacks=_callbacks(config))
+        sweeper: Any = Plugins.instance().instantiate_sweeper(
+            hydra_context=context, task_function=job or jobs.train_job, config=config
+        )
+        sweeper.run(missing)
 
 
-def _report(todo: Plan, folder: Path, console: "Console") -> bool:
+def check_all(trials: Sequence[Trial]) -> None:
+    """Check every trial as the trainer would; UserError for the first that is wrong."""
+    from unroll.training.train import check
+
+    for trial in trials:
+        check(trial)
+
+
+def _callbacks(config: Any) -> Any:
+    from hydra._internal.callbacks import Callbacks
+
+    return Callbacks(config)
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _report(todo: Plan, trials: Sequence[Trial], folder: Path, console: "Console") -> bool:
     from unroll.results.record import read_record
     from unroll.results.report import rich_table, write_report
 
-    trials = [item.trial for item in todo.trials]
     states = {trial.trial_id: state(trial) for trial in trials}
     records = [read_record(trial.record_path) for trial in trials if states[trial.trial_id] in ("finished", "failed")]
     for table in rich_table(records, trials):
@@ -121,20 +149,10 @@ def _report(todo: Plan, folder: Path, console: "Console") -> bool:
     for trial in unfinished:
         print(f"{states[trial.trial_id]}: {trial.record_path}")
     print(f"{len(trials) - len(unfinished)} of {len(trials)} trials finished")
+    if any(value == "failed" for value in states.values()):
+        print("Failed trials are trained again with --retry-failed.")
     print(f"Report: {path}", flush=True)
     return not unfinished
-
-
-def _one_device(missing: Sequence[Planned]) -> None:
-    for item in missing:
-        trainer = item.trial.config["trainer"]
-        if trainer["devices"] * trainer["num_nodes"] > 1:
-            raise UserError(
-                "A local sweep trains each trial in one process.",
-                saw=f"trainer.devices={trainer['devices']} trainer.num_nodes={trainer['num_nodes']}",
-                allowed="1 and 1",
-                run=f"torchrun --nproc-per-node {trainer['devices']} -m unroll train {' '.join(item.overrides)}",
-            )
 
 
 def _interrupt(signum: int, frame: Any) -> None:

@@ -1,0 +1,74 @@
+"""`hydra/sweeper=resumable`: launches the trials that have no record yet, again and again, until all have ended."""
+
+import functools
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from unroll.planning.rounds import Rules
+
+
+class ResumableSweeper(Sweeper):
+    """Sweeps over trials that are named by what they are, so that a trial with a record is done.
+
+    Works with every launcher. Two sweeps over one directory share the work.
+
+    Args:
+        fail_fast: start nothing more after the first trial that failed.
+        retry_failed, retries, max_batch_size, poll_seconds: see `unroll.planning.rounds.Rules`.
+    """
+
+    def __init__(
+        self, fail_fast: bool, retry_failed: bool, retries: int, max_batch_size: int | None, poll_seconds: float
+    ):
+        self.fail_fast = fail_fast
+        self.rules = Rules(retry_failed, retries, max_batch_size, poll_seconds)
+        self.number = 0
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        from unroll.planning.job import guarded
+
+        folder = Path(config.hydra.sweep.dir)
+        self.stop = folder / f".stop-{uuid.uuid4().hex}"
+        task_function = functools.partial(guarded, task_function, self.stop if self.fail_fast else None)
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Run every combination of a multirun's overrides. Raises SweepFailed if not all trials finished."""
+        from unroll.errors import SweepFailed
+        from unroll.planning.job import combinations
+        from unroll.planning.state import state
+
+        planned = combinations(arguments)
+        self.run(planned)
+        unfinished = [item.trial.trial_id for item in planned if state(item.trial) != "finished"]
+        if unfinished:
+            raise SweepFailed(unfinished, len(planned))
+
+    def run(self, planned: Sequence[Any]) -> None:
+        """Launch `Planned` trials until each has ended."""
+        from unroll.planning.display import watching
+        from unroll.planning.rounds import complete, to_launch
+
+        self.stop.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with watching(to_launch(planned, self.rules.retry_failed)) as shown:
+                complete(planned, self._launch, self.rules, self.stop, shown.say)
+        finally:
+            self.stop.unlink(missing_ok=True)
+
+    def _launch(self, batch: Sequence[Any]) -> Mapping[str, BaseException]:
+        assert self.launcher is not None
+        returns: Sequence[JobReturn] = self.launcher.launch([list(item.overrides) for item in batch], self.number)
+        self.number += len(batch)
+        pairs = zip(batch, returns, strict=True)
+        return {item.trial.trial_id: done._return_value for item, done in pairs if done.status is JobStatus.FAILED}

@@ -1,0 +1,28 @@
+"""The record of a trial that ended before its trainer could write one."""
+
+from datetime import UTC, datetime, timedelta
+
+from unroll.planning.suites import Planned
+
+
+def record_mishap(planned: Planned, kind: str, message: str, trace: str = "", seconds: float = 0.0) -> None:
+    """Write a failed record, with the error's kind, message and traceback, after `seconds` of work."""
+    from unroll.results.record import SCHEMA_VERSION, write_record
+    from unroll.training.provenance import provenance
+
+    trial = planned.trial
+    started = (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat(timespec="seconds")
+    command = " ".join(["unroll", "train", *planned.overrides])
+    record = {
+        "schema_version": SCHEMA_VERSION,
+        "trial_id": trial.trial_id,
+        "status": "failed",
+        "config": trial.config,
+        "protocol_version": trial.config["task"]["protocol_version"],
+        "error": {"type": kind, "message": message, "traceback": trace},
+        "run": {"started": started, "seconds": seconds, "command": command, **provenance()},
+        "reportable": False,
+        "why_not_reportable": [f"failed: {kind}"],
+    }
+    trial.directory.mkdir(parents=True, exist_ok=True)
+    write_record(trial.directory, record)
