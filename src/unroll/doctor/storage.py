@@ -41,7 +41,7 @@ def data(settings: Settings) -> list[Line]:
     from unroll.planning.groups import config_directories, group_value
 
     paths = settings.config["paths"]
-    lines = [judge_folder(paths["data"], bool(os.environ.get("UNROLL_DATA")))]
+    lines = [judge_folder(paths["data"], os.environ.get("UNROLL_DATA") == paths["data"])]
     for row in list_data(config_directories(settings.config_dir)):
         origin = group_value("data", row.name, "origin", settings.config_dir)
         options = group_value("data", row.name, "options", settings.config_dir)
