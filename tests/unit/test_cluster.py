@@ -178,6 +178,25 @@ def test_a_multiruns_gpus_are_asked_where_it_trains(environment: pytest.MonkeyPa
         check_cluster(trial(tmp_path, 2, accelerator="gpu"))
 
 
+def test_a_launcher_elsewhere_leaves_ranks_and_gpus_to_its_jobs(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """From a login node, or from a batch script: two GPUs a trial, none of them here."""
+    environment.setattr(cluster, "visible_gpus", lambda: 0)
+    put(environment, BATCH_SCRIPT)
+    for launcher in ("slurm", "local"):
+        environment.setattr(sys, "argv", ["unroll", "sweep", "suite=matrix", f"hydra/launcher={launcher}"])
+        if launcher == "slurm":
+            check_cluster(trial(tmp_path, 2, accelerator="gpu"))
+            with pytest.raises(UserError, match="runs directory"):
+                check_cluster(trial(Path(__file__) / "runs", 2, accelerator="gpu"))
+        else:
+            with pytest.raises(UserError, match="srun did not start them"):
+                check_cluster(trial(tmp_path, 2, accelerator="gpu"))
+            with pytest.raises(UserError, match="No GPU"):
+                check_cluster(trial(tmp_path, 1, accelerator="gpu"))
+
+
 def test_the_runs_directory_can_be_written(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
     check_cluster(trial(tmp_path / "not" / "yet" / "there"))
     assert list(tmp_path.iterdir()) == []

@@ -13,6 +13,7 @@ from unroll.errors import UserError
 from unroll.planning.trial import Trial, is_baseline
 
 LAST_STEP = 0xFFFFFFF0  # Slurm numbers the steps of srun up to this; above it are batch scripts and salloc's shells
+HERE = ("basic", "joblib", "local")  # Hydra launchers that stay on this machine
 SHELLS = ("bash", "interactive")  # names of jobs that Lightning takes for a shell, whose tasks are no ranks
 
 
@@ -24,20 +25,10 @@ def check_cluster(trial: Trial) -> None:
     """
     trainer = trial.config["trainer"]
     devices, nodes = trainer["devices"], trainer["num_nodes"]
-    if under_torchrun():
-        _torchrun(devices, nodes)
-    elif in_slurm_step():
-        _srun(devices, nodes)
-    elif _slurm_without_srun() and devices * nodes > 1:
-        raise UserError(
-            "Slurm gave this job several tasks, but srun did not start them: training would wait for the others.",
-            saw=f"SLURM_NTASKS={os.environ['SLURM_NTASKS']}, trainer.devices={devices} trainer.num_nodes={nodes}, "
-            "and no srun step",
-            allowed="one device a trial, or ranks from srun",
-            run=_srun_command(devices, nodes),
-        )
-    if not is_baseline(trial.config) and not _trains_elsewhere():
-        _gpus(trainer["accelerator"], devices)
+    if not _launched_elsewhere():
+        _ranks(devices, nodes)
+        if not is_baseline(trial.config) and not _multirun():
+            _gpus(trainer["accelerator"], devices)
     trouble = trouble_writing(trial.config["paths"]["runs"])
     if trouble:
         raise UserError(
@@ -98,6 +89,21 @@ def nearest(folder: str | Path) -> Path:
     """Return the folder itself, or the nearest one above it that exists."""
     wanted = Path(folder).expanduser().absolute()
     return next(place for place in (wanted, *wanted.parents) if place.exists())
+
+
+def _ranks(devices: int, nodes: int) -> None:
+    if under_torchrun():
+        _torchrun(devices, nodes)
+    elif in_slurm_step():
+        _srun(devices, nodes)
+    elif _slurm_without_srun() and devices * nodes > 1:
+        raise UserError(
+            "Slurm gave this job several tasks, but srun did not start them: training would wait for the others.",
+            saw=f"SLURM_NTASKS={os.environ['SLURM_NTASKS']}, trainer.devices={devices} trainer.num_nodes={nodes}, "
+            "and no srun step",
+            allowed="one device a trial, or ranks from srun",
+            run=_srun_command(devices, nodes),
+        )
 
 
 def _torchrun(devices: int, nodes: int) -> None:
@@ -176,8 +182,14 @@ def _slurm_without_srun() -> bool:
     return "SLURM_NTASKS" in os.environ and named and not under_torchrun() and not in_slurm_step()
 
 
-def _trains_elsewhere() -> bool:
-    """A multirun's launcher may send its trials to machines with other GPUs; there they are checked again."""
+def _launched_elsewhere() -> bool:
+    """Whether a launcher sends the trials to jobs of their own, which check what they are given there."""
+    chosen = [text.partition("=")[2] for text in sys.argv if text.startswith("hydra/launcher=")]
+    return bool(chosen) and chosen[-1] not in HERE
+
+
+def _multirun() -> bool:
+    """Whether this process may only plan: a YAML file can name the launcher of a multirun. Ranks train themselves."""
     multirun = {"-m", "--multirun"}.intersection(sys.argv)
     return bool(multirun) and not under_torchrun() and not in_slurm_step()
 
