@@ -101,6 +101,12 @@ def test_what_fits_is_not_refused(
         (SRUN | {"SLURM_NTASKS_PER_NODE": "4"}, 2, 1, ["SLURM_NTASKS_PER_NODE=4", "allowed: --ntasks-per-node=2"]),
         (JOB | TASK | {"SLURM_NTASKS": "2"}, 2, 1, ["--ntasks-per-node=2 in place of -n", "(not set)"]),
         (SRUN | {"SLURM_JOB_NAME": "interactive"}, 2, 1, ["for a shell", "srun --job-name=unroll --nodes=1"]),
+        (
+            JOB | TASK | {"SLURM_JOB_NAME": "interactive", "SLURM_NTASKS": "2"},
+            2,
+            1,
+            ["place of -n", "srun --job-name=unroll --nodes=1 --ntasks-per-node=2"],
+        ),
         (BATCH_SCRIPT, 4, 1, ["SLURM_NTASKS=4", "no srun step", "srun --nodes=1 --ntasks-per-node=4 unroll train"]),
     ],
     ids=[
@@ -112,6 +118,7 @@ def test_what_fits_is_not_refused(
         "srun, tasks per node left over from the job",
         "srun -n",
         "srun in an interactive job",
+        "srun -n in an interactive job",
         "batch script that waits for ranks nobody starts",
     ],
 )

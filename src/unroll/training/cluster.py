@@ -153,7 +153,7 @@ def _srun(devices: int, nodes: int) -> None:
             "Lightning takes a job of this name for a shell, and would train one trial in each task.",
             saw=f"SLURM_JOB_NAME={name}, SLURM_NTASKS={tasks}",
             allowed="any other name",
-            run=command.replace("srun", "srun --job-name=unroll", 1),
+            run=command,
         )
 
 
@@ -195,8 +195,9 @@ def _multirun() -> bool:
 
 
 def _srun_command(devices: int, nodes: int) -> str:
+    name = "--job-name=unroll " if os.environ.get("SLURM_JOB_NAME") in SHELLS else ""
     return (
-        f"srun --nodes={nodes} --ntasks-per-node={devices} "
+        f"srun {name}--nodes={nodes} --ntasks-per-node={devices} "
         f"unroll train trainer.devices={devices} trainer.num_nodes={nodes} ..."
     )
 
