@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unroll.architectures.contracts import Encoded, Shape
+from unroll.architectures.noise import Dropout
 from unroll.errors import UserError, suggest
 
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "gelu": nn.GELU}
@@ -19,7 +20,7 @@ def _activation(name: str) -> nn.Module:
 def _hidden(below: int, width: int, depth: int, activation: str, dropout: float) -> nn.Sequential:
     layers: list[nn.Module] = []
     for _ in range(depth):
-        layers += [nn.Linear(below, width), _activation(activation), nn.Dropout(dropout)]
+        layers += [nn.Linear(below, width), _activation(activation), Dropout(dropout)]
         below = width
     return nn.Sequential(*layers)
 
@@ -42,7 +43,7 @@ class FeedForwardEncoder(nn.Module):
         super().__init__()
         self.first = nn.Linear(shape.max_length * shape.input_width, width)
         self.activation = _activation(activation)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.rest = _hidden(width, width, depth - 1, activation, dropout)
         self.code_width = width
 

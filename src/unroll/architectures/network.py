@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from unroll.architectures.bottlenecks.composed import Bottleneck
 from unroll.architectures.contracts import Context, Decoder, Encoded, Encoder, Shape, length_mask
+from unroll.architectures.noise import gaussian
 from unroll.components import create
 
 
@@ -80,7 +80,7 @@ class Network(nn.Module):
             code=self.bottleneck.projection(memory.code),
             encode=lambda clean: self.bottleneck.projection(self.encoder(clean, lengths, mask).code),
             weights=self.weight_matrices,
-            noise=torch.randn_like,
+            noise=gaussian,
         )
         code = self.bottleneck.transform(context)
         return Code(code, memory, self.bottleneck.penalty(code, context), context)

@@ -12,10 +12,10 @@ Sequences are padded and masked, not packed: on CPU packing is slower and its re
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from unroll.architectures.attention import Attention
 from unroll.architectures.contracts import Encoded, Shape
+from unroll.architectures.noise import dropout
 from unroll.errors import UserError, suggest
 
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
@@ -106,7 +106,7 @@ class RecurrentEncoder(nn.Module):
         final = x[:, 0]
         for depth, layer in enumerate(self.layers):
             if depth:
-                x = F.dropout(x, self.dropout, self.training)
+                x = dropout(x, self.dropout, self.training)
             x, final = layer(x, lengths, mask)
         return Encoded(x, mask, final)
 
@@ -166,7 +166,7 @@ class RecurrentDecoder(nn.Module):
         after = []
         for depth, (layer, before) in enumerate(zip(self.layers, state, strict=True)):
             if depth:
-                x = F.dropout(x, self.dropout, self.training)
+                x = dropout(x, self.dropout, self.training)
             hidden = (before[:1], before[1:]) if self.cell_states == 2 else before
             x, hidden = layer(x, hidden)
             after.append(torch.cat(hidden) if self.cell_states == 2 else hidden)

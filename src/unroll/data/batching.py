@@ -1,7 +1,8 @@
 """Which examples make which batch: a pure function of (seed, epoch), the same for every architecture and rank."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,6 +57,25 @@ def share(batch: Tensor, rank: int, world: int) -> tuple[Tensor, bool]:
     return (mine, True) if len(mine) else (batch[:1], False)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Share(Batch):
+    """A rank's share of a global batch, padded as the whole is: its shapes are the whole's but for the rows."""
+
+    examples: int  # of the global batch
+    rows: slice  # of the global batch that are here
+
+
+def share_of(batch: Batch, rank: int, world: int) -> Share:
+    """Cut a global batch; what only fills an empty share weighs nothing."""
+    examples = len(batch.index)
+    mine, counts = share(torch.arange(examples), rank, world)
+    items = {f.name: getattr(batch, f.name) for f in fields(batch)}
+    cut: dict[str, Any] = {name: item[mine] if isinstance(item, Tensor) else item for name, item in items.items()}
+    if not counts:
+        cut["weight"] = torch.zeros_like(cut["weight"])
+    return Share(**cut, examples=examples, rows=slice(rank, None, world) if counts else slice(1))
+
+
 class TrainingBatches:
     """The batches of steps `start` to `steps`, step by step; epochs follow each other without a seam.
 
@@ -78,10 +98,8 @@ class TrainingBatches:
             if not order or position == 0:
                 order = epoch_order(self.split, self.batch_size, self.seed, epoch)
             whole = order[position]
-            mine, counts = share(whole, self.rank, self.world)
-            batch = self.split.batch(mine)
-            weight = batch.weight if counts else torch.zeros_like(batch.weight)
-            yield replace(batch, weight=weight, normaliser=float(self.weights[whole].sum()))
+            batch = replace(self.split.batch(whole), normaliser=float(self.weights[whole].sum()))
+            yield batch if self.world == 1 else share_of(batch, self.rank, self.world)
 
 
 def steps_per_epoch(examples: int, batch_size: int) -> int:

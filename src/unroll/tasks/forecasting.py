@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from unroll.architectures.contracts import Shape
 from unroll.architectures.network import Network
+from unroll.architectures.noise import Dropout
 from unroll.data.examples import Examples
 from unroll.data.splits import Batch, WindowSplit
 from unroll.errors import UserError, suggest
@@ -101,7 +102,7 @@ class Forecasting(Task):
         network = Network(shape, architecture, bottleneck, nn.Identity(), decodes=True)
         network.add_output_head(self.width)
         network.heads["noise"] = GaussianNoise()
-        network.heads["dropout"] = nn.Dropout(self.dropout)
+        network.heads["dropout"] = Dropout(self.dropout)
         if reconstructs:
             network.heads["window_noise"] = GaussianNoise()
         return network

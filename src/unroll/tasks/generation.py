@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unroll.architectures.network import Code, Network
+from unroll.architectures.noise import bernoulli
 from unroll.data.examples import Examples
 from unroll.data.splits import Batch, ImageSplit, SubsetSplit
 from unroll.randomness import derive, generator
@@ -78,7 +79,7 @@ class Generation(Task):
         return F.binary_cross_entropy_with_logits(logits, images, reduction="none").flatten(1).sum(dim=1)
 
     def losses(self, network: Network, batch: Batch) -> Losses:
-        images = torch.bernoulli(batch.inputs) if network.training else batch.inputs
+        images = bernoulli(batch.inputs) if network.training else batch.inputs
         code = network.encode(images, batch.lengths, batch.index)
         return Losses(self._nats(network, code.code, images), code.penalty)
 

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from unroll.architectures.contracts import Shape, length_mask
 from unroll.architectures.network import Network
+from unroll.architectures.noise import Dropout
 from unroll.data.examples import Examples
 from unroll.data.splits import Batch, LabelledTextSplit
 from unroll.data.text import Ragged, build_tokenizer
@@ -63,7 +64,7 @@ class Sentiment(Task):
         decodes = self.decodes(architecture)
         network = Network(shape, architecture, bottleneck, adapter, decodes)
         network.heads["classifier"] = nn.Sequential(
-            nn.Dropout(self.dropout), nn.Linear(network.bottleneck.size, self.classes)
+            Dropout(self.dropout), nn.Linear(network.bottleneck.size, self.classes)
         )
         if decodes:
             network.add_output_head(self.embedding)

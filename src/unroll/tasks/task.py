@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unroll.architectures.network import Network
+from unroll.architectures.noise import Dropout
 from unroll.data.batching import train_share
 from unroll.data.examples import Examples
 from unroll.data.splits import Batch, Split, SubsetSplit
@@ -140,7 +141,7 @@ class TokenAdapter(nn.Module):
         nn.init.normal_(self.embedding.weight, std=scale)
         with torch.no_grad():
             self.embedding.weight[0].zero_()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, ids: Tensor) -> Tensor:
         return self.dropout(self.embedding(ids))

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from unroll.architectures.contracts import Encoded, Shape, length_mask
 from unroll.architectures.network import Code, Network
+from unroll.architectures.noise import Dropout
 from unroll.components import locate
 from unroll.data.examples import Examples
 from unroll.data.splits import Batch, PairSplit
@@ -112,7 +113,7 @@ class Translation(Task):
         assert network.decoder is not None
         if not parallel:
             network.heads["target"] = self._adapter(self.target_tokenizer)
-        network.heads["output"] = nn.Dropout(self.dropout)
+        network.heads["output"] = Dropout(self.dropout)
         network.heads["vocabulary"] = nn.Linear(network.decoder.width, len(self.target_tokenizer))
         return network
 

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from unroll.architectures.network import Network
+from unroll.architectures.noise import Rows, drawing
+from unroll.data.batching import Share
 from unroll.data.splits import Batch
 from unroll.randomness import derive
 from unroll.tasks.task import Task
@@ -102,15 +104,19 @@ class TrialModule(lightning.LightningModule):
         return optimizer
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Noise and learning rate of this step."""
-        seed_noise(derive(self.seed, "noise", self.step, self.global_rank), self.device)
+        """Noise and learning rate of this step. All ranks have one seed: each takes its rows of what it gives."""
+        seed_noise(derive(self.seed, "noise", self.step, 0), self.device)
         rate = learning_rate(self.config, self.step, self.steps)
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = rate
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The objective's mean over the global batch; ranks' gradients are averaged, hence the world size."""
-        losses = self.task.losses(self.network, batch)
+        if isinstance(batch, Share):
+            with drawing(Rows(batch.examples, batch.rows)):
+                losses = self.task.losses(self.network, batch)
+        else:
+            losses = self.task.losses(self.network, batch)
         share = batch.weight * (self.trainer.world_size / batch.normaliser)
         loss = (self.task.objective(losses) * share).sum()
         parts = {"task": losses.task, "penalty": losses.penalty, "reconstruction": losses.reconstruction}
