@@ -82,6 +82,22 @@ def sweep(
         raise typer.Exit(TRIALS_FAILED)
 
 
+@app.command(context_settings={"ignore_unknown_options": True})
+def status(
+    overrides: Overrides = None,
+    runs: Annotated[Path | None, typer.Option("--runs", help="The folder of trials; default: runs.")] = None,
+    filters: Annotated[list[str] | None, typer.Option("--filter", help="KEY=A,B* KEY!=A KEY<N; repeatable.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again every 2 s until all have ended.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+    config_dir: ConfigDir = None,
+) -> None:
+    """Say how far a suite's trials are (suite=quickstart), or all trials of a folder."""
+    from unroll.planning.status import Watched
+    from unroll.planning.status_view import show
+
+    show(Watched(overrides or [], runs, filters or [], config_dir), watch=watch, in_json=as_json)
+
+
 @app.command()
 def report(
     overrides: Overrides = None,

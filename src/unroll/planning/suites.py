@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from omegaconf import MISSING, OmegaConf
+from omegaconf import MISSING, DictConfig, OmegaConf
 
 from unroll.errors import UserError, suggest
 from unroll.planning.compose import compose_node, composer
@@ -94,13 +94,13 @@ def plan(overrides: Sequence[str], config_dir: str | None = None) -> Plan:
         _check_ranges(sweep)
         suite = sweep["suite"]
         trials: dict[str, Planned] = {}
-        compose_seed = functools.lru_cache(None)(functools.partial(_without_seed, config_dir=config_dir))
+        composed = functools.lru_cache(None)(functools.partial(_without_seed, config_dir=config_dir))
         for combination in _combinations(suite, others):
-            trial = _trial(combination, compose_seed)
+            trial = _trial(combination, composed, config_dir)
             trials.setdefault(trial.trial_id, Planned(trial, tuple(combination)))
         if suite["baselines"]:
             for combination in _baselines(list(trials.values()), config_dir):
-                trial = _trial(combination, compose_seed)
+                trial = _trial(combination, composed, config_dir)
                 trials.setdefault(trial.trial_id, Planned(trial, tuple(combination)))
     if not trials:
         raise UserError(f"The suite {suite['name']} has no trials.", saw=suite["grid"], allowed="values a key")
@@ -115,25 +115,35 @@ def _check_ranges(sweep: dict[str, Any]) -> None:
             raise UserError(f"'{name}' is out of range.", saw=value, allowed=f"at least {least[key]}")
 
 
-def _trial(overrides: Sequence[str], compose_seed: Callable[[tuple[str, ...]], Any]) -> Trial:
+@dataclass(frozen=True)
+class _Composed:
+    """A config without its seed, validated; the node where it is to be resolved again with each seed."""
+
+    config: dict[str, Any]
+    node: DictConfig | None
+
+
+def _trial(overrides: Sequence[str], composed: Callable[[tuple[str, ...]], _Composed], config_dir: str | None) -> Trial:
     """Compose a trial; one that differs from another only by its seed is not composed again."""
-    rest = tuple(text for text in overrides if not _SEED.match(text))
-    config, read_elsewhere = compose_seed(rest)
+    found = composed(tuple(text for text in overrides if not _SEED.match(text)))
     seeds = [text.partition("=")[2] for text in overrides if _SEED.match(text)]
     if not seeds:
-        return make_trial(config)
-    if read_elsewhere or not seeds[-1].isdigit():
-        config, _ = compose_seed(tuple(overrides))
-        return make_trial(config)
-    check_seed(int(seeds[-1]))
-    return make_trial({**config, "seed": int(seeds[-1])})
+        return make_trial(found.config)
+    if not seeds[-1].isdigit():
+        return make_trial(composed(tuple(overrides)).config)
+    seed = int(seeds[-1])
+    check_seed(seed)
+    if found.node is None:
+        return make_trial({**found.config, "seed": seed})
+    node = found.node.copy()
+    node["seed"] = seed
+    return make_trial(validated(node, config_dir))
 
 
-def _without_seed(overrides: tuple[str, ...], config_dir: str | None) -> tuple[dict[str, Any], bool]:
-    """Return the validated config, and whether anything in it is made from the seed."""
+def _without_seed(overrides: tuple[str, ...], config_dir: str | None) -> _Composed:
     node = compose_node("train", overrides, config_dir)
     raw = canonical(OmegaConf.to_container(node, resolve=False))
-    return validated(node, config_dir), "${seed}" in raw
+    return _Composed(validated(node, config_dir), node if "${seed}" in raw else None)
 
 
 def _combinations(suite: dict[str, Any], others: Sequence[str]) -> list[list[str]]:
@@ -155,10 +165,10 @@ def _combinations(suite: dict[str, Any], others: Sequence[str]) -> list[list[str
             axes[key] = [choice for (choice,) in expand([text])]
         else:
             fixed.append(text)
-    found = []
+    found, typed_in = [], expand(fixed)
     for choices in itertools.product(*axes.values()):
         own = [text for choice in choices for text in suite["when"].get(choice, ())]
-        found += [[*choices, *suite["overrides"], *own, *more] for more in expand(fixed)]
+        found += [[*choices, *suite["overrides"], *own, *more] for more in typed_in]
     return found
 
 
@@ -171,13 +181,13 @@ def _written(value: Any) -> str:
 def _baselines(networks: Sequence[Planned], config_dir: str | None) -> Iterator[list[str]]:
     """Each task's baselines under the same overrides, without those that only networks read."""
     seen = set()
+    is_seeded = functools.cache(lambda name: group_value("baseline", name, "seeded", config_dir) is not False)
     for planned in networks:
         if is_baseline(planned.trial.config):
             continue
         shared = [text for text in planned.overrides if not _OF_NETWORKS.match(text)]
         for name in planned.trial.config["task"]["baselines"]:
-            seeded = group_value("baseline", name, "seeded", config_dir) is not False
-            kept = [text for text in shared if seeded or not _SEED.match(text)]
+            kept = [text for text in shared if is_seeded(name) or not _SEED.match(text)]
             combination = [*kept, "architecture=baseline", f"baseline={name}"]
             if tuple(combination) not in seen:
                 seen.add(tuple(combination))
