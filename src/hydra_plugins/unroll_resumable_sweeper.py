@@ -29,7 +29,7 @@ class ResumableSweeper(Sweeper):
         self, fail_fast: bool, retry_failed: bool, retries: int, max_batch_size: int | None, poll_seconds: float
     ):
         self.fail_fast = fail_fast
-        self.rules = Rules(retry_failed, retries, max_batch_size, poll_seconds)
+        self.rules = Rules(retry_failed, retries, max_batch_size, poll_seconds, fail_fast)
         self.number = 0
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:

@@ -1,28 +1,36 @@
 """Who trains a trial now: a claim that its owner keeps alive, and that passes on when the owner is dead.
 
 A claim is a file `claim-N.json` in the trial's directory. It comes into being by a hard link, which is atomic on NFS
-too, and lives while its owner touches it. Whoever finds only dead claims makes the next number; whoever sees a higher
-number than its own has lost. No clocks of two machines are compared: the file system's own clock tells a claim's age.
+too, and lives while its owner touches it. Only the highest number counts: whoever finds it dead or empty (released)
+makes the next one, whoever sees a higher number than its own has lost. The highest is never removed, so that numbers
+only rise and no schedule gives one of them to two processes. No clocks of two machines are compared: the file system's
+own clock tells a claim's age.
+
+An owner replaces a file by writing a draft, confirming the claim, and only then renaming the draft; who takes over
+first makes its claim, then removes its predecessor's drafts. So what an owner that was silent too long still writes
+either lies there before its successor looks, or never comes into place.
 """
 
 import json
 import os
 import re
-import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from unroll.errors import UserError
+from unroll.planning.owners import Owner, has_ended, this_process, uptime
 
 BEATS_TO_DEATH = 6  # heartbeats that a claim may miss
+UNREADABLE_EXPIRES_AFTER = 60.0  # seconds: a claim of another user or another version
 PROGRESS = "progress.json"
 _NAME = re.compile(r"claim-(\d+)\.json")
+_DRAFT = re.compile(r"\.(record\.json|progress\.json|predictions\.npz|metrics\.jsonl|[\w-]+\.ckpt)\..+")
 
 
 class Claimed(UserError):
@@ -34,26 +42,12 @@ class ClaimLost(UserError):
 
 
 @dataclass(frozen=True)
-class Owner:
-    """Who made a claim."""
-
-    token: str
-    host: str
-    pid: int
-    machine: str  # boot and process namespace: where the pid means something
-    born: str  # the process's start, since pids come back
-    job: str | None  # Slurm's job, and how often it was started
-    start: str | None
-    expires_after: float  # seconds without a heartbeat
-
-
-@dataclass(frozen=True)
 class Holding:
-    """A claim as it lies on disk."""
+    """The highest claim, as it lies on disk."""
 
     number: int
-    owner: Owner
-    age: float  # seconds since the last heartbeat
+    owner: Owner | None  # None: released, or never written whole before the machine crashed
+    touched: float
 
 
 class Claim:
@@ -61,87 +55,127 @@ class Claim:
 
     def __init__(self, directory: Path, heartbeat: float):
         self.directory, self.heartbeat = directory, heartbeat
-        expires = BEATS_TO_DEATH * heartbeat
-        self.owner = Owner(uuid.uuid4().hex, socket.gethostname(), os.getpid(), *_process(), *_job(), expires)
+        self.owner = this_process(BEATS_TO_DEATH * heartbeat)
         self.lost = False
         self.progress: Callable[[], dict[str, Any]] | None = None
         self._ended = threading.Event()
         self.number = self._acquire()
+        self._looked = uptime()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         self._thread.start()
 
     def check(self) -> None:
-        """Raise ClaimLost when another process has taken over, as far as the last heartbeat knows."""
-        if self.lost:
-            raise ClaimLost(
-                "Another process has taken this trial over, since this one gave no sign of life.",
-                saw=f"{self.directory}: no heartbeat for {self.owner.expires_after:.0f} s",
-                run="unroll status",
-            )
+        """Raise ClaimLost when another process has taken over, as far as is known from the last heartbeats."""
+        if uptime() - self._looked > 2 * self.heartbeat:  # this process or its machine was suspended
+            self.confirm()
+        elif self.lost:
+            self._raise_lost()
 
     def confirm(self) -> None:
-        """Do what `check` does, after looking at the directory now."""
-        self.lost = self.lost or not self._mine()
-        self.check()
+        """Raise ClaimLost when another process has taken over, after looking at the directory now.
+
+        Before a draft is renamed, the draft lies in the directory already: having made it, an NFS client no longer
+        trusts what it remembers of the directory.
+        """
+        self._look()
+        if self.lost:
+            self._raise_lost()
+
+    def replace(self, draft: Path, path: Path) -> None:
+        """Rename a draft, as the last act of writing a file, if the claim is still this process's."""
+        self.confirm()
+        try:
+            draft.replace(path)
+        except FileNotFoundError:  # a successor removed it
+            self.confirm()
+            raise
 
     def release(self) -> None:
-        """Stop the heartbeat and remove the claim, if it is still this process's."""
+        """Stop the heartbeat and empty the claim, if it is still this process's."""
         self._ended.set()
         self._thread.join()
-        if not self.lost and self._mine():
-            (self.directory / PROGRESS).unlink(missing_ok=True)
-            self._path(self.number).unlink(missing_ok=True)
+        self._look()
+        if not self.lost:
+            with suppress(OSError):  # a file system that can no longer be written to: the claim ends by its age
+                (self.directory / PROGRESS).unlink(missing_ok=True)
+                os.truncate(self._path(self.number), 0)
+
+    def _raise_lost(self) -> None:
+        raise ClaimLost(
+            "Another process has taken this trial over, since this one gave no sign of life.",
+            saw=f"{self.directory}: no heartbeat for {self.owner.expires_after:.0f} s",
+            run="unroll status",
+        )
 
     def _path(self, number: int) -> Path:
         return self.directory / f"claim-{number}.json"
 
     def _acquire(self) -> int:
         while True:
-            before = holdings(self.directory)
-            _refuse_living(self.directory, before, self.owner)
-            number = max((one.number for one in before), default=0) + 1
+            last = _last(self.directory)
+            if last is not None and _alive(self.directory, last):
+                raise _claimed(self.directory, last)
+            number = last.number + 1 if last is not None else 1
             if not self._make(number):
                 continue
-            dead = {one.number for one in before}
-            others = [one for one in holdings(self.directory) if one.number not in {*dead, number}]
-            try:
-                _refuse_living(self.directory, others, self.owner)
-            except Claimed:
+            numbers = dict(_files(self.directory))
+            if max(numbers, default=number) > number:  # `last` was the last no longer
                 self._path(number).unlink(missing_ok=True)
-                raise
-            for old in dead:
-                self._path(old).unlink(missing_ok=True)
+                continue
+            self._succeed([path for other, path in sorted(numbers.items()) if other < number])
             return number
 
     def _make(self, number: int) -> bool:
         draft = self.directory / f".claim-{self.owner.token}"
-        draft.write_text(json.dumps(asdict(self.owner)))
         try:
+            draft.write_text(json.dumps(asdict(self.owner)))
             os.link(draft, self._path(number))
         except FileExistsError:
             return False
         finally:
-            draft.unlink(missing_ok=True)
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
         return True
 
-    def _mine(self) -> bool:
+    def _succeed(self, older: list[Path]) -> None:
+        """Empty the predecessor's claim, so that it notices, and remove what its process left half done.
+
+        The predecessor's file stays, for whoever is listing the directory now and may miss the newest.
+        """
+        for path in older[:-1]:
+            path.unlink(missing_ok=True)
+        for path in older[-1:]:
+            try:
+                os.truncate(path, 0)
+            except FileNotFoundError:
+                pass
+            except PermissionError:  # of another user
+                path.unlink(missing_ok=True)
+        for name in os.listdir(self.directory):
+            if _DRAFT.fullmatch(name):
+                (self.directory / name).unlink(missing_ok=True)
+
+    def _look(self) -> None:
         try:
-            numbers = dict(_files(self.directory))
-            return max(numbers, default=0) == self.number and _read(numbers[self.number])[0] == self.owner
-        except (FileNotFoundError, KeyError, ValueError):
-            return False
+            if not self.lost:
+                numbers = dict(_files(self.directory))
+                mine = max(numbers, default=0) == self.number
+                self.lost = not (mine and _owner(numbers[self.number].read_bytes()) == self.owner)
+        except FileNotFoundError:
+            self.lost = True
         except OSError:
-            return True  # the file system does not answer; the next beat asks again
+            return  # the file system does not answer; the next look asks again
+        self._looked = uptime()
 
     def _beat(self) -> None:
         while not self._ended.wait(self.heartbeat):
-            if not self._mine():
-                self.lost = True
+            self._look()
+            if self.lost:
                 return
             try:
                 os.utime(self._path(self.number))
                 if self.progress is not None:
-                    draft = self.directory / f".progress-{self.owner.token}"
+                    draft = self.directory / f".{PROGRESS}.{self.owner.token}"
                     draft.write_text(json.dumps(self.progress()))
                     draft.replace(self.directory / PROGRESS)
             except OSError:
@@ -168,28 +202,29 @@ def claimed(directory: Path, heartbeat: float) -> Iterator[Claim]:
 
 def holder(directory: Path) -> Holding | None:
     """Return the living claim on a directory, or None."""
-    if not any(_files(directory)):
-        return None
-    living = [one for one in holdings(directory) if _alive(one)]
-    return max(living, key=lambda one: one.number, default=None)
+    last = _last(directory)
+    return last if last is not None and _alive(directory, last) else None
 
 
-def holdings(directory: Path) -> list[Holding]:
-    """Return every claim in a directory, dead ones too, with ages by the file system's clock."""
-    files = list(_files(directory))
-    if not files:
-        return []
-    now = _now(directory)
-    found = []
-    for number, path in files:
+def claims_made(directory: Path) -> int:
+    """Return how many claims there have been on a directory: it rises when a trial is started again."""
+    return max((number for number, _ in _files(directory)), default=0)
+
+
+def _last(directory: Path) -> Holding | None:
+    while True:
+        number, path = max(_files(directory), default=(0, None))
+        if path is None:
+            return None
         try:
-            owner, touched = _read(path)
+            # Opening the file makes NFS ask its server.
+            with open(path, "rb") as file:
+                owner, touched = _owner(file.read()), os.fstat(file.fileno()).st_mtime
         except FileNotFoundError:
-            continue
-        except (OSError, ValueError, TypeError, KeyError):  # half-written by a crash of the machine
-            owner, touched = Owner("", "", 0, "", "", None, None, 0.0), 0.0
-        found.append(Holding(number, owner, now - touched))
-    return found
+            continue  # removed since there is a higher one now
+        except PermissionError:
+            owner, touched = _UNREADABLE, path.stat().st_mtime
+        return Holding(number, owner, touched)
 
 
 def _files(directory: Path) -> Iterator[tuple[int, Path]]:
@@ -203,69 +238,46 @@ def _files(directory: Path) -> Iterator[tuple[int, Path]]:
             yield int(match[1]), directory / name
 
 
-def _read(path: Path) -> tuple[Owner, float]:
-    """The owner and the time of the last heartbeat; opening the file makes NFS ask its server."""
-    with open(path) as file:
-        return Owner(**json.load(file)), os.fstat(file.fileno()).st_mtime
+_UNREADABLE = Owner("", "an unknown machine", 0, "", "", None, None, UNREADABLE_EXPIRES_AFTER)
 
 
-def _now(directory: Path) -> float:
-    """The file system's clock; this machine's where the directory cannot be written to."""
+def _owner(content: bytes) -> Owner | None:
+    """Whose claim a file's content is; None for an empty one, and one of zeros, as a crash of the machine leaves it."""
+    if not content.strip(b"\0"):
+        return None
+    try:
+        return Owner(**json.loads(content))
+    except (ValueError, TypeError):
+        return _UNREADABLE
+
+
+def _age(directory: Path, touched: float) -> float:
+    """Seconds since a time of the file system's clock; by this machine's where the directory cannot be written to."""
     probe = directory / f".now-{uuid.uuid4().hex}"
     try:
         probe.touch()
-        return probe.stat().st_mtime
+        return probe.stat().st_mtime - touched
     except OSError:
-        import time
-
-        return time.time()
+        return time.time() - touched
     finally:
-        probe.unlink(missing_ok=True)
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)
 
 
-def _alive(one: Holding) -> bool:
+def _alive(directory: Path, one: Holding) -> bool:
     owner = one.owner
-    if owner.machine == _process()[0] and _born(owner.pid) != owner.born:
+    if owner is None or has_ended(owner):
         return False
-    job, start = _job()
-    if job is not None and owner.job == job and owner.start != start:
-        return False
-    return one.age <= owner.expires_after
+    # A claim from the future was made before the clock was set right.
+    return abs(_age(directory, one.touched)) <= owner.expires_after
 
 
-def _refuse_living(directory: Path, found: list[Holding], me: Owner) -> None:
-    for one in found:
-        if one.owner.token != me.token and _alive(one):
-            raise Claimed(
-                "Another process trains this trial now.",
-                saw=f"{directory}: process {one.owner.pid} on {one.owner.host}, last sign of life {one.age:.0f} s ago",
-                allowed=f"one process a trial; a dead one's claim ends after {one.owner.expires_after:.0f} s",
-                run="unroll status",
-            )
-
-
-def _process() -> tuple[str, str]:
-    return _machine(), _born(os.getpid())
-
-
-@cache
-def _machine() -> str:
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
-    except OSError:
-        return f"{socket.gethostname()} {uuid.getnode()}"
-
-
-def _born(pid: int) -> str:
-    """When a process began, in ticks since boot; empty where none runs, or no /proc could tell."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return "" if fields[0] in "ZX" else fields[19]
-
-
-def _job() -> tuple[str | None, str | None]:
-    job = os.environ.get("SLURM_JOB_ID")
-    return (job, os.environ.get("SLURM_RESTART_COUNT", "0")) if job else (None, None)
+def _claimed(directory: Path, one: Holding) -> Claimed:
+    assert one.owner is not None
+    age = max(0.0, _age(directory, one.touched))
+    return Claimed(
+        "Another process trains this trial now.",
+        saw=f"{directory}: process {one.owner.pid} on {one.owner.host}, last sign of life {age:.0f} s ago",
+        allowed=f"one process a trial; a dead one's claim ends after {one.owner.expires_after:.0f} s",
+        run="unroll status",
+    )

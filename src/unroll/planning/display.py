@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from unroll.errors import UserError
-from unroll.planning.state import read_head
+from unroll.planning.claims import holder
+from unroll.planning.state import read_head, record_identity
 from unroll.planning.suites import Planned
 from unroll.planning.trial import Trial
 
@@ -23,7 +24,7 @@ class Display:
     def __init__(self, planned: Sequence[Planned], bar: "Progress | None"):
         self.total, self.done, self.failed = len(planned), 0, 0
         self.open = {item.trial.trial_id: item.trial for item in planned}
-        self.before = {name: _identity(trial) for name, trial in self.open.items()}
+        self.before = {name: record_identity(trial) for name, trial in self.open.items()}
         self.bar = bar
         self.task = None if bar is None else bar.add_task("trials", total=self.total, failed=0, current="")
 
@@ -37,7 +38,7 @@ class Display:
     def look(self) -> None:
         """Show what has ended since the last look."""
         for name, trial in list(self.open.items()):
-            if _identity(trial) in (None, self.before[name]):
+            if record_identity(trial) in (None, self.before[name]):
                 continue
             head = read_head(trial.record_path)
             if not head:
@@ -49,7 +50,7 @@ class Display:
             if self.bar is None or head["status"] == "failed":
                 self.say(line)
         if self.bar is not None and self.task is not None:
-            current = [name.rpartition("-")[0] for name, trial in self.open.items() if _is_running(trial)]
+            current = [name.rpartition("-")[0] for name, trial in self.open.items() if holder(trial.directory)]
             self.bar.update(self.task, completed=self.done, failed=self.failed, current=", ".join(current[:8]))
 
 
@@ -100,19 +101,6 @@ def _bar(console: Any) -> "Progress":
         transient=True,
         speed_estimate_period=600,
     )
-
-
-def _identity(trial: Trial) -> tuple[int, int] | None:
-    """What changes when a record is written again; None without one."""
-    try:
-        found = trial.record_path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns
-
-
-def _is_running(trial: Trial) -> bool:
-    return (trial.directory / "claim-1.json").exists()
 
 
 def _line(trial: Trial) -> str:

@@ -1,5 +1,6 @@
 """`unroll train`: the Hydra app. All that it will run is composed and checked before any of it runs."""
 
+import contextlib
 import itertools
 import os
 import sys
@@ -17,7 +18,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 
 from unroll.errors import SweepFailed, TrialFailed, UserError
-from unroll.planning.claims import Claimed
+from unroll.planning.claims import Claimed, ClaimLost
 from unroll.planning.compose import compose_node, compose_with, composer, search_path, trial_from
 from unroll.planning.groups import conf_directory
 from unroll.planning.mishap import record_mishap
@@ -135,8 +136,9 @@ def guarded(job: Callable[[DictConfig], Any], stop: Path | None, config: DictCon
     except Exception as error:
         if not isinstance(error, UserError | TrialFailed):
             planned = Planned(trial_from(config), tuple(HydraConfig.get().overrides.task))
-            record_mishap(planned, type(error).__name__, str(error), traceback.format_exc())
-        if stop is not None and not isinstance(error, Claimed):
+            with contextlib.suppress(Claimed):
+                record_mishap(planned, type(error).__name__, str(error), traceback.format_exc())
+        if stop is not None and not isinstance(error, Claimed | ClaimLost):
             stop.touch()
         raise
 

@@ -2,11 +2,19 @@
 
 from datetime import UTC, datetime, timedelta
 
+from unroll.planning.claims import claimed
+from unroll.planning.state import state
 from unroll.planning.suites import Planned
 
 
 def record_mishap(planned: Planned, kind: str, message: str, trace: str = "", seconds: float = 0.0) -> None:
-    """Write a failed record, with the error's kind, message and traceback, after `seconds` of work."""
+    """Write a failed record, with the error's kind, message and traceback, after `seconds` of work.
+
+    A trial that has finished after all keeps its record.
+
+    Raises:
+        Claimed: another process trains it now.
+    """
     from unroll.results.record import SCHEMA_VERSION, write_record
     from unroll.training.provenance import provenance
 
@@ -25,4 +33,6 @@ def record_mishap(planned: Planned, kind: str, message: str, trace: str = "", se
         "why_not_reportable": [f"failed: {kind}"],
     }
     trial.directory.mkdir(parents=True, exist_ok=True)
-    write_record(trial.directory, record)
+    with claimed(trial.directory, trial.config["trainer"]["heartbeat_seconds"]) as claim:
+        if state(trial) != "finished":
+            write_record(trial.directory, record, claim.replace)

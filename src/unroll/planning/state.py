@@ -21,11 +21,23 @@ def state(trial: Trial) -> str:
     content its YAML states makes a record not reportable, not stale.)
     """
     head = read_head(trial.record_path)
-    if head is None or not is_current(head, trial):
-        if holder(trial.directory) is not None:
-            return "running"
-        return "missing" if head is None else "damaged" if not head else "stale"
-    return str(head["status"])
+    current = head is not None and is_current(head, trial)
+    if head is not None and current and head["status"] == "finished":
+        return "finished"
+    if holder(trial.directory) is not None:
+        return "running"
+    if head is None:
+        return "missing"
+    return str(head["status"]) if current else "stale" if head else "damaged"
+
+
+def record_identity(trial: Trial) -> tuple[int, int] | None:
+    """Return what changes when a record is written again; None without one."""
+    try:
+        found = trial.record_path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def is_current(head: dict[str, Any], trial: Trial) -> bool:

@@ -37,6 +37,7 @@ def run_all(work: Callable[[Any], Any], jobs: Sequence[Any], workers: int, log_f
     results: list[Any] = [None] * len(jobs)
     waiting = list(reversed(range(len(jobs))))
     running: dict[Future[Any], tuple[int, int]] = {}
+    others = multiprocessing.active_children()
     with one_thread_each():
         pools = {number: _start(log_folder, number, work) for number in range(min(workers, len(jobs)))}
         try:
@@ -60,7 +61,8 @@ def run_all(work: Callable[[Any], Any], jobs: Sequence[Any], workers: int, log_f
                     except Exception as error:
                         results[index] = error
         finally:
-            _stop(pools.values(), kill=bool(running))
+            own = [process for process in multiprocessing.active_children() if process not in others]
+            _stop(pools.values(), own, kill=bool(running))
     return results
 
 
@@ -106,7 +108,7 @@ def one_thread_each() -> Iterator[None]:
 
 
 def _start(log_folder: Path, number: int, work: Callable[[Any], Any]) -> ProcessPoolExecutor:
-    import cloudpickle
+    import cloudpickle  # type: ignore[import-untyped]
 
     log_folder.mkdir(parents=True, exist_ok=True)
     gpus = visible_gpus()
@@ -146,6 +148,8 @@ def _run(job: Any) -> Any:
         return _work(job)
     except Exception as error:
         raise _portable(error) from None
+    except BaseException as error:  # a signal to this process alone: not the end of the whole sweep
+        raise WorkerKilled(type(error).__name__) from None
     finally:
         sys.argv = arguments
         os.chdir(folder)
@@ -171,10 +175,9 @@ def _replaced(
     return _start(log_folder, number, work)
 
 
-def _stop(pools: Iterable[ProcessPoolExecutor], kill: bool) -> None:
-    pools = list(pools)
+def _stop(pools: Iterable[ProcessPoolExecutor], processes: Iterable[Any], kill: bool) -> None:
     if kill:
-        for child in multiprocessing.active_children():
-            child.terminate()
+        for process in processes:
+            process.terminate()
     for pool in pools:
         pool.shutdown(wait=not kill, cancel_futures=True)

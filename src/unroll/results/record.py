@@ -8,6 +8,7 @@ explains each field. Records are plain dictionaries everywhere; the classes belo
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -168,8 +169,10 @@ def validate(record: Any, where: str = "record") -> None:
         raise UserError(f"{where} is not a valid record.", saw=_describe(error)) from None
 
 
-def write_record(directory: Path, record: dict[str, Any]) -> Path:
+def write_record(directory: Path, record: dict[str, Any], replace: Callable[[Path, Path], object] = os.replace) -> Path:
     """Write `record` to directory/record.json in one step: a reader sees the old file or the whole new one.
+
+    `replace` does that step: a trial's owner gives its claim's.
 
     Raises UserError when the record is not valid; nothing is written then.
     """
@@ -186,7 +189,7 @@ def write_record(directory: Path, record: dict[str, Any]) -> Path:
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        replace(Path(temporary), path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise

@@ -1,6 +1,7 @@
 """Lightning loggers of a trial: JSON lines always; CSV, TensorBoard and W&B by config; rank zero only."""
 
 import json
+import uuid
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,7 +32,10 @@ class JsonLinesLogger(Logger):
             final = any(name.startswith("test/") for name in metrics)
             if metrics["step"] <= step and not final:
                 kept.append(line)
-        self.path.write_text("".join(kept))
+        if not self.path.exists() or kept != lines:
+            draft = self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex}")
+            draft.write_text("".join(kept))  # beside it: on a full disk, lines are not lost
+            draft.replace(self.path)
 
     def read(self) -> list[dict[str, Any]]:
         """The lines so far."""

@@ -4,6 +4,7 @@ All of it looks at the absolute step, so that an interrupted trial does the same
 """
 
 import math
+import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -32,6 +33,7 @@ class Training(lightning.Callback):
         trainer: resolved `trainer` config, for checkpoints and log lines.
         preemption: tells when a signal asks training to end.
         still_ours: raises ClaimLost when another process has taken the trial over.
+        replace: renames a checkpoint's draft; raises ClaimLost, too.
     """
 
     def __init__(
@@ -45,8 +47,9 @@ class Training(lightning.Callback):
         trainer: Mapping[str, Any],
         preemption: Preemption,
         still_ours: Callable[[], None] = lambda: None,
+        replace: Callable[[Path, Path], object] = os.replace,
     ):
-        self.still_ours = still_ours
+        self.still_ours, self.replace = still_ours, replace
         self.directory, self.progress, self.validate, self.selection = (
             directory,
             progress,
@@ -114,7 +117,9 @@ class Training(lightning.Callback):
         if progress.best_value is None or sign * value > sign * progress.best_value:
             progress.best_value, progress.best_step, progress.stale = value, step, 0
             if trainer.is_global_zero:
-                checkpoint.save(self.directory / checkpoint.BEST, checkpoint.content(module.network, progress))
+                checkpoint.save(
+                    self.directory / checkpoint.BEST, checkpoint.content(module.network, progress), self.replace
+                )
         else:
             progress.stale += 1
 
@@ -125,7 +130,7 @@ class Training(lightning.Callback):
         scaler = trainer.precision_plugin.state_dict()
         optimizer, logged = trainer.optimizers[0], module.logged_sums()
         content = checkpoint.content(module.network, self.progress, optimizer, scaler, logged)
-        checkpoint.save(self.directory / checkpoint.LAST, content)
+        checkpoint.save(self.directory / checkpoint.LAST, content, self.replace)
         if self.config["keep_checkpoints"]:
-            checkpoint.save(self.directory / f"step-{step}.ckpt", content)
+            checkpoint.save(self.directory / f"step-{step}.ckpt", content, self.replace)
             checkpoint.prune(self.directory, self.config["keep_checkpoints"])

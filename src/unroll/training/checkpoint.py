@@ -1,6 +1,8 @@
 """Checkpoints: plain tensors and numbers, written atomically, read with weights_only=True."""
 
 import os
+import uuid
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,18 +29,25 @@ class Progress:
     validations: list[dict[str, float]] = field(default_factory=list)
 
 
-def save(path: Path, content: dict[str, Any]) -> None:
-    """Write a checkpoint in one step: a reader sees the old one or the whole new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("wb") as file:
-        torch.save(content, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+def save(path: Path, content: dict[str, Any], replace: Callable[[Path, Path], object] = os.replace) -> None:
+    """Write a checkpoint in one step: a reader sees the old one or the whole new one.
+
+    `replace` does that step: a trial's owner gives its claim's.
+    """
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        with temporary.open("wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)  # half a checkpoint would keep a full disk full
+        raise
 
 
-def load(path: Path, trial_id: str) -> dict[str, Any]:
-    """Read a checkpoint of this very trial, on the CPU.
+def load(path: Path, trial_id: str, without: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Read a checkpoint of this very trial, on the CPU; `without` it, these have to go too.
 
     Raises:
         UserError: the file is damaged, or belongs to another trial.
@@ -49,10 +58,29 @@ def load(path: Path, trial_id: str) -> dict[str, Any]:
     except Exception as error:
         raise UserError(
             f"The checkpoint {path} cannot be read: {type(error).__name__}.",
-            run=f"rm {path}   # the trial then starts from its beginning",
+            run=f"rm {' '.join(map(str, (path, *without)))}   # the trial then starts from its beginning",
         ) from error
     if found != trial_id:
         raise UserError(f"The checkpoint {path} belongs to another trial.", saw=found, allowed=trial_id)
+    return content
+
+
+def load_best(directory: Path, progress: Progress, ahead: bool = False) -> dict[str, Any]:
+    """Read best.ckpt: of the step that a trial's progress names or, `ahead`, of one that it has yet to reach again.
+
+    Raises:
+        UserError: the file is damaged, of another trial, or of another step.
+    """
+    path, last = directory / BEST, directory / LAST
+    content = load(path, progress.trial_id, (last,))
+    found = content["progress"]["best_step"]
+    if found != progress.best_step and not (ahead and found > progress.step):
+        raise UserError(
+            f"The checkpoint {path} is of another step than the best by validation.",
+            saw=f"step {found}",
+            allowed=f"step {progress.best_step}",
+            run=f"rm {path} {last}   # the trial then starts from its beginning",
+        )
     return content
 
 

@@ -1,6 +1,8 @@
 """Per-example scores and predictions: written beside the record, and hashed into it."""
 
 import hashlib
+import os
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,14 @@ def _arrays(predictions: dict[str, Outputs]) -> dict[str, np.ndarray]:
 def save(directory: Path, predictions: dict[str, Outputs]) -> str:
     """Write predictions.npz: arrays named split/output, examples in the split's order. Returns their SHA-256."""
     arrays = _arrays(predictions)
-    np.savez_compressed(directory / FILE_NAME, allow_pickle=False, **arrays)
+    draft = directory / f".{FILE_NAME}.{uuid.uuid4().hex}"
+    try:
+        with draft.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+        os.replace(draft, directory / FILE_NAME)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
     digest = hashlib.sha256()
     for name, array in arrays.items():
         digest.update(f"{name} {array.dtype} {array.shape}".encode())

@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import os
 import sys
 import time
 import traceback
@@ -22,6 +23,7 @@ from unroll.errors import TrialFailed
 from unroll.planning.claims import Claim, ClaimLost, claimed
 from unroll.planning.state import state
 from unroll.planning.trial import Trial
+from unroll.planning.trouble import storage_trouble
 from unroll.randomness import derive
 from unroll.results.record import SCHEMA_VERSION, read_record, write_record
 from unroll.tasks.task import Task
@@ -73,16 +75,23 @@ def train(trial: Trial) -> dict[str, Any]:
         UserError: the trial cannot start; nothing was written.
         Claimed: another process trains it.
         ClaimLost: another process has taken it over.
+        StorageTrouble: what it writes has no place; checkpoints that were whole still are.
         TrialFailed: it ended in an error, which its record holds.
     """
     check(trial)
-    trial.directory.mkdir(parents=True, exist_ok=True)
-    if rank() > 0:
-        return _train(trial, None)
-    with claimed(trial.directory, trial.config["trainer"]["heartbeat_seconds"]) as claim:
-        if state(trial) == "finished" and not trial.config["trainer"]["again"]:
-            return read_record(trial.record_path)
-        return _train(trial, claim)
+    try:
+        trial.directory.mkdir(parents=True, exist_ok=True)
+        if rank() > 0:
+            return _train(trial, None)
+        with claimed(trial.directory, trial.config["trainer"]["heartbeat_seconds"]) as claim:
+            if state(trial) == "finished" and not trial.config["trainer"]["again"]:
+                return read_record(trial.record_path)
+            return _train(trial, claim)
+    except OSError as error:
+        trouble = storage_trouble(error, trial.directory)
+        if trouble is None:
+            raise
+        raise trouble from error
 
 
 def _train(trial: Trial, claim: Claim | None) -> dict[str, Any]:
@@ -110,23 +119,24 @@ def _train(trial: Trial, claim: Claim | None) -> dict[str, Any]:
     except ClaimLost:
         raise
     except Exception as error:
+        trouble = storage_trouble(error, directory)
+        if trouble is not None:
+            raise trouble from error
         trace = "".join(traceback.format_exception(error))
         record |= {"status": "failed", "error": _described(error, trace)}
         problems = [f"failed: {type(error).__name__}"]
         run = {"seconds": time.monotonic() - began, **run, **provenance()}
         record |= {"run": run, "reportable": False, "why_not_reportable": problems}
-        if claim is not None:
-            claim.confirm()
-        path = write_record(directory, record)
+        path = write_record(directory, record, os.replace if claim is None else claim.replace)
         raise TrialFailed(trial.trial_id, path, f"{type(error).__name__}: {error}") from error
     run |= {"seconds": time.monotonic() - began, "peak_memory_bytes": peak_memory_bytes(), **provenance()}
     if run["code"]["dirty"]:
         problems.append("the working tree had changes that are not committed")
     record |= {"run": run, "reportable": not problems, "why_not_reportable": problems}
     if claim is not None:
-        claim.confirm()
-        write_record(directory, record)
-        _keep(directory, trial.config["trainer"]["keep_after"])
+        write_record(directory, record, claim.replace)
+        if not claim.lost:
+            _keep(directory, trial.config["trainer"]["keep_after"])
     return record
 
 
@@ -162,6 +172,8 @@ def _ten_steps(trial: Trial, claim: Claim | None, preemption: Preemption) -> tup
         saved = checkpoint.load(directory / checkpoint.LAST, trial.trial_id)
         network.load_state_dict(saved["network"])
         progress, optimizer_state = Progress(**saved["progress"]), saved["optimizer"]
+        if progress.best_step is not None and (directory / checkpoint.BEST).exists():
+            checkpoint.load_best(directory, progress, ahead=True)  # a damaged one is told of now, not after training
         progress.attempts += 1
         scaler, logged = saved["scaler"], saved.get("logged")
     start = progress.step
@@ -185,6 +197,7 @@ def _ten_steps(trial: Trial, claim: Claim | None, preemption: Preemption) -> tup
             config["trainer"],
             preemption,
             still_ours=(lambda: None) if claim is None else claim.check,
+            replace=os.replace if claim is None else claim.replace,
         )
         if claim is not None:
             claim.progress = lambda: {"step": progress.step, "steps": steps, "seconds": progress.seconds}
@@ -218,7 +231,7 @@ def _ten_steps(trial: Trial, claim: Claim | None, preemption: Preemption) -> tup
         # 8. the best weights by validation
         best, problems = directory / checkpoint.BEST, []
         if best.exists():
-            network.load_state_dict(checkpoint.load(best, trial.trial_id)["network"])
+            network.load_state_dict(checkpoint.load_best(directory, progress)["network"])
         else:
             problems.append("best.ckpt is missing; the last weights were evaluated")
 
@@ -229,6 +242,8 @@ def _ten_steps(trial: Trial, claim: Claim | None, preemption: Preemption) -> tup
         evaluation_seconds = time.monotonic() - evaluation_began
 
         # 10. the result
+        if claim is not None:
+            claim.confirm()
         result = result_fields(config, task, final, examples, directory)
         result |= {
             "selection": {

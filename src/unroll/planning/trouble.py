@@ -1,0 +1,44 @@
+"""A disk that is full, read-only or gone: no fault of the trial, so it leaves no failed record."""
+
+import errno
+from collections.abc import Iterator
+
+from unroll.errors import UserError
+
+_WHAT = {
+    errno.ENOSPC: "There is no space left on the disk.",
+    errno.EDQUOT: "The disk quota is used up.",
+    errno.EROFS: "The disk is mounted read-only.",
+    errno.EIO: "The disk does not answer.",
+    errno.ESTALE: "The network file system has lost its server.",
+    errno.ENOTCONN: "The network file system has lost its server.",
+}
+
+
+class StorageTrouble(UserError):
+    """Nothing can be written now; once it can, the same command goes on from what is there."""
+
+
+def storage_trouble(error: BaseException, place: object = None) -> StorageTrouble | None:
+    """Return what to tell the user where an error comes from the disk, else None; `place` is where it was writing."""
+    for one in _chain(error):
+        if isinstance(one, StorageTrouble):
+            return one
+        if isinstance(one, OSError) and one.errno in _WHAT:
+            where = one.filename or place
+            return StorageTrouble(
+                _WHAT[one.errno],
+                saw=f"{where}: {one.strerror}" if where else one.strerror,
+                allowed="room and the right to write; checkpoints and records that are whole stay as they are",
+                run="the same command again, once there is: it goes on from the last checkpoints",
+            )
+    return None
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what it came from: torch hides what its writing met."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        yield error
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
