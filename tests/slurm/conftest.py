@@ -1,0 +1,65 @@
+"""The local cluster with tiny data on it; where it does not run, these tests skip, and in CI they fail."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from local_cluster import ROOT, LocalCluster, environment, environment_file
+from tiny_data import Tiny, small_overrides, write_tiny
+
+Overrides = Callable[[str, Path], list[str]]
+SUITE = {
+    "name": "two_seeds",
+    "description": "What the array and the launcher share.",
+    "grid": {"task": ["sentiment"], "seed": [0, 1]},
+    "baselines": False,
+}
+
+
+@pytest.fixture(scope="session")
+def slurm_environment() -> dict[str, str]:
+    found = environment()
+    if found is None:
+        message = f"no local cluster answers by {environment_file()}: run slurm/local-cluster/start.sh"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return found
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    tiny = write_tiny(tmp_path_factory.mktemp("slurm") / "data")
+    (tiny.folder / "conf" / "suite").mkdir()
+    (tiny.folder / "conf" / "suite" / "two_seeds.yaml").write_text(yaml.safe_dump(SUITE))
+    return tiny
+
+
+@pytest.fixture(scope="session")
+def overrides(tiny: Tiny) -> Overrides:
+    """(task, runs) -> a trial of some 2,000 steps, with dropout, that logs often: there is time to disturb it."""
+
+    def overrides(task: str, runs: Path) -> list[str]:
+        chosen = ["architecture=lstm", "architecture.dropout=0.3"]
+        longer = ["budget.epochs=500", "budget.validate_every=100", "trainer.log_every=20"]
+        return [*tiny.overrides(task, runs)[1:], *small_overrides(task, *chosen), *chosen, *longer]
+
+    return overrides
+
+
+@pytest.fixture
+def cluster(slurm_environment: dict[str, str], tmp_path: Path) -> LocalCluster:
+    return make_cluster(slurm_environment, tmp_path)
+
+
+def make_cluster(slurm_environment: dict[str, str], folder: Path) -> LocalCluster:
+    """Jobs there run this checkout with this Python, and log into `folder`."""
+    command = folder / "unroll"
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m unroll "$@"\n')
+    command.chmod(0o755)
+    paths = [str(ROOT / "src"), *filter(None, [slurm_environment.get("PYTHONPATH")])]
+    variables = {"UNROLL": str(command), "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
+    return LocalCluster({**slurm_environment, **variables}, folder)

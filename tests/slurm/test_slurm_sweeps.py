@@ -1,0 +1,84 @@
+"""A suite over several jobs of a real Slurm: as an array that shares the work, and by the launcher; one job is preempted."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Overrides, make_cluster
+from local_cluster import LocalCluster, until
+from tiny_data import Tiny
+
+from unroll.results.record import read_record
+
+Results = dict[str, dict[str, Any]]
+
+
+def arguments(tiny: Tiny, overrides: Overrides, runs: Path) -> list[str]:
+    return ["--config-dir", tiny.config_dir, "suite=two_seeds", *overrides("sentiment", runs)]
+
+
+def results(runs: Path) -> Results:
+    """The results of all trials, which must be the suite's two."""
+    records = [read_record(path) for path in sorted(runs.glob("*/record.json"))]
+    assert sorted(record["config"]["seed"] for record in records) == [0, 1]
+    assert {record["status"] for record in records} == {"finished"}
+    return {record["trial_id"]: record["result"] for record in records}
+
+
+@pytest.fixture(scope="module")
+def alone(
+    slurm_environment: dict[str, str], tiny: Tiny, overrides: Overrides, tmp_path_factory: pytest.TempPathFactory
+) -> Results:
+    """What one undisturbed job with one worker gives."""
+    cluster = make_cluster(slurm_environment, tmp_path_factory.mktemp("alone"))
+    job = cluster.submit("sweep.sbatch", *arguments(tiny, overrides, cluster.folder / "runs"), options=("--array=0-0",))
+    cluster.ended(job)
+    assert cluster.shown(f"{job}_0", "JobState") == "COMPLETED", cluster.log()
+    return results(cluster.folder / "runs")
+
+
+def test_an_array_shares_a_suite_and_only_the_warned_task_is_requeued(
+    cluster: LocalCluster, tiny: Tiny, overrides: Overrides, alone: Results
+) -> None:
+    runs = cluster.folder / "runs"
+    job = cluster.submit("sweep.sbatch", *arguments(tiny, overrides, runs), options=("--array=0-1",))
+    cluster.trains(job, runs)
+    cluster.run("scancel", "--batch", "--signal=USR1", f"{job}_0")
+    cluster.ended(job)
+    states = [
+        (cluster.shown(f"{job}_{task}", "JobState"), cluster.shown(f"{job}_{task}", "Restarts")) for task in (0, 1)
+    ]
+    assert states == [("COMPLETED", "1"), ("COMPLETED", "0")], cluster.log()
+    assert results(runs) == alone
+
+
+@pytest.mark.parametrize("disturb", [None, "USR2"])
+def test_the_launcher_sends_each_trial_to_a_job(
+    disturb: str | None, cluster: LocalCluster, tiny: Tiny, overrides: Overrides, alone: Results
+) -> None:
+    runs = cluster.folder / "runs"
+    command = [cluster.environment["UNROLL"], "sweep", *arguments(tiny, overrides, runs), "hydra/launcher=slurm"]
+    command.append("hydra.launcher.timeout_min=10")
+    with (cluster.folder / "sweep.out").open("w") as out:
+        sweep = subprocess.Popen(command, cwd=cluster.folder, env=cluster.environment, stdout=out, stderr=out)
+    try:
+        until(lambda: job_of(runs) or sweep.poll() is not None, cluster.log)
+        job = job_of(runs)
+        assert job is not None, cluster.log()
+        if disturb:
+            cluster.trains(job, runs)
+            cluster.run("scancel", f"--signal={disturb}", f"{job}_0")
+        until(lambda: sweep.poll() is not None, cluster.log)
+    finally:
+        sweep.kill()
+    assert sweep.returncode == 0, cluster.log()
+    assert cluster.shown(f"{job}_0", "Restarts") == ("1" if disturb else "0")
+    assert cluster.shown(f"{job}_1", "Restarts") == "0"
+    assert results(runs) == alone
+
+
+def job_of(runs: Path) -> str | None:
+    """The array that the launcher submitted, by the folder that submitit keeps for it."""
+    found = {path.name.partition("_")[0] for path in runs.glob(".submitit/[0-9]*")}
+    return min(found, default=None)
