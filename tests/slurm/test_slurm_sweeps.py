@@ -1,4 +1,4 @@
-"""A suite over several jobs of a real Slurm: as an array that shares the work, and by the launcher; one job is preempted."""
+"""A suite over jobs of a real Slurm: as an array that shares the work, and by the launcher; one is preempted."""
 
 import subprocess
 from pathlib import Path
@@ -46,10 +46,8 @@ def test_an_array_shares_a_suite_and_only_the_warned_task_is_requeued(
     cluster.trains(job, runs)
     cluster.run("scancel", "--batch", "--signal=USR1", f"{job}_0")
     cluster.ended(job)
-    states = [
-        (cluster.shown(f"{job}_{task}", "JobState"), cluster.shown(f"{job}_{task}", "Restarts")) for task in (0, 1)
-    ]
-    assert states == [("COMPLETED", "1"), ("COMPLETED", "0")], cluster.log()
+    assert [cluster.shown(f"{job}_{task}", "JobState") for task in (0, 1)] == ["COMPLETED"] * 2, cluster.log()
+    assert [cluster.shown(f"{job}_{task}", "Restarts") for task in (0, 1)] == ["1", "0"]
     assert results(runs) == alone
 
 
