@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "slurm"
-DEADLINE = 240  # seconds
+DEADLINE = 600  # seconds: other work may keep the machine busy
 
 
 def environment_file() -> Path:
