@@ -12,6 +12,7 @@ STATES = ("finished", "running", "failed", "stale", "damaged", "missing")
 _HEAD = 4096  # bytes that hold all but a record's config, result and run
 _FIELDS = {"schema_version", "trial_id", "status", "protocol_version", "data", "error"}
 _CONFIG = re.compile(rb',\s*"config": \{')
+_END = b"\n}\n"  # of a whole record as it is written: all other closing braces are indented
 
 
 def state(trial: Trial) -> str:
@@ -65,7 +66,7 @@ def read_head(path: Path) -> dict[str, Any] | None:
         with open(path, "rb") as file:
             start = file.read(_HEAD)
             file.seek(max(0, file.seek(0, 2) - 3))
-            match = _CONFIG.search(start) if file.read().rstrip().endswith(b"}") else None
+            match = _CONFIG.search(start) if file.read() == _END else None
         head = json.loads(start[: match.start()] + b"}") if match else {}
         if not head.keys() >= _FIELDS:
             head = {**dict.fromkeys(_FIELDS), **json.loads(path.read_bytes())}

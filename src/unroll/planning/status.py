@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import re
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,8 +23,9 @@ from unroll.planning.trial import Trial, is_baseline
 STATES = ("finished", "running", "failed", "stale", "damaged", "interrupted", "missing")
 ENDED = ("finished", "failed")
 _ID = re.compile(r"([\w.]+)-([\w.]+)-([\w.]+)-s(\d+)-[0-9a-f]{10}", re.ASCII)
-_THREADS = 16  # a network file system answers many questions in the time of one
-_CHUNK = 500  # trials that a thread gets at a time
+_THREADS = 16  # where a file system is far away; near, they only take turns
+_CHUNK = 250  # trials that a thread gets at a time
+_FAR = 4.0  # a file system is far where looking takes so many times the work
 _ENDLESS = 10**9  # steps that the trainer counts to where a budget is in seconds
 
 
@@ -81,10 +83,7 @@ class Watched:
         trials = self._planned if self.suite is not None else self._under_runs()
         there = _directories({trial.config["paths"]["runs"] for trial in trials})
         waiting = [trial for trial in trials if not self._has_finished(trial, there)]
-        chunks = [waiting[start : start + _CHUNK] for start in range(0, len(waiting), _CHUNK)]
-        with ThreadPoolExecutor(_THREADS) as pool:
-            found = [seen for part in pool.map(functools.partial(_look_at, there=there), chunks) for seen in part]
-        now = dict(zip((trial.trial_id for trial in waiting), found, strict=True))
+        now = {trial.trial_id: one for trial, one in zip(waiting, _look_at_all(waiting, there), strict=True)}
         self._seen = {trial.trial_id: now.get(trial.trial_id) or self._seen[trial.trial_id] for trial in trials}
         return list(self._seen.values())
 
@@ -135,6 +134,18 @@ def as_json(watched: Watched, seen: Sequence[Seen]) -> str:
     """Return everything that was seen as one JSON object."""
     found = {"suite": watched.suite, "counts": counts(seen), "trials": [asdict(one) for one in seen]}
     return json.dumps(found, indent=1, ensure_ascii=False)
+
+
+def _look_at_all(trials: Sequence[Trial], there: Mapping[str, set[str]]) -> list[Seen]:
+    """Look at some trials, and at the others in threads if that was mostly waiting."""
+    began, worked = time.perf_counter(), time.thread_time()
+    found = _look_at(trials[:_CHUNK], there)
+    far = time.perf_counter() - began > _FAR * (time.thread_time() - worked)
+    chunks = [trials[start : start + _CHUNK] for start in range(_CHUNK, len(trials), _CHUNK)]
+    with ThreadPoolExecutor(_THREADS if far else 1) as pool:
+        for part in pool.map(functools.partial(_look_at, there=there), chunks):
+            found += part
+    return found
 
 
 def _look_at(trials: Iterable[Trial], there: Mapping[str, set[str]]) -> list[Seen]:

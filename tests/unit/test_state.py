@@ -1,0 +1,185 @@
+"""How far a trial is, from its record's first bytes and the claim beside it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from unroll.data.readers import variant
+from unroll.planning.claims import claimed
+from unroll.planning.compose import compose
+from unroll.planning.state import read_head, state
+from unroll.planning.trial import Trial
+from unroll.results.record import write_record
+
+DATA = "data=mnist"
+
+
+def made_up(trial: Trial, **changes: Any) -> dict[str, Any]:
+    """A finished record of a trial, valid in every field."""
+    primary = {**trial.config["task"]["primary"], "value": 20.5}
+    metrics = {"validation": {primary["name"]: 20.0}, "test": {primary["name"]: 20.5}}
+    counts = {"train": 4, "validation": 2, "test": 2}
+    record = {
+        "schema_version": 1,
+        "trial_id": trial.trial_id,
+        "status": "finished",
+        "config": trial.config,
+        "protocol_version": trial.config["task"]["protocol_version"],
+        "data": {"name": "mnist", "content_sha256": stated_hash(trial), "source": "made up", "verified": True},
+        "parameters": {"total": 1, "counted": 1, "embeddings": 0},
+        "flops": {"forward_per_example": 1, "training": 1},
+        "result": {
+            "metrics": metrics,
+            "primary": primary,
+            "selection": None,
+            "examples": counts,
+            "steps": 1,
+            "epochs": 1.0,
+            "weights_sha256": None,
+            "predictions_sha256": "0",
+            "data_sha256": "0",
+        },
+        "run": {
+            "started": "2026-01-01T00:00:00+00:00",
+            "seconds": 1.5,
+            "hardware": {},
+            "packages": {},
+            "code": {"version": "1", "commit": None, "dirty": None},
+        },
+        "reportable": True,
+        "why_not_reportable": [],
+        "error": None,
+    }
+    return {**record, **changes}
+
+
+def failed(trial: Trial, message: str, trace: str = "") -> dict[str, Any]:
+    error = {"type": "RuntimeError", "message": message, "traceback": trace}
+    reasons = {"reportable": False, "why_not_reportable": ["failed: RuntimeError"]}
+    return made_up(trial, status="failed", error=error, **reasons)
+
+
+def stated_hash(trial: Trial) -> str:
+    data = trial.config["data"]
+    return str(data["origin"]["content_sha256"][variant(data["reader"], data["options"])])
+
+
+@pytest.fixture
+def trial(tmp_path: Path) -> Trial:
+    chosen = compose(["task=compression", DATA, "architecture=mlp", f"paths.runs={tmp_path}"])
+    chosen.directory.mkdir()
+    return chosen
+
+
+def test_a_trial_without_a_record_is_missing_until_somebody_claims_it(trial: Trial) -> None:
+    assert state(trial) == "missing"
+    with claimed(trial.directory, heartbeat=60.0):
+        assert state(trial) == "running"
+    assert state(trial) == "missing"
+
+
+@pytest.mark.parametrize("change", [{}, {"schema_version": 0}], ids=["failed", "stale"])
+def test_what_is_trained_again_is_running(trial: Trial, change: dict[str, Any]) -> None:
+    trial.record_path.write_text(json.dumps({**failed(trial, "made up"), **change}))
+    assert state(trial) == ("stale" if change else "failed")
+    with claimed(trial.directory, heartbeat=60.0):
+        assert state(trial) == "running"
+
+
+def test_a_finished_trial_stays_finished_while_it_is_verified(trial: Trial) -> None:
+    write_record(trial.directory, made_up(trial))
+    with claimed(trial.directory, heartbeat=60.0):
+        assert state(trial) == "finished"
+
+
+def test_the_head_alone_is_read(trial: Trial) -> None:
+    """What stands between the head and the end may be anything: a reader of the whole would call it damaged."""
+    path = write_record(trial.directory, made_up(trial))
+    text = path.read_text()
+    begin = text.index('"config": {') + len('"config": {')
+    path.write_text(text[:begin] + "#" * (len(text) - begin - 3) + "\n}\n")
+    assert state(trial) == "finished"
+
+
+def test_every_truncation_is_damaged(trial: Trial) -> None:
+    path = write_record(trial.directory, made_up(trial))
+    whole = path.read_bytes()
+    closing = [place + 1 for place, byte in enumerate(whole) if byte == ord("}")][:-1]
+    for length in sorted({*range(0, len(whole) - 2, 41), *closing, *(place + 1 for place in closing)}):
+        path.write_bytes(whole[:length])
+        assert state(trial) == "damaged", f"{length} of {len(whole)} bytes"
+    path.write_bytes(whole[:-1])
+    assert state(trial) == "finished", "only the last line's end is gone"
+
+
+@pytest.mark.parametrize("content", ["", "[]", "null", "3", "not json", "{}", '{"schema_version": "1"}'])
+def test_what_is_no_record_is_damaged(trial: Trial, content: str) -> None:
+    trial.record_path.write_text(content)
+    assert read_head(trial.record_path) == {}
+    assert state(trial) == "damaged"
+
+
+def test_a_record_that_is_a_folder_is_damaged(trial: Trial) -> None:
+    trial.record_path.mkdir()
+    assert state(trial) == "damaged"
+
+
+@pytest.mark.parametrize("indent", [None, 1, 4])
+@pytest.mark.parametrize("reverse", [False, True], ids=["config before protocol", "all reversed"])
+def test_another_order_of_fields_reads_the_same(trial: Trial, reverse: bool, indent: int | None) -> None:
+    """Records of before the head was written first have the config in its place."""
+    record = made_up(trial, protocol_version=0)
+    ordered = dict(reversed(record.items())) if reverse else record
+    trial.record_path.write_text(json.dumps(ordered, indent=indent))
+    assert state(trial) == "stale"
+    trial.record_path.write_text(json.dumps({**ordered, "protocol_version": 1}, indent=indent))
+    assert state(trial) == "finished"
+
+
+def test_a_head_longer_than_what_is_read_first_is_read_whole(trial: Trial) -> None:
+    write_record(trial.directory, failed(trial, "made up", trace="x" * 20_000))
+    assert state(trial) == "failed"
+    head = read_head(trial.record_path)
+    assert head is not None
+    assert len(head["error"]["traceback"]) == 20_000
+
+
+def test_a_config_inside_the_error_is_not_the_config(trial: Trial) -> None:
+    message = 'got {"a": 1,\n "config": {"seed": 0}}'
+    write_record(trial.directory, failed(trial, message))
+    head = read_head(trial.record_path)
+    assert head is not None
+    assert head["error"]["message"] == message
+    assert state(trial) == "failed"
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"schema_version": 0}, "stale"),
+        ({"schema_version": 2}, "stale"),
+        ({"protocol_version": 0}, "stale"),
+        ({"protocol_version": 2}, "stale"),
+        ({"data": None}, "finished"),
+    ],
+)
+def test_another_schema_or_protocol_is_stale(trial: Trial, change: dict[str, Any], found: str) -> None:
+    trial.record_path.write_text(json.dumps(made_up(trial, **change)))
+    assert state(trial) == found
+
+
+def test_other_data_than_stated_are_stale_where_they_were_once_verified(trial: Trial) -> None:
+    data = made_up(trial)["data"]
+    write_record(trial.directory, made_up(trial, data={**data, "content_sha256": "f" * 64}))
+    assert state(trial) == "stale"
+    write_record(trial.directory, made_up(trial, data={**data, "content_sha256": "f" * 64, "verified": False}))
+    assert state(trial) == "finished"
+
+
+def test_data_without_a_stated_hash_are_not_compared(trial: Trial) -> None:
+    data = made_up(trial)["data"]
+    write_record(trial.directory, made_up(trial, data={**data, "content_sha256": "f" * 64}))
+    trial.config["data"]["origin"]["content_sha256"] = None
+    assert state(trial) == "finished"
