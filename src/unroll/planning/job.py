@@ -14,6 +14,7 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
@@ -23,6 +24,7 @@ from unroll.planning.compose import compose_node, compose_with, composer, search
 from unroll.planning.groups import conf_directory
 from unroll.planning.mishap import record_mishap
 from unroll.planning.mistakes import COMPOSITION_ERRORS, explain
+from unroll.planning.space import probing, split, tunes
 from unroll.planning.suites import Planned
 from unroll.planning.trial import Trial
 
@@ -73,7 +75,10 @@ def run_hydra(job: Any, config_name: str, arguments: Sequence[str]) -> None:
 
 def check_everything(options: Namespace) -> list[Trial]:
     """Compose and check each trial of a command: of a multirun, every combination."""
-    combinations = expand(options.overrides) if options.multirun else [options.overrides]
+    combinations = [options.overrides]
+    if options.multirun:
+        tuned = tunes(options.overrides)
+        combinations = probing(split(options.overrides)) if tuned else expand(options.overrides)
     trials = []
     with composer(options.config_dir):
         for overrides in combinations:
@@ -91,19 +96,35 @@ def check_everything(options: Namespace) -> list[Trial]:
 
 
 def expand(overrides: Sequence[str]) -> list[list[str]]:
-    """Return every combination of overrides that hold several values, such as `seed=0,1`."""
+    """Return every combination of overrides that hold several values, such as `seed=0,1`.
+
+    Raises:
+        UserError: an override that cannot be read, or an interval, whose values nothing could list.
+    """
     choices = []
-    try:
-        parsed = OverridesParser.create().parse_overrides(list(overrides))
-    except HydraException as error:
-        raise explain(error, "train", overrides, [], None) from error
-    for override, text in zip(parsed, overrides, strict=True):
+    for override, text in zip(parse(overrides), overrides, strict=True):
+        key = override.get_key_element()
         if override.is_discrete_sweep():
-            key = override.get_key_element()
             choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
-        elif not override.is_sweep_override():
+        elif override.is_sweep_override():
+            raise UserError(
+                "An interval is a space to tune in, not a list of values.",
+                saw=text,
+                allowed="choice, range, or the sweeper that tunes",
+                run=f"unroll train -m hydra/sweeper=optuna '{text}' ..., "
+                f"or unroll sweep hydra/sweeper=optuna 'hydra.sweeper.space={{{key}: \"{text.partition('=')[2]}\"}}'",
+            )
+        else:
             choices.append([text])
     return [list(combination) for combination in itertools.product(*choices)]
+
+
+def parse(overrides: Sequence[str]) -> list[Override]:
+    """Read overrides; UserError where Hydra cannot."""
+    try:
+        return OverridesParser.create().parse_overrides(list(overrides))
+    except HydraException as error:
+        raise explain(error, "train", overrides, [], None) from error
 
 
 def train_job(config: DictConfig) -> float:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from unroll.planning.filters import keep
 from unroll.planning.rounds import to_launch
+from unroll.planning.space import tunes
 from unroll.planning.state import state
 from unroll.planning.suites import Plan, Planned, plan
 from unroll.planning.trial import Trial, is_baseline
@@ -51,13 +52,14 @@ def run_sweep(
     if dry_run:
         for item in trials:
             print(f"{states[item.trial.trial_id]:8} {item.trial.trial_id}  {' '.join(item.overrides)}")
+        if tunes(todo.hydra):
+            print("Networks are tuned: the points of the space take the place of what is listed.")
         return True
     folder = Path(trials[0].trial.config["paths"]["runs"]) / todo.name
-    missing = in_order(to_launch(trials, retry_failed))
-    if missing:
+    if tunes(todo.hydra) or to_launch(trials, retry_failed):
         previous = signal.signal(signal.SIGTERM, _interrupt)
         try:
-            _launch(todo, missing, folder, config_dir, retry_failed, job)
+            trials = _launch(todo, in_order(trials), folder, config_dir, retry_failed, job) or trials
         finally:
             signal.signal(signal.SIGTERM, previous)
     return _report(todo, [item.trial for item in trials], folder, console)
@@ -81,9 +83,12 @@ def in_order(trials: Sequence[Planned]) -> list[Planned]:
 
 
 def _launch(
-    todo: Plan, missing: Sequence[Planned], folder: Path, config_dir: str | None, retry_failed: bool, job: Job | None
-) -> None:
-    """Hand the trials to Hydra's sweeper, as Hydra itself does for a multirun."""
+    todo: Plan, planned: Sequence[Planned], folder: Path, config_dir: str | None, retry_failed: bool, job: Job | None
+) -> list[Planned] | None:
+    """Hand the trials to Hydra's sweeper, as Hydra itself does for a multirun.
+
+    Returns the trials that a tuning has put in their place, if it was one.
+    """
     from hydra.core.global_hydra import GlobalHydra
     from hydra.core.hydra_config import HydraConfig
     from hydra.core.plugins import Plugins
@@ -105,9 +110,9 @@ def _launch(
         config = compose_node("train", [*own, *todo.hydra], config_dir, with_hydra=True)
         with open_dict(config):
             config.hydra.overrides.task = []
-        jobs.one_process_each([item.trial for item in missing], todo.hydra)
+        jobs.one_process_each([item.trial for item in planned], todo.hydra)
         if job is None:
-            run_one(check_all, [item.trial for item in missing], folder)
+            run_one(check_all, [item.trial for item in to_launch(planned, retry_failed)], folder)
         HydraConfig.instance().set_config(config)
         hydra = GlobalHydra.instance().hydra
         assert hydra is not None
@@ -115,7 +120,8 @@ def _launch(
         sweeper: Any = Plugins.instance().instantiate_sweeper(
             hydra_context=context, task_function=job or jobs.train_job, config=config
         )
-        sweeper.run(missing)
+        tuned: list[Planned] | None = sweeper.run(planned)
+        return tuned
 
 
 def check_all(trials: Sequence[Trial]) -> None:
