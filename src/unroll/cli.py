@@ -117,21 +117,24 @@ def report(
 @app.command()
 def verify(
     trial: Annotated[str, typer.Argument(help="A trial's id, its directory, or its record.")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="Of the trainer: trainer.threads=2.")] = None,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Train a trial again and say whether the result is bit-identical."""
+    """Train a trial again: the result must be bit-identical or, on other hardware, within tolerance."""
     from unroll.api import find_record
 
     record = find_record(trial, runs)
-    from unroll.training.verify import verify as differences_of
+    from unroll.training.verdict import lines
+    from unroll.training.verify import predictions_of
+    from unroll.training.verify import verify as train_again
 
-    differences = differences_of(record)
-    for difference in differences:
-        typer.echo(difference)
-    if differences:
-        typer.echo(f"{record['trial_id']}: trained again, {len(differences)} values of the result differ")
+    found = train_again(record, overrides or [], runs, predictions_of(trial, runs))
+    if found is None:  # a rank other than 0
+        return
+    for line in lines(found):
+        typer.echo(line)
+    if not found.passed:
         raise typer.Exit(TRIALS_FAILED)
-    typer.echo(f"{record['trial_id']}: trained again, the result is bit-identical")
 
 
 @app.command(context_settings={"ignore_unknown_options": True})

@@ -1,23 +1,83 @@
-"""Verification: a trial is trained again in a directory of its own, and the two results are compared bit by bit."""
+"""Verification: a trial is trained again in a directory of its own, and the two results are compared.
 
+Where ranks, threads, packages and CPU are those of the record, every bit must be the same. Elsewhere the differences
+are measured and held against `tolerance`.
+"""
+
+import contextlib
+import os
+import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from unroll.errors import UserError
-from unroll.planning.trial import Trial
+from unroll.planning.compose import compose
+from unroll.planning.schema import Trainer
+from unroll.planning.trial import Trial, is_baseline
+from unroll.results.record import FILE_NAME
+from unroll.training.checkpoint import BEST, LAST
+from unroll.training.cluster import in_slurm_step, under_torchrun
+from unroll.training.comparison import (
+    Changed,
+    Gap,
+    changed_examples,
+    differences,
+    gaps,
+    moved,
+    not_comparable,
+)
+from unroll.training.predictions import FILE_NAME as PREDICTIONS
+from unroll.training.ranks import rank
 from unroll.training.train import train
 
+RANKS = ("devices", "num_nodes")
 
-def verify(record: Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> list[str]:
-    """Train a finished record's trial again; returns each difference of the two results, empty where identical.
+
+@dataclass(frozen=True)
+class Verification:
+    """What training again gave, beside what the record says."""
+
+    trial_id: str
+    moved: list[str]  # how the surroundings differ; empty: the same, and every bit must be
+    code: str | None  # how Unroll itself differs
+    differences: list[str]  # each value of the result that differs
+    gaps: list[Gap]
+    unlike: list[str]  # what no rounding explains
+    weights_equal: bool | None  # None: no weights
+    changed: list[Changed] = field(default_factory=list)  # empty also where the record's predictions are not at hand
+
+    @property
+    def identical(self) -> bool:
+        return not self.differences
+
+    @property
+    def passed(self) -> bool:
+        """Bit-identical; in other surroundings, within tolerance."""
+        return self.identical or (bool(self.moved) and not self.unlike and all(gap.within for gap in self.gaps))
+
+
+def verify(
+    record: Mapping[str, Any],
+    overrides: Sequence[str] = (),
+    runs: Path = Path("runs"),
+    predictions: Path | None = None,
+) -> Verification | None:
+    """Train a finished record's trial again, with the ranks that torchrun or srun started, else with one.
 
     Args:
         record: of the trial.
-        overrides: values for `trainer` keys, such as threads.
+        overrides: such as `trainer.threads=2`.
+        runs: where ranks on several nodes meet; a folder in it is made and removed.
+        predictions: the record's predictions.npz, where it is at hand.
+
+    Returns:
+        The comparison; None on ranks other than 0.
 
     Raises:
-        UserError: the record failed, its budget is in seconds, or the data is not what it was.
+        UserError: the record failed, its budget is in seconds, or an override makes it another trial.
         TrialFailed: training again ended in an error.
     """
     if record["status"] != "finished":
@@ -29,22 +89,128 @@ def verify(record: Mapping[str, Any], overrides: Mapping[str, Any] | None = None
             saw=f"budget.seconds={config['budget']['seconds']}",
             allowed="budget.epochs or budget.steps",
         )
-    with tempfile.TemporaryDirectory(prefix="unroll-verify-") as folder:
-        config["paths"] = {**config["paths"], "runs": folder}
-        config["trainer"] = {**config["trainer"], **(overrides or {})}
-        config["logger"] = {**config["logger"], "csv": False, "tensorboard": False}
-        config["logger"]["wandb"] = {**config["logger"]["wandb"], "mode": "disabled"}
-        again = train(Trial(config, record["trial_id"]))
-    return list(differences(record["result"], again["result"]))
+    devices, nodes = _launched()
+    config["trainer"] = {**asdict(Trainer()), **config["trainer"], **dict(zip(RANKS, (devices, nodes), strict=True))}
+    config["trainer"] |= _overridden(overrides, config["trainer"], record["trial_id"])
+    config["logger"] = {**config["logger"], "csv": False, "tensorboard": False}
+    config["logger"]["wandb"] = {**config["logger"]["wandb"], "mode": "disabled"}
+    if is_baseline(config) and rank() > 0:
+        return None
+    with _folder(devices, nodes, runs, record["trial_id"]) as folder:
+        config["paths"] = {**_paths(config["paths"]), "runs": str(folder)}
+        trial = Trial(config, record["trial_id"])
+        again = train(trial)
+        if rank() > 0:
+            return None
+        changed = changed_examples(predictions, trial.directory / PREDICTIONS) if predictions else []
+    return compared(record, again, changed)
 
 
-def differences(first: Any, second: Any, where: str = "result") -> Iterator[str]:
-    """Each leaf at which two results differ, as `path: first -> second`."""
-    if isinstance(first, Mapping) and isinstance(second, Mapping):
-        for key in sorted(first.keys() | second.keys(), key=str):
-            yield from differences(first.get(key), second.get(key), f"{where}.{key}")
-    elif isinstance(first, list) and isinstance(second, list) and len(first) == len(second):
-        for number, (one, other) in enumerate(zip(first, second, strict=True)):
-            yield from differences(one, other, f"{where}[{number}]")
-    elif first != second:
-        yield f"{where}: {first} -> {second}"
+def compared(record: Mapping[str, Any], again: Mapping[str, Any], changed: list[Changed]) -> Verification:
+    """Two finished records of one trial."""
+    weights = record["result"]["weights_sha256"]
+    return Verification(
+        record["trial_id"],
+        moved(record, again),
+        next(differences(_code(record), _code(again), "code"), None),
+        list(differences(record["result"], again["result"])),
+        gaps(record, again),
+        not_comparable(record, again),
+        None if weights is None else weights == again["result"]["weights_sha256"],
+        changed,
+    )
+
+
+def predictions_of(trial: str | Path, runs: Path) -> Path | None:
+    """The predictions.npz beside the record that `trial` names as `find_record` reads it; None where there is none."""
+    places = (Path(trial), Path(trial) / FILE_NAME, runs / trial / FILE_NAME)
+    record = next((place for place in places if place.is_file()), None)
+    if record is None or record.name != FILE_NAME:
+        return None
+    found = record.with_name(PREDICTIONS)
+    return found if found.is_file() else None
+
+
+def _code(record: Mapping[str, Any]) -> str:
+    code = record["run"]["code"]
+    return f"{code['version']} {code['commit'] or ''}".strip() + (" with changes" if code["dirty"] else "")
+
+
+def _launched() -> tuple[int, int]:
+    """Devices of each node, and nodes, as torchrun or srun started this process; 1 and 1 without them."""
+    if under_torchrun():
+        world = int(os.environ["WORLD_SIZE"])
+        local = int(os.environ.get("LOCAL_WORLD_SIZE", world))
+        return local, max(1, world // local)
+    if in_slurm_step():
+        tasks = int(os.environ.get("SLURM_NTASKS") or os.environ.get("SLURM_STEP_NUM_TASKS") or 1)
+        nodes = int(os.environ.get("SLURM_NNODES") or os.environ.get("SLURM_STEP_NUM_NODES") or 1)
+        return max(1, tasks // nodes), nodes
+    return 1, 1
+
+
+def _overridden(overrides: Sequence[str], trainer: Mapping[str, Any], trial_id: str) -> dict[str, Any]:
+    """The trainer's keys that overrides set, checked as those of `unroll train` are."""
+    names = []
+    for text in overrides:
+        section, _, name = text.partition("=")[0].partition(".")
+        if section != "trainer" or not name or "=" not in text or name == "precision":
+            raise UserError(
+                "Verifying trains the same trial: only where and how it runs can be another.",
+                saw=text,
+                allowed="trainer.KEY=VALUE, precision left out",
+                run=f"unroll verify {trial_id} trainer.threads=2",
+            )
+        names.append(name)
+    if not names:
+        return {}
+    chosen = compose(list(overrides)).config["trainer"]
+    if any(chosen[name] != trainer[name] for name in names if name in RANKS):
+        wanted = {key: chosen[key] if key in names else trainer[key] for key in RANKS}
+        raise UserError(
+            "Ranks are started by torchrun or srun, not by verify.",
+            saw=" ".join(f"trainer.{name}={chosen[name]}" for name in names if name in RANKS),
+            allowed=f"trainer.devices={trainer['devices']} trainer.num_nodes={trainer['num_nodes']}, as started",
+            run=f"torchrun --nnodes {wanted['num_nodes']} --nproc-per-node {wanted['devices']} "
+            f"-m unroll verify {trial_id}",
+        )
+    return {name: chosen[name] for name in names}
+
+
+def _paths(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """The record's folders of data and cache where this machine has them, else this machine's own."""
+    gone = [key for key in ("data", "cache") if not recorded.get(key) or not Path(recorded[key]).is_dir()]
+    here = compose([]).config["paths"] if gone else {}
+    return {**recorded, **{key: here[key] for key in gone}}
+
+
+@contextlib.contextmanager
+def _folder(devices: int, nodes: int, runs: Path, trial_id: str) -> Iterator[Path]:
+    """An empty directory that all ranks share, removed at the end.
+
+    Ranks cannot agree on a name before they have met, so it comes from what their launcher calls itself. They have
+    met before any writes what training could go on from: what lies there earlier is another verification's.
+    """
+    if devices * nodes == 1:
+        with tempfile.TemporaryDirectory(prefix="unroll-verify-") as found:
+            yield Path(found)
+        return
+    names: tuple[str, ...] = ("TORCHELASTIC_RUN_ID", "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RESTART_COUNT")
+    if not under_torchrun():
+        names = ("SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_RESTART_COUNT")
+    launch = "-".join([str(os.getuid()), *(os.environ[name] for name in names if name in os.environ)])
+    above = Path(tempfile.gettempdir()) if nodes == 1 else runs.absolute()
+    folder = above / f".unroll-verify-{launch}"
+    left = [name for name in (LAST, BEST, FILE_NAME) if (folder / trial_id / name).exists()]
+    if left:
+        raise UserError(
+            "A verification that was killed has left its directory, and this one would go on from it.",
+            saw=f"{folder / trial_id}: {', '.join(left)}",
+            run=f"rm -r {folder}",
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield folder
+    finally:
+        if rank() == 0:
+            shutil.rmtree(folder, ignore_errors=True)

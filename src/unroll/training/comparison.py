@@ -1,0 +1,129 @@
+"""Two records of one trial side by side: where each was made, and what differs. Pure functions, no torch."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from unroll.training.tolerance import tolerance
+
+Record = Mapping[str, Any]
+
+
+class Gap(NamedTuple):
+    """A metric in two results."""
+
+    metric: str  # split.name
+    reported: float
+    again: float
+    allowed: float  # largest absolute difference
+
+    @property
+    def absolute(self) -> float:
+        return abs(self.again - self.reported)
+
+    @property
+    def relative(self) -> float:
+        """Of the larger of the two values."""
+        return self.absolute / max(abs(self.reported), abs(self.again)) if self.absolute else 0.0
+
+    @property
+    def within(self) -> bool:
+        return self.absolute <= self.allowed
+
+
+def surroundings(record: Record) -> dict[str, Any]:
+    """What a record's bits depend on beside the trial: ranks, threads, CPU type, GPUs, packages."""
+    run, trainer = record["run"], record["config"]["trainer"]
+    machine = run["hardware"]
+    found = {
+        "ranks": run.get("world_size"),
+        "threads": run.get("threads"),
+        "CPU": machine.get("cpu"),
+        "CPU instructions": machine.get("cpu_capability"),
+        "GPUs": ", ".join(machine.get("gpus") or []) or "none",
+        "deterministic": trainer.get("deterministic"),
+    }
+    if machine.get("gpus"):
+        found["accelerator"] = trainer.get("accelerator")
+    return found | dict(run["packages"])
+
+
+def moved(first: Record, second: Record) -> list[str]:
+    """How the surroundings of two records differ, as `threads 1 -> 2`; what only one of them knows is left out.
+
+    A package that only one has is a difference.
+    """
+    before, after = surroundings(first), surroundings(second)
+    packages = first["run"]["packages"].keys() | second["run"]["packages"].keys()
+    changed = []
+    for name in [*dict.fromkeys([*before, *after])]:
+        one, other = before.get(name), after.get(name)
+        if one != other and (name in packages or (one is not None and other is not None)):
+            changed.append(f"{name} {'none' if one is None else one} -> {'none' if other is None else other}")
+    return changed
+
+
+def differences(first: Any, second: Any, where: str = "result") -> Iterator[str]:
+    """Each leaf at which two results differ, as `path: first -> second`."""
+    if isinstance(first, Mapping) and isinstance(second, Mapping):
+        for key in sorted(first.keys() | second.keys(), key=str):
+            yield from differences(first.get(key), second.get(key), f"{where}.{key}")
+    elif isinstance(first, list) and isinstance(second, list) and len(first) == len(second):
+        for number, (one, other) in enumerate(zip(first, second, strict=True)):
+            yield from differences(one, other, f"{where}[{number}]")
+    elif first != second:
+        yield f"{where}: {first} -> {second}"
+
+
+def gaps(first: Record, second: Record) -> list[Gap]:
+    """Each metric that both results have."""
+    found = []
+    for split, metrics in first["result"]["metrics"].items():
+        examples = first["result"]["examples"][split]
+        again = second["result"]["metrics"].get(split, {})
+        for name, value in metrics.items():
+            if name in again:
+                found.append(Gap(f"{split}.{name}", value, again[name], tolerance(name, value, examples)))
+    return found
+
+
+def not_comparable(first: Record, second: Record) -> list[str]:
+    """What no rounding explains: other data, other counts, other metrics; other steps without early stopping."""
+    keys = ["data_sha256", "examples"]
+    if first["config"]["budget"].get("patience") is None:
+        keys.append("steps")
+    one, other = first["result"], second["result"]
+    found = [line for key in keys for line in differences(one[key], other[key], key)]
+    for split in one["metrics"].keys() | other["metrics"].keys():
+        names = one["metrics"].get(split, {}).keys() ^ other["metrics"].get(split, {}).keys()
+        found += [f"{split}.{name}: only in one of the results" for name in sorted(names)]
+    return found
+
+
+class Changed(NamedTuple):
+    """One array of per-example outputs in two results."""
+
+    name: str  # split/output
+    differ: int  # examples with any difference
+    examples: int
+    largest: float | None  # absolute difference; None where values are no numbers
+
+
+def changed_examples(first: Path, second: Path) -> list[Changed]:
+    """Compare two predictions.npz, example by example, the arrays that both have."""
+    import numpy as np
+
+    found = []
+    with np.load(first) as before, np.load(second) as after:
+        for name in sorted(set(before.files) & set(after.files)):
+            one, other = before[name], after[name]
+            if one.shape != other.shape:
+                found.append(Changed(name, max(len(one), len(other)), max(len(one), len(other)), None))
+                continue
+            unlike = one != other
+            differ = int(unlike.reshape(len(one), -1).any(axis=1).sum())
+            numbers = one.dtype.kind in "biuf" and other.dtype.kind in "biuf"
+            apart = np.abs(one.astype(np.float64) - other.astype(np.float64)) if numbers else None
+            largest = None if apart is None else float(apart.max(initial=0.0))
+            found.append(Changed(name, differ, len(one), largest))
+    return found

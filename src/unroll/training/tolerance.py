@@ -1,0 +1,34 @@
+"""How far two results of one trial may lie apart where ranks, threads, packages or CPU differ. Pure, without torch."""
+
+CONTINUOUS, DISCRETE, FITTED = 0.001, 0.01, 0.05  # of the value
+FLIPS = 3  # examples
+
+# Metric names as they begin, with what all examples together are worth.
+_DISCRETE = {"accuracy": 100, "macro_f1": 100, "sacrebleu": 100, "chrf": 100}
+_FITTED = {"ece": 100, "precision": 1, "recall": 1, "frechet_": 0}
+
+RULE = (
+    f"{CONTINUOUS:.1%} of losses, errors and rates; {DISCRETE:.0%} of {', '.join(_DISCRETE)}, "
+    f"{FITTED:.0%} of {', '.join(_FITTED).replace('_', '')}, or {FLIPS} examples' worth where that is more"
+)
+
+
+def tolerance(metric: str, value: float, examples: int) -> float:
+    """The largest absolute difference from a reported value that counts as rounding.
+
+    Other ranks, threads and CPUs sum in another order. Training carries that on, so that the weights differ and with
+    them, a little, each loss: up to 0.1 % is allowed. A discrete outcome does not move a little: an example near the
+    boundary flips, or a word of a sentence, and the metric moves by that example's worth: 1 %, or three examples' worth
+    where there are few. Calibration error sorts examples into bins, and the distances of generated images hang on a
+    mixture fitted to the codes, which may settle elsewhere: 5 %, or three examples' worth.
+
+    Args:
+        metric: its name in the record, without the split.
+        value: as reported.
+        examples: of the split.
+    """
+    for shares, share in ((_DISCRETE, DISCRETE), (_FITTED, FITTED)):
+        for stem, worth in shares.items():
+            if metric.startswith(stem):
+                return max(share * abs(value), FLIPS * worth / examples)
+    return CONTINUOUS * abs(value)
