@@ -6,9 +6,9 @@ makes the next one, whoever sees a higher number than its own has lost. The high
 only rise and no schedule gives one of them to two processes. No clocks of two machines are compared: the file system's
 own clock tells a claim's age.
 
-An owner replaces a file by writing a draft, confirming the claim, and only then renaming the draft; who takes over
-first makes its claim, then removes its predecessor's drafts. So what an owner that was silent too long still writes
-either lies there before its successor looks, or never comes into place.
+An owner replaces a file by writing a draft named by its claim, confirming the claim, and only then renaming the draft;
+who takes over first makes its claim, then removes its predecessors' drafts. So what an owner that was silent too long
+still writes either lies there before its successor looks, or never comes into place.
 """
 
 import json
@@ -30,7 +30,7 @@ BEATS_TO_DEATH = 6  # heartbeats that a claim may miss
 UNREADABLE_EXPIRES_AFTER = 60.0  # seconds: a claim of another user or another version
 PROGRESS = "progress.json"
 _NAME = re.compile(r"claim-(\d+)\.json")
-_DRAFT = re.compile(r"\.(record\.json|progress\.json|predictions\.npz|metrics\.jsonl|[\w-]+\.ckpt)\..+")
+_DRAFT = re.compile(r"\..+\.of-claim-(\d+)-\w+")
 
 
 class Claimed(UserError):
@@ -81,13 +81,23 @@ class Claim:
         if self.lost:
             self._raise_lost()
 
-    def replace(self, draft: Path, path: Path) -> None:
-        """Rename a draft, as the last act of writing a file, if the claim is still this process's."""
-        self.confirm()
+    @contextmanager
+    def replacing(self, path: Path) -> Iterator[Path]:
+        """Do what `unroll.drafts.replacing` does, if the claim is still this process's at the end of the block.
+
+        Raises:
+            ClaimLost: it is not; the file is as it was.
+        """
+        draft = path.with_name(f".{path.name}.of-claim-{self.number}-{self.owner.token}")
         try:
-            draft.replace(path)
-        except FileNotFoundError:  # a successor removed it
+            yield draft
             self.confirm()
+            os.replace(draft, path)
+        except BaseException as error:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+            if isinstance(error, FileNotFoundError):  # a successor removed it
+                self.confirm()
             raise
 
     def release(self) -> None:
@@ -122,7 +132,7 @@ class Claim:
             if max(numbers, default=number) > number:  # `last` was the last no longer
                 self._path(number).unlink(missing_ok=True)
                 continue
-            self._succeed([path for other, path in sorted(numbers.items()) if other < number])
+            self._succeed(number, [path for other, path in sorted(numbers.items()) if other < number])
             return number
 
     def _make(self, number: int) -> bool:
@@ -137,8 +147,8 @@ class Claim:
                 draft.unlink(missing_ok=True)
         return True
 
-    def _succeed(self, older: list[Path]) -> None:
-        """Empty the predecessor's claim, so that it notices, and remove what its process left half done.
+    def _succeed(self, number: int, older: list[Path]) -> None:
+        """Empty the predecessor's claim, so that it notices, and remove what earlier owners left half done.
 
         The predecessor's file stays, for whoever is listing the directory now and may miss the newest.
         """
@@ -152,7 +162,8 @@ class Claim:
             except PermissionError:  # of another user
                 path.unlink(missing_ok=True)
         for name in os.listdir(self.directory):
-            if _DRAFT.fullmatch(name):
+            match = _DRAFT.fullmatch(name)
+            if match and int(match[1]) < number:
                 (self.directory / name).unlink(missing_ok=True)
 
     def _look(self) -> None:
@@ -175,9 +186,10 @@ class Claim:
             try:
                 os.utime(self._path(self.number))
                 if self.progress is not None:
-                    draft = self.directory / f".{PROGRESS}.{self.owner.token}"
-                    draft.write_text(json.dumps(self.progress()))
-                    draft.replace(self.directory / PROGRESS)
+                    with self.replacing(self.directory / PROGRESS) as draft:
+                        draft.write_text(json.dumps(self.progress()))
+            except ClaimLost:
+                return
             except OSError:
                 continue  # a full or absent disk now may be there at the next beat
 

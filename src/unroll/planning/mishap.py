@@ -35,4 +35,4 @@ def record_mishap(planned: Planned, kind: str, message: str, trace: str = "", se
     trial.directory.mkdir(parents=True, exist_ok=True)
     with claimed(trial.directory, trial.config["trainer"]["heartbeat_seconds"]) as claim:
         if state(trial) != "finished":
-            write_record(trial.directory, record, claim.replace)
+            write_record(trial.directory, record, claim.replacing)

@@ -7,13 +7,12 @@ explains each field. Records are plain dictionaries everywhere; the classes belo
 
 import json
 import os
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError, model_validator
 
+from unroll.drafts import Replacing, replacing
 from unroll.errors import UserError
 
 SCHEMA_VERSION = 1
@@ -169,10 +168,10 @@ def validate(record: Any, where: str = "record") -> None:
         raise UserError(f"{where} is not a valid record.", saw=_describe(error)) from None
 
 
-def write_record(directory: Path, record: dict[str, Any], replace: Callable[[Path, Path], object] = os.replace) -> Path:
+def write_record(directory: Path, record: dict[str, Any], replacing: Replacing = replacing) -> Path:
     """Write `record` to directory/record.json in one step: a reader sees the old file or the whole new one.
 
-    `replace` does that step: a trial's owner gives its claim's.
+    A trial's owner gives its claim's `replacing`.
 
     Raises UserError when the record is not valid; nothing is written then.
     """
@@ -181,18 +180,11 @@ def write_record(directory: Path, record: dict[str, Any], replace: Callable[[Pat
     path = directory / FILE_NAME
     head = [name for name in _HEAD if name in record]
     record = {**{name: record[name] for name in head}, **record}
-    descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=f".{FILE_NAME}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(record, file, indent=1, ensure_ascii=False, allow_nan=False)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        replace(Path(temporary), path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path) as draft, draft.open("w", encoding="utf-8") as file:
+        json.dump(record, file, indent=1, ensure_ascii=False, allow_nan=False)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
     return path
 
 

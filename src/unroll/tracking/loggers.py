@@ -1,7 +1,6 @@
 """Lightning loggers of a trial: JSON lines always; CSV, TensorBoard and W&B by config; rank zero only."""
 
 import json
-import uuid
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +8,8 @@ from typing import Any
 
 from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
+
+from unroll.drafts import replacing
 
 
 class JsonLinesLogger(Logger):
@@ -33,9 +34,8 @@ class JsonLinesLogger(Logger):
             if metrics["step"] <= step and not final:
                 kept.append(line)
         if not self.path.exists() or kept != lines:
-            draft = self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex}")
-            draft.write_text("".join(kept))  # beside it: on a full disk, lines are not lost
-            draft.replace(self.path)
+            with replacing(self.path) as draft:  # on a full disk, no line is lost
+                draft.write_text("".join(kept))
 
     def read(self) -> list[dict[str, Any]]:
         """The lines so far."""

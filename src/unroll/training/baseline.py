@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from unroll.components import create
+from unroll.drafts import Replacing, replacing
 from unroll.planning.trial import Trial
 from unroll.tasks.baselines.views import Baseline, Splits
 from unroll.tasks.task import Final
@@ -23,7 +24,7 @@ def build_baseline(trial: Trial) -> Baseline:
     return create(options, "baseline")
 
 
-def run_baseline(trial: Trial) -> tuple[dict[str, Any], dict[str, Any]]:
+def run_baseline(trial: Trial, replacing: Replacing = replacing) -> tuple[dict[str, Any], dict[str, Any]]:
     """Fit and score a baseline. Returns the record's scientific fields, and what was measured on the way."""
     config = trial.config
     task, examples = prepared_task(trial)
@@ -40,7 +41,7 @@ def run_baseline(trial: Trial) -> tuple[dict[str, Any], dict[str, Any]]:
         final.labels.update(task.labels(outputs, split))
     evaluated = time.monotonic()
 
-    result = result_fields(config, task, final, examples, trial.directory)
+    result = result_fields(config, task, final, examples, trial.directory, replacing)
     result |= {"selection": None, "steps": 0, "epochs": 0.0, "weights_sha256": None}
     found = {
         "data": data_fields(config, examples),

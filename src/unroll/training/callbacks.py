@@ -4,7 +4,6 @@ All of it looks at the absolute step, so that an interrupted trial does the same
 """
 
 import math
-import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytorch_lightning as lightning
 
+from unroll.drafts import Replacing, replacing
 from unroll.training import checkpoint
 from unroll.training.checkpoint import Progress
 from unroll.training.module import TrialModule
@@ -33,7 +33,7 @@ class Training(lightning.Callback):
         trainer: resolved `trainer` config, for checkpoints and log lines.
         preemption: tells when a signal asks training to end.
         still_ours: raises ClaimLost when another process has taken the trial over.
-        replace: renames a checkpoint's draft; raises ClaimLost, too.
+        replacing: writes a checkpoint; raises ClaimLost, too.
     """
 
     def __init__(
@@ -47,9 +47,9 @@ class Training(lightning.Callback):
         trainer: Mapping[str, Any],
         preemption: Preemption,
         still_ours: Callable[[], None] = lambda: None,
-        replace: Callable[[Path, Path], object] = os.replace,
+        replacing: Replacing = replacing,
     ):
-        self.still_ours, self.replace = still_ours, replace
+        self.still_ours, self.replacing = still_ours, replacing
         self.directory, self.progress, self.validate, self.selection = (
             directory,
             progress,
@@ -118,7 +118,7 @@ class Training(lightning.Callback):
             progress.best_value, progress.best_step, progress.stale = value, step, 0
             if trainer.is_global_zero:
                 checkpoint.save(
-                    self.directory / checkpoint.BEST, checkpoint.content(module.network, progress), self.replace
+                    self.directory / checkpoint.BEST, checkpoint.content(module.network, progress), self.replacing
                 )
         else:
             progress.stale += 1
@@ -130,7 +130,7 @@ class Training(lightning.Callback):
         scaler = trainer.precision_plugin.state_dict()
         optimizer, logged = trainer.optimizers[0], module.logged_sums()
         content = checkpoint.content(module.network, self.progress, optimizer, scaler, logged)
-        checkpoint.save(self.directory / checkpoint.LAST, content, self.replace)
+        checkpoint.save(self.directory / checkpoint.LAST, content, self.replacing)
         if self.config["keep_checkpoints"]:
-            checkpoint.save(self.directory / f"step-{step}.ckpt", content, self.replace)
+            checkpoint.save(self.directory / f"step-{step}.ckpt", content, self.replacing)
             checkpoint.prune(self.directory, self.config["keep_checkpoints"])

@@ -1,14 +1,13 @@
 """Checkpoints: plain tensors and numbers, written atomically, read with weights_only=True."""
 
 import os
-import uuid
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from unroll.drafts import Replacing, replacing
 from unroll.errors import UserError
 
 LAST, BEST = "last.ckpt", "best.ckpt"
@@ -29,21 +28,15 @@ class Progress:
     validations: list[dict[str, float]] = field(default_factory=list)
 
 
-def save(path: Path, content: dict[str, Any], replace: Callable[[Path, Path], object] = os.replace) -> None:
+def save(path: Path, content: dict[str, Any], replacing: Replacing = replacing) -> None:
     """Write a checkpoint in one step: a reader sees the old one or the whole new one.
 
-    `replace` does that step: a trial's owner gives its claim's.
+    A trial's owner gives its claim's `replacing`.
     """
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with temporary.open("wb") as file:
-            torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)  # half a checkpoint would keep a full disk full
-        raise
+    with replacing(path) as draft, draft.open("wb") as file:
+        torch.save(content, file)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def load(path: Path, trial_id: str, without: tuple[Path, ...] = ()) -> dict[str, Any]:

@@ -1,14 +1,13 @@
 """Per-example scores and predictions: written beside the record, and hashed into it."""
 
 import hashlib
-import os
-import uuid
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from unroll.drafts import Replacing, replacing
 from unroll.tasks.task import Outputs
 
 FILE_NAME = "predictions.npz"
@@ -22,17 +21,11 @@ def _arrays(predictions: dict[str, Outputs]) -> dict[str, np.ndarray]:
     }
 
 
-def save(directory: Path, predictions: dict[str, Outputs]) -> str:
+def save(directory: Path, predictions: dict[str, Outputs], replacing: Replacing = replacing) -> str:
     """Write predictions.npz: arrays named split/output, examples in the split's order. Returns their SHA-256."""
     arrays = _arrays(predictions)
-    draft = directory / f".{FILE_NAME}.{uuid.uuid4().hex}"
-    try:
-        with draft.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
-        os.replace(draft, directory / FILE_NAME)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
+    with replacing(directory / FILE_NAME) as draft, draft.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
     digest = hashlib.sha256()
     for name, array in arrays.items():
         digest.update(f"{name} {array.dtype} {array.shape}".encode())

@@ -5,13 +5,19 @@ from pathlib import Path
 from typing import Any
 
 from unroll.data.examples import Examples
+from unroll.drafts import Replacing, replacing
 from unroll.tasks.task import Final, Task
 from unroll.training import predictions
 from unroll.training.ranks import rank
 
 
 def result_fields(
-    config: dict[str, Any], task: Task, final: Final, examples: Examples, directory: Path
+    config: dict[str, Any],
+    task: Task,
+    final: Final,
+    examples: Examples,
+    directory: Path,
+    replacing: Replacing = replacing,
 ) -> dict[str, Any]:
     """Metrics, primary, counts, labels, curves and the predictions' hash; writes the predictions.
 
@@ -27,7 +33,7 @@ def result_fields(
         "metrics": final.metrics,
         "primary": {**primary, "value": final.metrics["test"][primary["name"]]},
         "examples": {split: len(task.splits[split]) for split in ("train", "validation", "test")},
-        "predictions_sha256": predictions.save(directory, final.predictions) if rank() == 0 else "",
+        "predictions_sha256": predictions.save(directory, final.predictions, replacing) if rank() == 0 else "",
         "data_sha256": examples.content_sha256,
         "labels": final.labels,
         "curves": dict(final.curves),

@@ -2,7 +2,6 @@
 
 import contextlib
 import gc
-import os
 import sys
 import time
 import traceback
@@ -19,6 +18,7 @@ from pytorch_lightning.strategies import DDPStrategy
 from unroll.architectures.network import Network
 from unroll.components import check_options, create, locate
 from unroll.data.batching import TrainingBatches, epoch_order, padding_share, steps_per_epoch, typical_batch
+from unroll.drafts import replacing
 from unroll.errors import TrialFailed
 from unroll.planning.claims import Claim, ClaimLost, claimed
 from unroll.planning.state import state
@@ -110,7 +110,7 @@ def _train(trial: Trial, claim: Claim | None) -> dict[str, Any]:
     run: dict[str, Any] = {"started": started, "command": " ".join(["unroll", *sys.argv[1:]])}
     try:
         if trial.config["architecture"]["name"] == "baseline":
-            found, timing = run_baseline(trial)
+            found, timing = run_baseline(trial, replacing if claim is None else claim.replacing)
         else:
             found, timing = _train_network(trial, claim)
         record |= found
@@ -127,14 +127,14 @@ def _train(trial: Trial, claim: Claim | None) -> dict[str, Any]:
         problems = [f"failed: {type(error).__name__}"]
         run = {"seconds": time.monotonic() - began, **run, **provenance()}
         record |= {"run": run, "reportable": False, "why_not_reportable": problems}
-        path = write_record(directory, record, os.replace if claim is None else claim.replace)
+        path = write_record(directory, record, replacing if claim is None else claim.replacing)
         raise TrialFailed(trial.trial_id, path, f"{type(error).__name__}: {error}") from error
     run |= {"seconds": time.monotonic() - began, "peak_memory_bytes": peak_memory_bytes(), **provenance()}
     if run["code"]["dirty"]:
         problems.append("the working tree had changes that are not committed")
     record |= {"run": run, "reportable": not problems, "why_not_reportable": problems}
     if claim is not None:
-        write_record(directory, record, claim.replace)
+        write_record(directory, record, claim.replacing)
         if not claim.lost:
             _keep(directory, trial.config["trainer"]["keep_after"])
     return record
@@ -197,7 +197,7 @@ def _ten_steps(trial: Trial, claim: Claim | None, preemption: Preemption) -> tup
             config["trainer"],
             preemption,
             still_ours=(lambda: None) if claim is None else claim.check,
-            replace=os.replace if claim is None else claim.replace,
+            replacing=replacing if claim is None else claim.replacing,
         )
         if claim is not None:
             claim.progress = lambda: {"step": progress.step, "steps": steps, "seconds": progress.seconds}
@@ -242,9 +242,9 @@ def _ten_steps(trial: Trial, claim: Claim | None, preemption: Preemption) -> tup
         evaluation_seconds = time.monotonic() - evaluation_began
 
         # 10. the result
-        if claim is not None:
-            claim.confirm()
-        result = result_fields(config, task, final, examples, directory)
+        result = result_fields(
+            config, task, final, examples, directory, replacing if claim is None else claim.replacing
+        )
         result |= {
             "selection": {
                 **config["task"]["selection"],
