@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from unroll.errors import UserError
+from unroll.planning.compose import compose
 from unroll.planning.trial import canonical, identity, make_trial
 
 CONFIG: dict[str, Any] = {
@@ -169,7 +171,7 @@ def test_two_processes_agree() -> None:
 @pytest.mark.parametrize(
     ("override", "same"),
     [
-        ("task.channels=joint", True),
+        ("task.channels=independent", True),
         ("task.normalise=last_value", True),
         ("task.dropout=0.5", True),
         ("task.horizon=48", False),

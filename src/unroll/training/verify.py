@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from unroll.errors import UserError
+from unroll.planning.compose import compose
 from unroll.planning.trial import Trial
 from unroll.training.train import train
 
@@ -30,7 +31,8 @@ def verify(record: Mapping[str, Any], overrides: Mapping[str, Any] | None = None
             allowed="budget.epochs or budget.steps",
         )
     with tempfile.TemporaryDirectory(prefix="unroll-verify-") as folder:
-        config["paths"] = {**config["paths"], "runs": folder}
+        stated = {key: value for key, value in config["paths"].items() if value is not None}  # published: none
+        config["paths"] = {**compose([]).config["paths"], **stated, "runs": folder}
         config["trainer"] = {**config["trainer"], **(overrides or {})}
         config["logger"] = {**config["logger"], "csv": False, "tensorboard": False}
         config["logger"]["wandb"] = {**config["logger"]["wandb"], "mode": "disabled"}
