@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from unroll.errors import UserError
+from unroll.planning.compose import compose
 from unroll.planning.trial import canonical, identity, make_trial
 
 CONFIG: dict[str, Any] = {
@@ -164,3 +166,25 @@ def test_two_processes_agree() -> None:
         for seed in ("1", "2")
     }
     assert len(ids) == 1
+
+
+@pytest.mark.parametrize(
+    ("override", "same"),
+    [
+        ("task.channels=independent", True),
+        ("task.normalise=last_value", True),
+        ("task.dropout=0.5", True),
+        ("task.horizon=48", False),
+        ("task.window=48", False),
+    ],
+)
+def test_a_baseline_reads_the_options_of_the_problem_only(override: str, same: bool) -> None:
+    chosen = ["task=forecasting", "architecture=baseline", "baseline=last_value"]
+    assert (compose([*chosen, override]).trial_id == compose(chosen).trial_id) is same
+    network = chosen[:1]
+    assert compose([*network, override]).trial_id != compose(network).trial_id
+
+
+def test_a_problem_names_options_of_the_task() -> None:
+    with pytest.raises(UserError, match=r"Did you mean 'horizon'\?"):
+        compose(["task=forecasting", "task.problem=[horizn]"])

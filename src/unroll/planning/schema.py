@@ -151,6 +151,7 @@ TASK_METADATA = {
     "primary": Primary,
     "selection": Selection,
     "baselines": list,
+    "problem": list,
     "quickstart_steps": int,
     "width": int,
     "learning_rate": float,

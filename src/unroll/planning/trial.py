@@ -10,7 +10,7 @@ from typing import Any
 
 # Keys that name, describe or place a trial, or only stand in for another section's key.
 _DESCRIPTIONS = {
-    "task": {"baselines", "quickstart_steps", "width", "learning_rate"},
+    "task": {"baselines", "problem", "quickstart_steps", "width", "learning_rate"},
     "data": {"origin", "epochs", "channels"},
     "budget": {"name"},
 }
@@ -61,7 +61,8 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of a config that decides the result.
 
     Left out: devices, threads, workers, logger, paths, where data comes from, and labels. A baseline uses
-    no architecture, bottleneck, optimizer, budget or precision; a network no baseline.
+    no architecture, bottleneck, optimizer, budget or precision, and of the task's options those of its `problem`
+    only; a network uses no baseline.
     """
     sections = ["task", "data"]
     sections += ["baseline"] if is_baseline(config) else ["architecture", "bottleneck", "optimizer", "budget"]
@@ -69,6 +70,10 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
         section: {key: value for key, value in config[section].items() if key not in _DESCRIPTIONS.get(section, ())}
         for section in sections
     }
+    problem = config["task"].get("problem")
+    if is_baseline(config) and problem is not None:
+        read = ("name", "protocol_version", "kind", "primary", *problem)
+        chosen["task"] = {key: value for key, value in chosen["task"].items() if key in read}
     chosen["seed"] = config["seed"]
     if not is_baseline(config):
         chosen["precision"] = config["trainer"]["precision"]

@@ -140,6 +140,12 @@ def _task_description(task: dict[str, Any]) -> None:
             raise UserError(f"'task.{key}' has a value that it cannot hold.", saw=value, allowed=kind.__name__)
     if "_target_" not in task:
         raise UserError("The task names no class.", saw=sorted(task), allowed="_target_: package.module.Class")
+    options = [key for key in task if key not in TASK_METADATA and not key.startswith("_")]
+    for key in task["problem"]:
+        if key not in options:
+            raise UserError(
+                f"'task.problem' names no option of the task.{suggest(key, options)}", saw=key, allowed=options
+            )
 
 
 def check_seed(seed: Any) -> None:

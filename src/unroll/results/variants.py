@@ -40,7 +40,7 @@ def differences(rows: Sequence[tuple[str, Mapping[str, str]]]) -> list[list[str]
     for row_name, row in rows:
         same = [options for other, options in rows if other == row_name]
         keys = shared + _differing(same, own=True)
-        found.append([_show(key, row.get(key, "absent")) for key in keys])
+        found.append([_show(key, row[key]) for key in keys if key in row])
     return found
 
 
