@@ -63,9 +63,12 @@ def _measure(trials: Sequence[Trial], runs: Path) -> float:
     suite = Watched(runs=runs)
     suite.suite, suite._planned = "made up", list(trials)
     count = len(trials) // len(ARCHITECTURES)
-    grid = f"suite.grid={{architecture:[{','.join(ARCHITECTURES)}],seed:[{','.join(map(str, range(count)))}]}}"
+    (_made(runs.parent / "conf" / "suite") / "made_up.yaml").write_text(
+        "name: made_up\nbaselines: false\noverrides: [task=compression]\n"
+        f"grid: {{architecture: [{', '.join(ARCHITECTURES)}], seed: {list(range(count))}}}\n"
+    )
     began = time.perf_counter()
-    planned: tuple[Planned, ...] = plan(["suite=quickstart", "task=compression", "suite.baselines=false", grid]).trials
+    planned: tuple[Planned, ...] = plan(["suite=made_up"], str(runs.parent / "conf")).trials
     planning = time.perf_counter() - began
     assert len(planned) == count * len(ARCHITECTURES)
     cold = _best(lambda: _forgetful(folder))
