@@ -167,7 +167,7 @@ def test_a_dry_run_says_that_networks_are_tuned(
 
 
 def test_mistakes_stop_before_any_training(tune: Callable[..., bool], tmp_path: Path) -> None:
-    for wrong in ('hydra.sweeper.space={architecture.depht: "1,2,3,4,5"}', "hydra.sweeper.sampler=tpr"):
+    for wrong in ('++hydra.sweeper.space={architecture.depht: "1,2,3,4,5"}', "hydra.sweeper.sampler=tpr"):
         with pytest.raises(UserError, match="Did you mean"):
             tune(tmp_path, wrong)
     assert not (tmp_path / "log").exists()

@@ -52,7 +52,7 @@ def test_numbers_are_short_and_stay_inside() -> None:
     assert dimension.text(0.123456789) == "0.123457"
     assert dimension.text(0.1234567890001) == "0.123457"
     (dimension,) = read_space({"a": "interval(0.1234564, 0.1234569)"}).dimensions
-    assert [dimension.text(0.1234565), dimension.text(0.1234568)] == ["0.1234569", "0.1234569"]
+    assert [dimension.text(0.12345641), dimension.text(0.1234568)] == ["0.1234564", "0.1234569"]
 
 
 @pytest.mark.parametrize(

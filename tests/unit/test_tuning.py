@@ -285,13 +285,16 @@ def test_a_study_without_a_value_has_no_best_point(tmp_path: Path) -> None:
     ("space", "said"),
     [
         (
-            {"architecture.depth": "range(1,9)"},
-            ["mlp has no 'architecture.depth'", "skip_absent=true", ".width"],
+            {"architecture.merge": "choice(concat,sum,mul,max,average)"},
+            ["mlp has no 'architecture.merge'", "skip_absent=true", ".width"],
         ),
         ({"optimizer.learning_rte": "interval(0.1,1)"}, ["Did you mean 'optimizer.learning_rate'?"]),
         ({"architecture.width": "interval(16,64)"}, ["not a whole number", "int(interval(...))"]),
         ({"architecture.width": "int(interval(0,64))"}, ["out of range", "architecture.width=0"]),
-        ({"optimizer.name": "choice(adam,sdg)"}, ["no such option", "Did you mean 'sgd'?"]),
+        (
+            {"optimizer.name": "choice(adam,sdg)", "optimizer.momentum": "interval(0.0,0.9)"},
+            ["no such option", "Did you mean 'sgd'?"],
+        ),
         ({"trainer.threads": "int(interval(1,64))"}, ["does not change a trial's result"]),
         ({"seed": "range(0,99)"}, ["cannot be tuned"]),
         ({"task.rate": "interval(0.1,1)"}, ["cannot be tuned"]),
@@ -307,9 +310,9 @@ def test_mistakes_are_told_before_training(tmp_path: Path, space: dict[str, str]
 
 def test_absent_keys_can_be_left_out(tmp_path: Path) -> None:
     options = Options(5, skip_absent=True)
-    space = {"architecture.depth": "range(1,4)", "architecture.width": "choice(16,32)"}
+    space = {"architecture.merge": "choice(concat,sum,mul)", "architecture.width": "choice(16,32)"}
     lstm, mlp = studies(suite(tmp_path, ["lstm", "mlp"]), options, space)
-    assert (lstm.absent, mlp.absent) == ((), ("architecture.depth",))
+    assert (lstm.absent, mlp.absent) == ((), ("architecture.merge",))
     assert (lstm.trials, mlp.trials) == (5, 2)
     tuned = [Tuned(lstm, history(lstm, 5, lambda number: None)), Tuned(mlp, history(mlp, 2, lambda number: None))]
     assert unequal(summarise(tuned, options, [], [])) == "Effort differs: studies tried from 2 to 5 points."
