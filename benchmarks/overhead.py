@@ -47,6 +47,7 @@ from unroll.tracking.loggers import build_loggers, close
 from unroll.training.callbacks import Training
 from unroll.training.checkpoint import Progress
 from unroll.training.module import TrialModule
+from unroll.training.preemption import Preemption
 from unroll.training.prepared import prepared_task
 from unroll.training.train import _build_trainer, _quiet
 
@@ -194,7 +195,16 @@ def run_unroll(case: Case) -> Clock:
     case.trial.directory.mkdir(parents=True, exist_ok=True)
     loggers = build_loggers(config, case.trial.directory, case.trial.trial_id, 0)
     progress = Progress(case.trial.trial_id)
-    training = Training(case.trial.directory, progress, validate, selection, None, config["budget"], config["trainer"])
+    training = Training(
+        case.trial.directory,
+        progress,
+        validate,
+        selection,
+        None,
+        config["budget"],
+        config["trainer"],
+        preemption=Preemption(),
+    )
     trainer = _build_trainer(config, loggers, training)
     module = TrialModule(case.task, case.network(), config["optimizer"], SEED, 0, case.steps)
     with _quiet():

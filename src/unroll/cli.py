@@ -185,10 +185,21 @@ def list_command(config_dir: ConfigDir = None) -> None:
 
 
 @data.command("fetch")
-def fetch_command(names: Names = None, config_dir: ConfigDir = None) -> None:
-    """Bring data sets to this machine, verify and prepare them."""
-    from unroll.data.catalogue import fetch
+def fetch_command(
+    names: Names = None,
+    suite: Annotated[str | None, typer.Option("--suite", help="What this suite's trials read.")] = None,
+    config_dir: ConfigDir = None,
+) -> None:
+    """Bring data sets to this machine, verify and prepare them: before jobs on nodes without a network."""
+    from unroll.data.catalogue import fetch, fetch_for
     from unroll.planning.groups import config_directories
+    from unroll.planning.sweep import suite_trials
+
+    if suite is not None:
+        if names:
+            raise UserError("Data sets by name, or those of a suite.", saw=f"{' '.join(names)} --suite {suite}")
+        _tell(fetch_for(trial.config for trial in suite_trials([f"suite={suite}"], config_dir)))
+        return
 
     _tell(fetch(names or [], _paths(config_dir), config_directories(config_dir)))
 

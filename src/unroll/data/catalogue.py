@@ -74,6 +74,15 @@ def fetch(
     return [_try(node, paths, download, source="") for node in _named(names, config_dirs)]
 
 
+def fetch_for(configs: Iterable[Mapping[str, Any]]) -> list[Outcome]:
+    """Bring here and prepare what trials with these configs read, with their options: each once."""
+    nodes: dict[str, tuple[dict[str, Any], Mapping[str, Any]]] = {}
+    for config in configs:
+        data = config["data"]
+        nodes.setdefault(f"{data['name']} {readers.variant(data['reader'], data['options'])}", (data, config["paths"]))
+    return [_try(data, paths, download=True, source="") for data, paths in nodes.values()]
+
+
 def check(names: Iterable[str], paths: Mapping[str, Any], config_dirs: Sequence[Path]) -> list[Outcome]:
     """Verify every source of the data sets that lies on this machine, downloading nothing."""
     outcomes = []

@@ -130,6 +130,7 @@ def parse(overrides: Sequence[str]) -> list[Override]:
 def train_job(config: DictConfig) -> float:
     """Train one composed trial; return its primary metric's value, as Hydra's optimising sweepers want it."""
     sys.argv = _command()
+    from unroll.training.ranks import rank
     from unroll.training.train import train
 
     try:
@@ -138,7 +139,7 @@ def train_job(config: DictConfig) -> float:
         print(error, file=sys.stderr, flush=True)
         raise
     primary: dict[str, Any] = record["result"]["primary"]
-    if int(os.environ.get("RANK") or os.environ.get("SLURM_PROCID") or 0) == 0:
+    if rank() == 0:
         runs = config.paths.runs
         print(f"{record['trial_id']}: test {primary['name']} {primary['value']:.6g} {primary['unit']}")
         print(f"{runs}/{record['trial_id']}/record.json", flush=True)

@@ -2,10 +2,13 @@
 
 import os
 
+from unroll.training.cluster import SHELLS, in_slurm_step
+
 
 def rank() -> int:
     """The global rank; 0 in a single process."""
-    for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK"):
+    slurm = in_slurm_step() and os.environ.get("SLURM_JOB_NAME") not in SHELLS  # a shell's processes inherit its number
+    for name in ("RANK", *(["SLURM_PROCID"] if slurm else []), "LOCAL_RANK"):
         if os.environ.get(name, "").isdigit():
             return int(os.environ[name])
     return 0
