@@ -1,15 +1,17 @@
-"""Two processes under torchrun: every example counted once, one record, the numbers of one process."""
+"""Processes under torchrun: every example counted once, one record, the numbers of one process, noise included."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_data import SIZES, Tiny, write_tiny
+from tiny_data import SIZES, Tiny, small_overrides, write_tiny
 
 from unroll.results.record import read_record
+from unroll.training.comparison import gaps, not_comparable
 from unroll.training.train import train
 
 # 64 examples in batches of 9: the last has one, fewer than ranks. 521 test examples: three batches for two ranks.
@@ -23,48 +25,68 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     return write_tiny(tmp_path_factory.mktemp("odd") / "data", COUNTS)
 
 
-def two_processes(tiny: Tiny, *overrides: str) -> subprocess.CompletedProcess[str]:
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command = [*launcher, "-m", "unroll", "train", "--config-dir", tiny.config_dir, *overrides]
+def processes(count: int, *command: str) -> subprocess.CompletedProcess[str]:
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "WANDB_SILENT": "true"}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=180)
+    whole = [*launcher, "-m", "unroll", *command]
+    return subprocess.run(whole, env=environment, capture_output=True, text=True, check=False, timeout=180)
 
 
-@pytest.mark.parametrize(
-    ("task", "choices", "loss"),
-    [
-        ("sentiment", ["architecture=bilstm", "task.dropout=0", "logger.wandb.mode=offline"], "nll"),
-        (
-            "translation",
-            ["architecture=ae", "task.dropout=0", "optimizer=sgd", "optimizer.learning_rate=0.5"],
-            "nll_per_token_parallel",
-        ),
-    ],
-)
-def test_two_processes_do_what_one_does(task: str, choices: list[str], loss: str, odd: Tiny, tmp_path: Path) -> None:
+LSTM = ["architecture=deep_lstm", "architecture.dropout=0.3", "task.dropout=0.5"]
+CASES = {
+    "sentiment": ([*LSTM, "logger.wandb.mode=offline"], "nll", (2, 4)),
+    "translation": (
+        ["architecture=ae", "task.dropout=0.3", "optimizer=sgd", "optimizer.learning_rate=0.5"],
+        "nll_per_token_parallel",
+        (2,),
+    ),
+    "generation": (["architecture=ae_variational"], "elbo", (4,)),
+}
+
+
+@pytest.mark.parametrize("task", CASES)
+def test_several_processes_do_what_one_does(task: str, odd: Tiny, tmp_path: Path) -> None:
+    choices, loss, worlds = CASES[task]
     common = [*choices, BATCH, "budget.epochs=1"]
-    single = train(odd.trial(task, tmp_path / "one", *common, "logger.wandb.mode=disabled"))
+    single = train(odd.trial(task, tmp_path / "1", *common, "logger.wandb.mode=disabled"))
+    small = small_overrides(task, choices[0])
+    for world in worlds:
+        runs, devices = tmp_path / str(world), f"trainer.devices={world}"
+        trial = odd.trial(task, runs, *common, devices)
+        overrides = [*odd.overrides(task, runs), *small, *common, devices]
+        done = processes(world, "train", "--config-dir", odd.config_dir, *overrides)
+        assert done.returncode == 0, done.stderr
+        assert [path.name for path in runs.iterdir()] == [trial.trial_id] == [single["trial_id"]]
 
-    trial = odd.trial(task, tmp_path / "two", *common, "trainer.devices=2")
-    small = [f"task.{key}={trial.config['task'][key]}" for key in ("embedding",)]
-    small.append(f"architecture.width={trial.config['architecture']['width']}")
-    done = two_processes(odd, *odd.overrides(task, tmp_path / "two"), *small, *common, "trainer.devices=2")
+        record = read_record(trial.directory)
+        assert record["run"]["world_size"] == world
+        result, expected = record["result"], single["result"]
+        assert result["steps"] == expected["steps"] == 8
+        assert result["examples"] == COUNTS
+        with np.load(trial.directory / "predictions.npz") as predictions:
+            for name in predictions.files:
+                assert len(predictions[name]) == COUNTS[name.partition("/")[0]], name
+        for split in ("validation", "test"):
+            value = expected["metrics"][split][loss]
+            assert result["metrics"][split][loss] == pytest.approx(value, rel=TOLERANCE), (world, split)
+        assert result["metrics"]["test"].keys() == expected["metrics"]["test"].keys()
+        assert not_comparable(single, record) == []
+        assert [gap for gap in gaps(single, record) if not gap.within] == []
+        logged = len((trial.directory / "metrics.jsonl").read_text().splitlines())
+        assert logged == len((tmp_path / "1" / trial.trial_id / "metrics.jsonl").read_text().splitlines())
+        offline = list(trial.directory.glob("wandb/offline-run-*"))
+        assert len(offline) == ("logger.wandb.mode=offline" in choices)
+
+
+def test_ranks_verify_what_one_process_trained(odd: Tiny, tmp_path: Path) -> None:
+    record = train(odd.trial("sentiment", tmp_path, *LSTM, BATCH, "budget.epochs=1"))
+    done = processes(2, "verify", record["trial_id"], "--runs", str(tmp_path))
     assert done.returncode == 0, done.stderr
-    assert [path.name for path in (tmp_path / "two").iterdir()] == [trial.trial_id] == [single["trial_id"]]
-
-    record = read_record(trial.directory)
-    assert record["run"]["world_size"] == 2
-    result, expected = record["result"], single["result"]
-    assert result["steps"] == expected["steps"] == 8
-    assert result["examples"] == COUNTS
-    with np.load(trial.directory / "predictions.npz") as predictions:
-        for name in predictions.files:
-            assert len(predictions[name]) == COUNTS[name.partition("/")[0]], name
-    for split in ("validation", "test"):
-        value = expected["metrics"][split][loss]
-        assert result["metrics"][split][loss] == pytest.approx(value, rel=TOLERANCE)
-    assert result["metrics"]["test"].keys() == expected["metrics"]["test"].keys()
-    logged = len((trial.directory / "metrics.jsonl").read_text().splitlines())
-    assert logged == len((tmp_path / "one" / trial.trial_id / "metrics.jsonl").read_text().splitlines())
-    runs = list(trial.directory.glob("wandb/offline-run-*"))
-    assert len(runs) == ("logger.wandb.mode=offline" in choices)
+    said = done.stdout.splitlines()
+    assert said[0] == "elsewhere: ranks 1 -> 2"
+    assert re.search(
+        rf"^test/probabilities: [1-9]\d* of {COUNTS['test']} examples differ, by at most", done.stdout, re.MULTILINE
+    )
+    assert said[-1] == f"{record['trial_id']}: trained again, within tolerance"
+    assert done.stdout.count("elsewhere") == 1
+    assert [path.name for path in tmp_path.iterdir()] == [record["trial_id"]]
