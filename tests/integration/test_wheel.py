@@ -69,7 +69,9 @@ def test_the_wheel_carries_configs_weights_and_licence(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     configs = {f"unroll/conf/{path.relative_to(ROOT / 'conf')}" for path in (ROOT / "conf").rglob("*.yaml")}
     assert configs <= set(names)
-    assert WEIGHTS in names
+    plugins = {f"hydra_plugins/{path.name}" for path in (ROOT / "src" / "hydra_plugins").glob("*.py")}
+    assert plugins
+    assert plugins | {WEIGHTS, "unroll/constraints.txt"} <= set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not [name for name in names if name.startswith(("tests/", "src/"))]
 
@@ -81,6 +83,10 @@ def test_the_command_works_outside_the_repository(elsewhere: Path) -> None:
     assert "train" in succeed(command, "--help", cwd=elsewhere)
     assert "name: lstm" in succeed(command, "train", "--cfg", "job", cwd=elsewhere)
     assert "rotten_tomatoes_snippets" in succeed(command, "data", "list", cwd=elsewhere)
+    chosen = ("hydra/launcher=local", "hydra/sweeper=resumable")
+    plugins = succeed(command, "train", *chosen, "--cfg", "hydra", cwd=elsewhere)
+    assert "LocalLauncher" in plugins
+    assert "ResumableSweeper" in plugins
 
 
 def test_users_add_their_own_yaml(elsewhere: Path) -> None:

@@ -178,3 +178,10 @@ def test_a_failing_trial_leaves_its_record_and_an_exit_code(tmp_path: Path) -> N
     assert all(json.loads(path.read_text())["error"]["traceback"] for path in records)
     assert all(str(path) in done.stderr for path in records)
     assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_launcher_is_answered_with_those_of_plugins(tmp_path: Path) -> None:
+    said = unroll("train", "-m", "seed=0,1", "hydra/launcher=ray", f"paths.runs={tmp_path}/runs", code=2)
+    for word in ("basic", "joblib", "local", "slurm", "pip install 'unroll[ray]'"):
+        assert word in said.stderr
+    assert not (tmp_path / "runs").exists()

@@ -46,7 +46,8 @@ def keep(planned: Sequence[Planned], filters: Sequence[str]) -> list[Planned]:
         else:
             patterns = [part.strip() for part in wanted.split(",")]
             found = [item for item in kept if _has(item.trial, key) and _matches(_value(item.trial, key), patterns)]
-            kept = found if sign == "=" else [item for item in kept if item not in found]
+            names = {item.trial.trial_id for item in found}
+            kept = found if sign == "=" else [item for item in kept if item.trial.trial_id not in names]
     if not kept:
         values = sorted({_written(_value(item.trial, key)) for item in known}) if filters else []
         raise UserError("The filters keep no trial.", saw=" ".join(filters), allowed=f"{key}: {', '.join(values)}")

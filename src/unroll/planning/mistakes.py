@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 from hydra import compose
+from hydra.core.config_store import ConfigStore
 from hydra.errors import (
     HydraException,
     MissingConfigException,
@@ -17,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from unroll.errors import UserError, suggest
 from unroll.planning.groups import config_directories, group_options
 
+_EXTRAS = {("hydra/launcher", "ray")}  # options that come with an extra of ours, of the same name
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError)
 
 
@@ -96,9 +98,21 @@ def _unknown_option(
     group = group or offending.lstrip("+").partition("=")[0]
     saw = next((override for override in overrides if override.lstrip("+") == f"{group}={option}"), offending)
     options = group_options(group, config_dir)
+    if group.startswith("hydra/"):
+        options = sorted({*options, *_of_plugins(group)})
     if not options:
         return UserError(f"There is no file for '{missing}'.", saw=saw)
-    return UserError(f"There is no {group} '{option}'.{suggest(option, options)}", saw=saw, allowed=options)
+    run = f"pip install 'unroll[{option}]'" if (group, option) in _EXTRAS else None
+    return UserError(f"There is no {group} '{option}'.{suggest(option, options)}", saw=saw, allowed=options, run=run)
+
+
+def _of_plugins(group: str) -> list[str]:
+    """The options of one of Hydra's groups that installed plugins bring, apart from a plugin's own parts."""
+    try:
+        names = ConfigStore.instance().list(group)
+    except OSError:
+        return []
+    return [name.removesuffix(".yaml") for name in names if name.endswith(".yaml") and not name.startswith("_")]
 
 
 def _unknown_key(key: str, config_name: str, others: Sequence[str], path: Sequence[str]) -> Any:

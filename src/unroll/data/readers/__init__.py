@@ -4,6 +4,7 @@ A data set's YAML names one reader of `READERS`; its options are the reader's ke
 against the signature. Readers draw no random numbers: every split is a pure function of the file's bytes.
 """
 
+import functools
 import importlib
 import inspect
 import json
@@ -60,6 +61,7 @@ def variant(name: str, options: Mapping[str, Any]) -> str:
     return ",".join(f"{key}={value}" for key, value in compact.items()) or "default"
 
 
+@functools.cache
 def _options(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     parameters = inspect.signature(function).parameters.values()
     return {each.name: each for each in parameters if each.kind is inspect.Parameter.KEYWORD_ONLY}
