@@ -42,8 +42,9 @@ RECORD: dict[str, Any] = {
         ("chrf", 50.0, 10000, 0.5),
         ("ece", 4.0, 1000, 0.3),
         ("ece", 4.0, 10000, 0.2),
-        ("precision_prior", 0.6, 1000, 0.03),
-        ("recall", 0.0, 1000, 0.003),
+        ("precision_prior", 0.6, 1000, 0.05),
+        ("recall", 0.0, 1000, 0.05),
+        ("recall", 0.0, 30, 0.1),
         ("frechet_mnist_classifier_2000", 100.0, 10, 5.0),
     ],
 )
