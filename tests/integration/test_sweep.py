@@ -14,9 +14,9 @@ import pytest
 
 from unroll import api
 from unroll.errors import UserError
-from unroll.planning.suites import plan
 from unroll.planning.compose import trial_from
 from unroll.planning.state import state
+from unroll.planning.suites import plan
 from unroll.planning.sweep import in_order, run_sweep
 from unroll.results.record import read_record, write_record
 from unroll.training.provenance import provenance
