@@ -51,6 +51,14 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(TRIALS_FAILED)
+    except OSError as error:
+        from unroll.planning.trouble import storage_trouble
+
+        trouble = storage_trouble(error)
+        if trouble is None:
+            raise
+        print(trouble, file=sys.stderr)
+        sys.exit(USER_ERROR)
 
 
 @app.command(

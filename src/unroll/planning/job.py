@@ -16,6 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from unroll.errors import SweepFailed, TrialFailed, UserError
@@ -136,7 +137,8 @@ def train_job(config: DictConfig) -> float:
     try:
         record = train(trial_from(config))
     except (UserError, TrialFailed) as error:
-        print(error, file=sys.stderr, flush=True)
+        if isinstance(error, TrialFailed) or HydraConfig.get().mode is not RunMode.RUN:  # else the command says it
+            print(error, file=sys.stderr, flush=True)
         raise
     primary: dict[str, Any] = record["result"]["primary"]
     if rank() == 0:
