@@ -5,7 +5,7 @@ OVERRIDES ?=
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: setup quickstart test lint bench constraints clean
+.PHONY: setup quickstart test lint bench bench-sweeps constraints clean
 
 setup: $(STAMP)
 
@@ -29,6 +29,9 @@ lint: setup
 
 bench: setup
 	$(BIN)/python benchmarks/overhead.py
+
+bench-sweeps: setup
+	$(BIN)/python benchmarks/sweep.py
 
 # Pins what is installed in .venv now. torch loses its build tag, so that any build of that release fits.
 constraints: setup

@@ -4,6 +4,7 @@ One executor of one process for each worker, so that a process that is killed co
 """
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import pickle
@@ -22,6 +23,7 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS
 _MEMORY_VARIABLES = {"MALLOC_MMAP_THRESHOLD_": str(2**32), "MALLOC_TRIM_THRESHOLD_": str(2**33)}
 
 _work: Callable[[Any], Any]
+_begun = 0  # jobs, in this worker
 
 
 class WorkerKilled(Exception):
@@ -143,6 +145,11 @@ def _end_with_parent() -> None:
 
 def _run(job: Any) -> Any:
     """Run in a worker: one job, after which the process is as it was."""
+    global _begun
+    _begun += 1
+    if _begun == 2:  # what the first has imported stays: no later collection needs to walk through all of it
+        gc.collect()
+        gc.freeze()
     environment, arguments, folder = dict(os.environ), list(sys.argv), os.getcwd()
     try:
         return _work(job)
