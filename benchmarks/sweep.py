@@ -9,9 +9,11 @@
 2. Share: the same 100 trials by `unroll sweep` with two workers, as a command of its own. The share of its wall time,
    twice, that is not training or evaluation: start-up, planning, checking, imports and the report are in it.
 3. DDP efficiency: examples per second of training with two gloo ranks of one thread each, by twice those with one
-   rank, at the same global batch: `lstm` on SST's binary sentences (batch 64) and `ae` on MNIST (batch 128). Ranks are
-   started by torchrun. One and two ranks alternate; the figure is the median over the pairs. Two idle cores are needed:
-   whatever else runs on them counts against the second rank.
+   rank, at the same global batch: `lstm` on SST's binary sentences (batch 64) and `ae` on MNIST (batch 128). One and
+   two ranks alternate; the figure is the median over the pairs. Each step waits for the slower rank, so whatever else
+   runs on the two cores counts against two ranks. They are started with torchrun's variables but without torchrun,
+   which gives each rank a session of its own: Linux schedules sessions as groups, and a priority that this benchmark
+   was given would hold for one rank and not for two.
 
     UNROLL_DATA=<folder with sst/ and mnist/> python benchmarks/sweep.py [--parts overhead share ddp] [--folder /tmp]
 
@@ -20,10 +22,12 @@ Prints `overhead per trial <median> s [p10-p90]`, the same for each other launch
 """
 
 import argparse
+import contextlib
 import hashlib
 import io
 import json
 import os
+import socket
 import statistics
 import subprocess
 import sys
@@ -49,6 +53,7 @@ LAUNCHERS = {
     "basic": ["hydra/launcher=basic"],
     "joblib": ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
 }
+PATIENCE = 1800  # seconds for one command
 ENDS = "ends.jsonl"  # beside the runs folder: a line a trial
 
 
@@ -152,9 +157,8 @@ def ddp_efficiency(name: str, overrides: Sequence[str], pairs: int, folder: Path
         speeds = {}
         for ranks in (1, 2) if pair % 2 else (2, 1):
             runs = folder / f"{name}-{pair}-{ranks}"
-            launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"] if ranks == 2 else []
             devices = [f"trainer.devices={ranks}", "trainer.threads=1", f"paths.runs={runs}"]
-            run_command([*launcher, "-m", "unroll", "train", *overrides, "trainer=cpu", *devices])
+            run_command(["-m", "unroll", "train", *overrides, "trainer=cpu", *devices], ranks)
             (path,) = runs.glob("*/record.json")
             run = read_record(path)["run"]
             assert run["world_size"] == ranks
@@ -168,12 +172,35 @@ def ddp_efficiency(name: str, overrides: Sequence[str], pairs: int, folder: Path
     return statistics.median(found)
 
 
-def run_command(arguments: Sequence[str]) -> None:
-    """Run Python with one thread a process; RuntimeError with what it wrote where it fails."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+def run_command(arguments: Sequence[str], ranks: int = 1) -> None:
+    """Run Python with one thread a process, one or several ranks; RuntimeError with what a failed one wrote."""
+    common, running = {**os.environ, "OMP_NUM_THREADS": "1"}, []
+    if ranks > 1:
+        common |= {"WORLD_SIZE": str(ranks), "LOCAL_WORLD_SIZE": str(ranks)}
+        common |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    with contextlib.ExitStack() as open_files:
+        try:
+            for rank in range(ranks):
+                own = {"RANK": str(rank), "LOCAL_RANK": str(rank)} if ranks > 1 else {}
+                log = open_files.enter_context(tempfile.TemporaryFile("w+"))
+                command = [sys.executable, *arguments]
+                process = subprocess.Popen(command, env={**common, **own}, stdout=log, stderr=subprocess.STDOUT)
+                running.append((process, log))
+            for process, log in running:
+                if process.wait(timeout=PATIENCE):
+                    log.seek(0)
+                    raise RuntimeError(f"{' '.join(arguments)} ended with {process.returncode}:\n{log.read()}")
+        finally:
+            for process, _ in running:
+                process.kill()
+                process.wait()
+
+
+def free_port() -> int:
+    """A port of this machine that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def main() -> None:
