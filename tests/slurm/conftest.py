@@ -43,7 +43,7 @@ def overrides(tiny: Tiny) -> Overrides:
     """(task, runs) -> a trial of some 2,000 steps, with dropout, that logs often: there is time to disturb it."""
 
     def overrides(task: str, runs: Path) -> list[str]:
-        chosen = ["architecture=lstm", "architecture.dropout=0.3"]
+        chosen = ["architecture=deep_lstm", "architecture.dropout=0.3"]
         longer = ["budget.epochs=500", "budget.validate_every=100", "trainer.log_every=20"]
         return [*tiny.overrides(task, runs)[1:], *small_overrides(task, *chosen), *chosen, *longer]
 

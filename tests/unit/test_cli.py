@@ -165,18 +165,34 @@ def test_verifying_what_is_not_there_says_so(tmp_path: Path) -> None:
 
 
 def test_a_failing_trial_leaves_its_record_and_an_exit_code(tmp_path: Path) -> None:
-    """The reader reports a broken file from inside the trial; the other trial of the multirun still runs."""
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "broken.yaml").write_text(
-        "name: broken\nkind: images\nreader: mnist_csv\nbatch_size: 8\nepochs: 1\n"
-        "origin:\n  licence: none\n  citation: none\n  homepage: none\n  sources: [{local: nowhere, files: {}}]\n"
-    )
-    arguments = ["task=compression", "data=broken", "architecture=mlp", f"paths.runs={tmp_path}/runs"]
-    done = unroll("train", "-m", "--config-dir", str(tmp_path), "seed=0,1", *arguments, code=1)
+    """Weights that grow without bound; the other trial of the multirun still runs."""
+    diverging = ["optimizer=sgd", "optimizer.learning_rate=1e30", "optimizer.clip_norm=null", "trainer.log_every=1"]
+    arguments = ["task=compression", "architecture=mlp", "debug=fast", *diverging, f"paths.runs={tmp_path}/runs"]
+    done = unroll("train", "-m", "seed=0,1", *arguments, code=1)
     records = sorted((tmp_path / "runs").glob("*/record.json"))
     assert [json.loads(path.read_text())["status"] for path in records] == ["failed", "failed"]
     assert all(json.loads(path.read_text())["error"]["traceback"] for path in records)
     assert all(str(path) in done.stderr for path in records)
+    assert "Traceback" not in done.stderr
+
+
+def test_data_that_is_not_there_fails_no_trial(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "broken.yaml").write_text(
+        "name: broken\nkind: images\nreader: mnist\nbatch_size: 8\nepochs: 1\n"
+        "origin:\n  licence: none\n  citation: none\n  homepage: none\n  sources: [{local: nowhere, files: {}}]\n"
+    )
+    arguments = ["task=compression", "data=broken", "architecture=mlp", f"paths.runs={tmp_path}/runs"]
+    done = unroll("train", "--config-dir", str(tmp_path), *arguments, code=2)
+    assert "nowhere" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list((tmp_path / "runs").glob("*/record.json"))
+
+
+def test_the_hub_is_asked_in_a_process_that_imported_nothing_else(tmp_path: Path) -> None:
+    offline = {"HF_HUB_OFFLINE": "1", "UNROLL_DATA": "", "UNROLL_CACHE": str(tmp_path), "HF_HOME": str(tmp_path)}
+    done = unroll("data", "fetch", "ettm1", code=1, **offline)
+    assert "HF_HUB_OFFLINE is set" in done.stdout
     assert "Traceback" not in done.stderr
 
 

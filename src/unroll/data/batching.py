@@ -108,10 +108,11 @@ def steps_per_epoch(examples: int, batch_size: int) -> int:
 
 
 def typical_batch(split: Split, batches: list[Tensor]) -> Tensor:
-    """The batch whose number of positions, padding included, is nearest to the mean."""
-    keys = split.length_keys()
-    positions = np.array([sum(int(key[b].max()) for key in keys) * len(b) if keys else len(b) for b in batches])
-    return batches[int(np.abs(positions - positions.mean()).argmin())]
+    """The full batch whose longest sequences, by every length key, are nearest to the batches' mean."""
+    size = max(map(len, batches))
+    full = [batch for batch in batches if len(batch) == size]
+    longest = np.array([[int(key[batch].max()) for key in split.length_keys()] for batch in full], np.float64)
+    return full[int(np.abs(longest / longest.mean(axis=0) - 1).sum(axis=1).argmin())] if longest.size else full[0]
 
 
 def padding_share(split: Split, batches: list[Tensor]) -> float:

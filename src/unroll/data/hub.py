@@ -46,13 +46,14 @@ def _from_folder(folder: Path) -> Any:
 
 def _from_hub(repository: str, revision: str, download: bool) -> Any:
     import huggingface_hub
+    from huggingface_hub import constants  # not an attribute before it is imported
 
     if not download:
         trouble = "it was not to be downloaded"
-    elif huggingface_hub.constants.HF_HUB_OFFLINE:
+    elif constants.HF_HUB_OFFLINE:
         trouble = "HF_HUB_OFFLINE is set"
     else:
-        trouble = _probe(huggingface_hub.constants.ENDPOINT)
+        trouble = _probe(constants.ENDPOINT)
 
     def get(path: str) -> Path:
         try:

@@ -77,7 +77,7 @@ RANGES = {
     "task.window": _COUNT,
     "task.horizon": _COUNT,
     "task.rate": _POSITIVE,
-    "task.samples": Range(2, whole=True),
+    "task.samples": Range(4, whole=True),
     "task.density_components": _COUNT,
     "task.importance_samples": _COUNT,
 }

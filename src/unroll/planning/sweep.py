@@ -11,7 +11,7 @@ from unroll.planning.rounds import to_launch
 from unroll.planning.space import tunes
 from unroll.planning.state import state
 from unroll.planning.suites import Plan, Planned, plan
-from unroll.planning.trial import Trial, is_baseline
+from unroll.planning.trial import Trial, canonical, is_baseline
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -125,11 +125,15 @@ def _launch(
 
 
 def check_all(trials: Sequence[Trial]) -> None:
-    """Check every trial as the trainer would; UserError for the first that is wrong."""
+    """Check every trial as the trainer would, and prepare what they read; UserError for the first that is wrong."""
+    from unroll.data.examples import load_examples
     from unroll.training.train import check
 
     for trial in trials:
         check(trial)
+    data = {canonical([trial.config["data"], trial.config["paths"]]): trial.config for trial in trials}
+    for config in data.values():
+        load_examples(config["data"], config["paths"])
 
 
 def _callbacks(config: Any) -> Any:

@@ -236,6 +236,13 @@ def _contradictions(config: Mapping[str, Any], config_dir: str | None) -> None:
             allowed="one of them; set the others to null",
             run="unroll train " + " ".join(_one_of(given)),
         )
+    if budget["seconds"] is not None and optimizer["schedule"] != "constant":
+        raise UserError(
+            "A budget in seconds has no number of steps for a learning rate to fall over.",
+            saw=f"budget.seconds={budget['seconds']} optimizer.schedule={optimizer['schedule']}",
+            allowed="optimizer.schedule=constant, or budget.epochs or budget.steps",
+        )
+    _without_effect(config)
     if len(optimizer["betas"]) != 2:
         raise UserError("'optimizer.betas' holds two numbers.", saw=optimizer["betas"], allowed="[0.9, 0.999]")
     if optimizer["clip_norm"] is not None and optimizer["clip_value"] is not None:
@@ -244,6 +251,34 @@ def _contradictions(config: Mapping[str, Any], config_dir: str | None) -> None:
             saw="optimizer.clip_norm={clip_norm} optimizer.clip_value={clip_value}".format(**optimizer),
             run=f"unroll train optimizer.clip_norm=null optimizer.clip_value={optimizer['clip_value']}",
         )
+
+
+def _without_effect(config: Mapping[str, Any]) -> None:
+    """Refuse options that would be accepted, named in the table, and change nothing."""
+    architecture, budget, optimizer = config["architecture"], config["budget"], config["optimizer"]
+    one_way = architecture.get("bidirectional") is False and architecture.get("merge", "concat") != "concat"
+    single = architecture.get("depth") == 1 and "cell" in architecture and architecture.get("dropout", 0) > 0
+    for idle, saw, allowed in (
+        (
+            one_way,
+            f"architecture.merge={architecture.get('merge')} with one direction",
+            "architecture.bidirectional=true",
+        ),
+        (single, "architecture.dropout between the layers of one", "architecture.depth=2 or more, or task.dropout"),
+        (optimizer["name"] != "sgd" and optimizer["momentum"] != 0, "optimizer.momentum with adam", "optimizer=sgd"),
+        (
+            optimizer["name"] == "sgd" and optimizer["betas"] != [0.9, 0.999],
+            "optimizer.betas with sgd",
+            "optimizer=adam",
+        ),
+        (
+            budget["patience"] and budget["validate_every"] is None,
+            "budget.patience without validations while training",
+            "budget.validate_every=1",
+        ),
+    ):
+        if idle:
+            raise UserError("This option would change nothing.", saw=saw, allowed=allowed)
 
 
 def _baseline(config: Mapping[str, Any], config_dir: str | None) -> None:

@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from unroll.data.examples import Examples
+from unroll.data.examples import Examples, stated_content_sha256
 from unroll.drafts import Replacing, replacing
 from unroll.tasks.task import Final, Task
 from unroll.training import predictions
@@ -54,7 +54,11 @@ def why_not_reportable(record: dict[str, Any]) -> list[str]:
     """Reasons not to report a finished trial, those found while training first."""
     problems = list(record.pop("why_not_reportable", []))
     if not record["data"]["verified"]:
-        problems.append("the data's content hash is not the one stated for this data set")
+        data = record["config"]["data"]
+        if stated_content_sha256(data["reader"], data["options"], data["origin"].get("content_sha256")) is None:
+            problems.append("no content hash is stated for this data set with these options")
+        else:
+            problems.append("the data's content hash is not the one stated for this data set")
     if record["config"]["budget"]["name"] == "debug":
         problems.append("budget=debug only shows that the trial runs")
     return problems

@@ -19,8 +19,8 @@ from unroll.architectures.network import Network
 from unroll.components import check_options, create, locate
 from unroll.data.batching import TrainingBatches, epoch_order, padding_share, steps_per_epoch, typical_batch
 from unroll.drafts import replacing
-from unroll.errors import TrialFailed
-from unroll.planning.claims import Claim, ClaimLost, claimed
+from unroll.errors import TrialFailed, UserError
+from unroll.planning.claims import Claim, claimed
 from unroll.planning.state import state
 from unroll.planning.trial import Trial
 from unroll.planning.trouble import storage_trouble
@@ -116,8 +116,8 @@ def _train(trial: Trial, claim: Claim | None) -> dict[str, Any]:
         record |= found
         run |= timing
         problems = why_not_reportable(record)
-    except ClaimLost:
-        raise
+    except UserError:
+        raise  # of the data, a checkpoint or the disk: no fault of the trial, which starts again once it is mended
     except Exception as error:
         trouble = storage_trouble(error, directory)
         if trouble is not None:
@@ -127,7 +127,9 @@ def _train(trial: Trial, claim: Claim | None) -> dict[str, Any]:
         problems = [f"failed: {type(error).__name__}"]
         run = {"seconds": time.monotonic() - began, **run, **provenance()}
         record |= {"run": run, "reportable": False, "why_not_reportable": problems}
-        path = write_record(directory, record, replacing if claim is None else claim.replacing)
+        path = trial.record_path
+        if state(trial) != "finished":  # with trainer.again: a failure takes no result away
+            path = write_record(directory, record, replacing if claim is None else claim.replacing)
         raise TrialFailed(trial.trial_id, path, f"{type(error).__name__}: {error}") from error
     run |= {"seconds": time.monotonic() - began, "peak_memory_bytes": peak_memory_bytes(), **provenance()}
     if run["code"]["dirty"]:
@@ -210,7 +212,7 @@ def _ten_steps(trial: Trial, claim: Claim | None, preemption: Preemption) -> tup
             trainer.precision_plugin.load_state_dict(scaler)
 
         # 6. what it costs
-        order = epoch_order(task.splits["train"], batch_size, seed, 0)
+        order = epoch_order(task.splits["train"], batch_size, 0, 0)  # the same for all seeds
         typical = typical_batch(task.splits["train"], order)
         torch.manual_seed(derive(seed, "flops"))
         forward = flops.forward_flops(task, network, task.splits["train"].batch(typical))
@@ -261,7 +263,8 @@ def _ten_steps(trial: Trial, claim: Claim | None, preemption: Preemption) -> tup
                 f"{split}/{name}": v for split, found in final.metrics.items() for name, v in found.items()
             }
             logger.log_metrics(final_metrics, step=progress.step)
-        trained = progress.step * batch_size
+        whole, rest = divmod(progress.step, per_epoch)
+        trained = whole * len(task.splits["train"]) + rest * batch_size
         found = {
             "data": data_fields(config, examples),
             "parameters": flops.count_parameters(network),
