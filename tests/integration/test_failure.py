@@ -62,10 +62,19 @@ def test_what_cannot_start_writes_nothing(tiny: Tiny, tmp_path: Path) -> None:
     assert not trial.directory.exists()
 
 
-def test_changed_data_is_a_failure_that_says_so(tiny: Tiny, tmp_path: Path) -> None:
+def test_a_failure_takes_no_result_away(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = train(tiny.trial("forecasting", tmp_path, *FORECAST))
+    again = tiny.trial("forecasting", tmp_path, *FORECAST, "trainer.again=true")
+    monkeypatch.setattr(Forecasting, "losses", None)
+    with pytest.raises(TrialFailed, match="not callable"):
+        train(again)
+    assert read_record(again.directory) == before
+
+
+def test_changed_data_fails_no_trial(tiny: Tiny, tmp_path: Path) -> None:
     trial = tiny.trial("forecasting", tmp_path, *FORECAST)
     source = trial.config["data"]["origin"]["sources"][0]
     source["files"] = {name: "0" * 64 for name in source["files"]}
-    _, record = failed(trial)
-    assert record["error"]["type"] == "UserError"
-    assert "is not the file that was published" in record["error"]["message"]
+    with pytest.raises(UserError, match="is not the file that was published"):
+        train(trial)
+    assert not trial.record_path.exists()

@@ -11,6 +11,7 @@ from sweeping import LONG, owners
 from test_survival import until
 from tiny_data import Tiny, small_overrides
 
+from unroll.planning.state import state
 from unroll.planning.trial import Trial
 from unroll.results.record import read_record
 from unroll.training.checkpoint import LAST
@@ -30,7 +31,9 @@ def multirun(tiny: Tiny, runs: Path, launcher: str, *overrides: str) -> "subproc
 
 
 @pytest.mark.parametrize("launcher", ["local", "joblib", "basic"])
-def test_the_missing_are_trained_and_a_failure_ends_nothing(launcher: str, tiny: Tiny, tmp_path: Path) -> None:
+def test_the_missing_are_trained_and_one_that_cannot_start_ends_nothing(
+    launcher: str, tiny: Tiny, tmp_path: Path
+) -> None:
     trials: list[Trial] = [tiny.trial("compression", tmp_path, "architecture=mlp", f"seed={seed}") for seed in range(3)]
     train(trials[0])
     before = trials[0].record_path.stat().st_mtime_ns
@@ -40,7 +43,8 @@ def test_the_missing_are_trained_and_a_failure_ends_nothing(launcher: str, tiny:
     process = multirun(tiny, tmp_path, launcher, "seed=0,1,2", *more)
     said, _ = process.communicate(timeout=120)
     assert process.returncode == 1, said
-    assert [read_record(trial.record_path)["status"] for trial in trials] == ["finished", "failed", "finished"]
+    assert [state(trial) for trial in trials] == ["finished", "missing", "finished"]
+    assert f"{trials[1].trial_id} cannot start: The checkpoint" in said
     assert trials[0].record_path.stat().st_mtime_ns == before
     assert "1 of 3 trials did not finish" in said
     assert "Traceback" not in said
