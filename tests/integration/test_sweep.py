@@ -155,7 +155,8 @@ def test_a_record_says_the_command_of_its_own_trial(sweep: Callable[..., bool], 
     (record,) = records(tmp_path)
     command = record["run"]["command"].split()
     assert command[:2] == ["unroll", "train"]
-    assert api.compose(command[2:]).trial_id == record["trial_id"]
+    assert command[-2] == "--config-dir"
+    assert api.compose(command[2:-2], command[-1]).trial_id == record["trial_id"]
 
 
 def test_a_failure_does_not_end_the_sweep(

@@ -197,7 +197,7 @@ def one_process_each(trials: Sequence[Trial], overrides: Sequence[str]) -> None:
 def _command() -> list[str]:
     """The command that trains the trial of this Hydra job alone."""
     context = HydraConfig.get()
-    added = [source.path for source in context.runtime.config_sources if source.provider == "command-line"]
+    added = [source.path for source in context.runtime.config_sources if source.provider.endswith("command-line")]
     flags = ["--config-dir", added[0].removeprefix("file://")] if added else []
     if context.job.config_name not in (None, "train"):
         flags += ["--config-name", str(context.job.config_name)]
