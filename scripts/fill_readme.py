@@ -8,8 +8,8 @@ from unroll.results.store import read_records
 ROOT = Path(__file__).resolve().parents[1]
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 CAPTION = (
-    "From the committed records ([results](results/README.md)), made by `python scripts/fill_readme.py`. Mean ± sample "
-    "standard deviation over n seeds; weights selected on validation; the better of the two in bold."
+    "From the committed records ([results](results/README.md)), made by `python scripts/fill_readme.py`. Of the test "
+    "split: mean ± sample standard deviation over n seeds; weights selected on validation; the better one in bold."
 )
 
 
