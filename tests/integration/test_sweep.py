@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from stub_records import write_finished
 
 from unroll import api
 from unroll.errors import UserError
@@ -19,7 +20,6 @@ from unroll.planning.state import state
 from unroll.planning.suites import plan
 from unroll.planning.sweep import in_order, run_sweep
 from unroll.results.record import read_record, write_record
-from unroll.training.provenance import provenance
 
 
 def finished(config: Any) -> None:
@@ -30,33 +30,7 @@ def finished(config: Any) -> None:
         log.write(f"{os.getpid()} {os.environ.get('LEFT_BEHIND')} {os.environ['OMP_NUM_THREADS']}\n")
     os.environ["LEFT_BEHIND"] = trial.trial_id
     os.chdir("/")
-    primary = trial.config["task"]["primary"]
-    value = 20.0 + trial.config["seed"]
-    record = {
-        "schema_version": 1,
-        "trial_id": trial.trial_id,
-        "status": "finished",
-        "config": trial.config,
-        "protocol_version": trial.config["task"]["protocol_version"],
-        "data": {"name": "stub", "content_sha256": "0", "source": "stub", "verified": False},
-        "parameters": {"total": 1, "counted": 1, "embeddings": 0},
-        "flops": {"forward_per_example": 1, "training": 1},
-        "result": {
-            "metrics": {"validation": {primary["name"]: value}, "test": {primary["name"]: value}},
-            "primary": {**primary, "value": value},
-            "selection": None,
-            "examples": {"train": 1, "validation": 1, "test": 1},
-            "steps": 1,
-            "epochs": 1.0,
-            "weights_sha256": None,
-            "predictions_sha256": "0",
-            "data_sha256": "0",
-        },
-        "run": {"started": "now", "seconds": 1.0, "command": " ".join(sys.argv), **provenance()},
-        "reportable": True,
-        "why_not_reportable": [],
-    }
-    write_record(trial.directory, record)
+    write_finished(trial, lambda trial: 20.0 + trial.config["seed"])
 
 
 def one_raises(config: Any) -> None:
@@ -213,7 +187,7 @@ def test_several_devices_need_another_launcher(sweep: Callable[..., bool]) -> No
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopping_it_stops_its_workers(conf: str, tmp_path: Path, number: signal.Signals) -> None:
     code = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        f"import sys; sys.path[:0] = {[str(folder) for folder in Path(__file__).parents[:2]]!r}\n"
         "from test_sweep import hang\nfrom unroll.planning.sweep import run_sweep\n"
         "if __name__ == '__main__':\n"
         f"    run_sweep(['suite=four', 'paths.runs={tmp_path}/runs', 'workers=2'], {conf!r}, job=hang)\n"
