@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from unroll.architectures.cells import Cell
 from unroll.architectures.contracts import Encoded, Shape, length_mask
 from unroll.architectures.recurrent import MERGES, RecurrentDecoder, RecurrentEncoder, RecurrentLayer, reverse_real
 from unroll.errors import UserError
@@ -90,10 +91,10 @@ def test_merge_modes_on_made_up_outputs(merge: str, states: list[list[float]], f
             super().__init__()
             self.values = torch.tensor(values)
 
-        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, None]:
+        def forward(self, x: torch.Tensor, state: None) -> tuple[torch.Tensor, None]:
             return self.values.view(1, -1, 1), None
 
-    layer = RecurrentLayer("rnn", 1, 1, True, merge)
+    layer = RecurrentLayer(Cell("rnn"), 1, 1, True, merge)
     layer.ahead, layer.back = Written(1, 2, -3, 99), Written(3, 4, 6, 99)
     lengths = torch.tensor([3])
     outputs, last = layer(torch.zeros(1, 4, 1), lengths, length_mask(lengths, 4))

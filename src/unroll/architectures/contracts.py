@@ -6,10 +6,14 @@ steps, E width of a decoder's inputs.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+
+from unroll.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,8 @@ class Shape:
     decoder_input: int = 0  # E; 0 where the decoder runs freely
     attention: str | None = None  # None | additive | multiplicative
     image: bool = False  # the steps are rows of one image
+    forecasts: bool = False  # the output goes on where the input ends, channel by channel
+    own_input: bool = False  # the decoder's output is the embedded input, position by position
 
 
 class Encoded(NamedTuple):
@@ -35,12 +41,20 @@ class Encoded(NamedTuple):
 
 
 class Encoder(Protocol):
-    """`(x [B,T,D], lengths [B], mask [B,T]) -> Encoded`; padding never changes an output."""
+    """`(x [B,T,D], lengths [B], mask [B,T]) -> Encoded`; padding never changes an output.
+
+    One with `reads_trees = True` takes `tree: Tree | None` as its last argument: the batch's trees, or None.
+    """
 
     code_width: int
     state_width: int  # H of states; 0 where there are none
 
     def __call__(self, x: Tensor, lengths: Tensor, mask: Tensor) -> Encoded: ...
+
+
+def reads_trees(encoder: Any) -> bool:
+    """Whether an encoder, or a class of encoders, takes trees."""
+    return bool(getattr(encoder, "reads_trees", False))
 
 
 class Decoder(Protocol):
@@ -61,7 +75,7 @@ class Decoder(Protocol):
 class Context:
     """What a bottleneck term may look at while it transforms and penalises the code."""
 
-    x: Tensor  # [B, T, D] embedded input, as the encoder saw it
+    x: Tensor  # [B, T, D] embedded input, before `corrupt`
     mask: Tensor  # [B, T]
     index: Tensor  # [B] indices of the examples in their split
     hidden: Tensor  # [B, encoder.code_width] before the projection to the code
@@ -69,6 +83,8 @@ class Context:
     encode: Callable[[Tensor], Tensor]  # x -> code, without corruption
     weights: Callable[[], Iterable[Tensor]]  # the architecture's weight matrices
     noise: Callable[[Tensor], Tensor]  # standard normal like its argument
+    decode: Callable[[Tensor], Tensor] | None = None  # code -> decoder's output [B, T', H], zero at padding, words at 0
+    closed_jacobian: Callable[[Tensor], Tensor] | None = None  # code -> |d code / d x|^2 [B]; None: no closed form
     found: dict[str, Any] = field(default_factory=dict)  # what terms leave for each other and for tasks
 
 
@@ -81,9 +97,25 @@ class Term(nn.Module):
     def attach(self, hidden_width: int, size: int) -> None:
         """Make the parameters that depend on the encoder's width and the code's size."""
 
+    def check_network(self, closed_jacobian: bool, tied: bool) -> None:
+        """Raise UserError where an option does not go with the network, once that is built.
+
+        `closed_jacobian`: the code's Jacobian has a closed form; `tied`: the decoder has the encoder's weights.
+        """
+
+    def prepare(self, examples: int, features: Callable[[Tensor], np.ndarray], cache: Path) -> None:
+        """Called once before training: `features` of train examples at index [N] are [N,F]; `cache` is a folder."""
+
+    def check(self, autoencodes: bool, last: bool) -> None:
+        """Raise UserError where the options do not suit a task (does it reconstruct its input?) or a place in order."""
+
     def corrupt(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Corrupt the embedded input [B,T,D] in training."""
+        """Corrupt the embedded input [B,T,D] in training; of text only where the term does not corrupt its tokens."""
         return x
+
+    def corrupt_tokens(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Corrupt token ids [B,T] in training, before they are embedded."""
+        return ids
 
     def transform(self, code: Tensor, context: Context) -> Tensor:
         """Change the code [B,Z]; in evaluation, give the mean code."""
@@ -97,3 +129,13 @@ class Term(nn.Module):
 def length_mask(lengths: Tensor, size: int) -> Tensor:
     """True at real positions: [B] lengths -> [B, size]."""
     return torch.arange(size, device=lengths.device)[None, :] < lengths[:, None]
+
+
+def no_attention(shape: Shape, decoder: str) -> None:
+    """Raise UserError where a task asks for attention that a decoder does not have."""
+    if shape.attention is not None:
+        raise UserError(
+            "Attention needs a recurrent decoder.",
+            saw=f"task.attention={shape.attention} with {decoder}",
+            allowed="task.attention=null, or a recurrent architecture",
+        )

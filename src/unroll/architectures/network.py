@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from unroll.architectures.bottlenecks.composed import Bottleneck
-from unroll.architectures.contracts import Context, Decoder, Encoded, Encoder, Shape, length_mask
+from unroll.architectures.contracts import Context, Decoder, Encoded, Encoder, Shape, length_mask, reads_trees
 from unroll.architectures.noise import gaussian
 from unroll.components import create
+from unroll.data.splits import Batch
 
 
 class Code(NamedTuple):
@@ -57,6 +58,13 @@ class Network(nn.Module):
                 code_width=self.bottleneck.size,
                 state_width=self.encoder.state_width,
             )
+            if getattr(self.decoder, "tied", False):
+                self.decoder.tie(self.encoder, self.bottleneck.projection)  # type: ignore[union-attr]
+        self.shape = shape
+        self.closed_jacobian = getattr(self.encoder, "closed_form", False) and isinstance(
+            self.bottleneck.projection, nn.Identity
+        )
+        self.bottleneck.check_network(self.closed_jacobian, getattr(self.decoder, "tied", False))
         self.heads = nn.ModuleDict()
         self.reconstructs: bool = architecture["reconstructs"]
 
@@ -66,22 +74,30 @@ class Network(nn.Module):
         done = self.decoder.linear_output and self.decoder.width == width
         self.heads["output"] = nn.Identity() if done else nn.Linear(self.decoder.width, width)
 
-    def encode(self, inputs: Tensor, lengths: Tensor, index: Tensor) -> Code:
-        """Encode inputs [B,T] or [B,T,D] with lengths [B]."""
+    def encode(self, batch: Batch) -> Code:
+        """Encode a batch's inputs [B,T] or [B,T,D]."""
+        lengths, inputs = batch.lengths, batch.inputs
+        mask = length_mask(lengths, inputs.shape[1])
+        text = not inputs.is_floating_point()
+        if text:
+            inputs = self.bottleneck.corrupt_tokens(inputs, mask)
         x = self.adapter(inputs)
-        mask = length_mask(lengths, x.shape[1])
-        seen = self.bottleneck.corrupt(x, mask)
-        memory = self.encoder(seen, lengths, mask)
+        seen = self.bottleneck.corrupt(x, mask, text)
+        trees = {"tree": batch.tree} if reads_trees(self.encoder) else {}
+        memory = self.encoder(seen, lengths, mask, **trees)
         context = Context(
             x=x,
             mask=mask,
-            index=index,
+            index=batch.index,
             hidden=memory.code,
             code=self.bottleneck.projection(memory.code),
-            encode=lambda clean: self.bottleneck.projection(self.encoder(clean, lengths, mask).code),
+            encode=lambda clean: self.bottleneck.projection(self.encoder(clean, lengths, mask, **trees).code),
             weights=self.weight_matrices,
             noise=gaussian,
+            decode=None if self.decoder is None else lambda code: self._bare_decode(code, memory, mask),
         )
+        if self.closed_jacobian:
+            context.closed_jacobian = lambda code: self.encoder.squared_jacobian(code, mask)  # type: ignore[attr-defined]
         code = self.bottleneck.transform(context)
         return Code(code, memory, self.bottleneck.penalty(code, context), context)
 
@@ -89,6 +105,15 @@ class Network(nn.Module):
         """Decode code [B,Z] into values [B, length, width of the output head]."""
         assert self.decoder is not None
         return self.heads["output"](self.decoder(code, memory, length, inputs))
+
+    def _bare_decode(self, code: Tensor, memory: Encoded, mask: Tensor) -> Tensor:
+        """The decoder's output [B,T',H] for any code, without a target: see `Context.decode`."""
+        assert self.decoder is not None
+        shape = self.shape
+        length = mask.shape[1] if shape.own_input else shape.output_length
+        words = code.new_zeros(len(code), length, shape.decoder_input) if shape.decoder_input else None
+        decoded = self.decoder(code, memory, length, words)
+        return decoded * mask[:, :, None] if shape.own_input else decoded
 
     def weight_matrices(self) -> Iterator[Tensor]:
         """Weight matrices of encoder, projection and decoder: no biases, embeddings or heads."""

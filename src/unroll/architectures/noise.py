@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.nn import functional as F
 
 
@@ -62,6 +62,16 @@ def bernoulli(probabilities: Tensor) -> Tensor:
     whole = _whole(probabilities, _rows).zero_()
     whole[_rows.mine] = probabilities
     return torch.bernoulli(whole)[_rows.mine]
+
+
+def batch_mean(x: Tensor) -> Tensor:
+    """The mean of x [B, ...] over the examples of the whole global batch [...], with its gradient on every rank."""
+    if _rows is None or not distributed.is_initialized():
+        return x.mean(dim=0)
+    from torch.distributed.nn.functional import all_reduce
+
+    only_fills = _rows.mine.step is None  # a rank without examples of its own: see `share_of`
+    return all_reduce(x.sum(dim=0) * (not only_fills)) / _rows.whole
 
 
 class Dropout(nn.Module):

@@ -1,11 +1,5 @@
-"""Recurrent encoder and decoder: RNN (Elman 1990), LSTM (Hochreiter & Schmidhuber 1997, forget gate of Gers et al.
-2000), GRU (Cho et al. 2014), uni- or bidirectional (Schuster & Paliwal 1997), any depth.
-
-Equations, as computed by torch.nn (two biases a gate; sigma is the logistic function, * elementwise):
-RNN   h_t = tanh(W x_t + b + U h_{t-1} + b')
-LSTM  i, f, o = sigma(W x_t + b + U h_{t-1} + b') each with its own W, b, U, b';  g = tanh(...)
-      c_t = f * c_{t-1} + i * g,  h_t = o * tanh(c_t)
-GRU   r, z = sigma(...);  n = tanh(W x_t + b + r * (U h_{t-1} + b')),  h_t = (1 - z) * n + z * h_{t-1}
+"""Recurrent encoder and decoder: RNN, LSTM and GRU (see `cells`), uni- or bidirectional (Schuster & Paliwal 1997), any
+depth, trained through the whole sequence or through a stated number of its steps.
 
 Sequences are padded and masked, not packed: on CPU packing is slower and its results change with the number of threads.
 """
@@ -14,11 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from unroll.architectures.attention import Attention
+from unroll.architectures.cells import Cell, check_truncation, chosen, unrolled
 from unroll.architectures.contracts import Encoded, Shape
 from unroll.architectures.noise import dropout
-from unroll.errors import UserError, suggest
-
-CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+from unroll.errors import UserError
 
 MERGES = {
     "concat": lambda forward, backward: torch.cat((forward, backward), dim=-1),
@@ -27,11 +20,6 @@ MERGES = {
     "average": lambda forward, backward: (forward + backward) / 2,
     "max": lambda forward, backward: torch.maximum(forward, backward),
 }
-
-
-def _chosen(option: str, word: str, choices: dict) -> None:
-    if word not in choices:
-        raise UserError(f"Unknown {option}.{suggest(word, choices)}", saw=word, allowed=list(choices))
 
 
 def reverse_real(x: Tensor, lengths: Tensor) -> Tensor:
@@ -45,22 +33,34 @@ class RecurrentLayer(nn.Module):
     """One layer in one direction or both: [B, T, D] -> outputs [B, T, H'], final [B, H'].
 
     H' is 2 x width for a concatenated bidirectional layer, else width. The final output of the forward direction is the
-    one at the last real position, of the backward direction the one at the first.
+    one at the last real position, of the backward direction the one at the first. Tied directions have one set of
+    parameters (Tai, Socher, Manning 2015, section 2.2). A truncated backward direction counts its steps from the end.
     """
 
-    def __init__(self, cell: str, input_width: int, width: int, bidirectional: bool, merge: str):
+    def __init__(
+        self,
+        cell: Cell,
+        input_width: int,
+        width: int,
+        bidirectional: bool,
+        merge: str,
+        tied: bool = False,
+        truncate: int | None = None,
+    ):
         super().__init__()
-        self.ahead = CELLS[cell](input_width, width, batch_first=True)
-        self.back = CELLS[cell](input_width, width, batch_first=True) if bidirectional else None
+        self.bidirectional, self.truncate = bidirectional, truncate
+        self.ahead = cell.build(input_width, width)
+        self.back = cell.build(input_width, width) if bidirectional and not tied else None
         self.merge = MERGES[merge]
         self.output_width = 2 * width if bidirectional and merge == "concat" else width
 
     def forward(self, x: Tensor, lengths: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        outputs = self.ahead(x)[0]
+        outputs = unrolled(self.ahead, x, None, self.truncate)[0]
         last = (lengths - 1)[:, None, None].expand(-1, 1, outputs.shape[2])
         final = outputs.gather(1, last)[:, 0]
-        if self.back is not None:
-            back = reverse_real(self.back(reverse_real(x, lengths))[0], lengths)
+        if self.bidirectional:
+            second = self.ahead if self.back is None else self.back
+            back = reverse_real(unrolled(second, reverse_real(x, lengths), None, self.truncate)[0], lengths)
             final = self.merge(final, back[:, 0])
             outputs = self.merge(outputs, back)
         return outputs * mask[:, :, None], final
@@ -77,6 +77,12 @@ class RecurrentEncoder(nn.Module):
         bidirectional: a second network reads the sequence from its end.
         merge: of the two directions: concat | sum | mul | average | max.
         dropout: share of outputs zeroed between layers in training.
+        tied: both directions have the same parameters.
+        truncate: steps that gradients flow back through; null for all.
+        nonlinearity, biases, reset, initialisation, forget_bias: see `Cell`.
+
+    Raises:
+        UserError: an unknown word, an option of another cell, or tied without two directions.
     """
 
     def __init__(
@@ -88,15 +94,29 @@ class RecurrentEncoder(nn.Module):
         bidirectional: bool = False,
         merge: str = "concat",
         dropout: float = 0.0,
+        tied: bool = False,
+        truncate: int | None = None,
+        nonlinearity: str = "tanh",
+        biases: int = 2,
+        reset: str = "after",
+        initialisation: str = "default",
+        forget_bias: float | None = None,
     ):
         super().__init__()
-        _chosen("cell", cell, CELLS)
-        _chosen("merge", merge, MERGES)
+        variant = Cell(cell, nonlinearity, biases, reset, initialisation, forget_bias)
+        chosen("merge", merge, MERGES)
+        check_truncation(truncate)
+        if tied and not bidirectional:
+            raise UserError(
+                "Only two directions can be tied.",
+                saw="tied=true with bidirectional=false",
+                allowed="tied=false, or a bidirectional architecture",
+            )
         self.dropout = dropout
         self.layers = nn.ModuleList()
         below = shape.input_width
         for _ in range(depth):
-            layer = RecurrentLayer(cell, below, width, bidirectional, merge)
+            layer = RecurrentLayer(variant, below, width, bidirectional, merge, tied, truncate)
             self.layers.append(layer)
             below = layer.output_width
         self.code_width = self.state_width = below
@@ -118,9 +138,10 @@ class RecurrentDecoder(nn.Module):
     each output is [h_t; code], so that the task's head reads both, as their output g(h_t, y_{t-1}, c) does.
     With attention, each output is tanh(W [context; h]) (Luong et al. 2015, eq. 5, without input feeding), so that all
     steps are computed at once in training; the score is additive or multiplicative, see `Attention`.
+    Options are the encoder's.
 
     Raises:
-        UserError: attention is asked for and the encoder has no states.
+        UserError: attention is asked for and the encoder has no states; an unknown word, or an option of another cell.
     """
 
     parallel = False
@@ -135,17 +156,22 @@ class RecurrentDecoder(nn.Module):
         width: int,
         depth: int = 1,
         dropout: float = 0.0,
+        truncate: int | None = None,
+        nonlinearity: str = "tanh",
+        biases: int = 2,
+        reset: str = "after",
+        initialisation: str = "default",
+        forget_bias: float | None = None,
     ):
         super().__init__()
-        _chosen("cell", cell, CELLS)
-        self.dropout, self.units, self.depth = dropout, width, depth
+        variant = Cell(cell, nonlinearity, biases, reset, initialisation, forget_bias)
+        check_truncation(truncate)
+        self.dropout, self.units, self.depth, self.truncate = dropout, width, depth, truncate
         self.width = width if shape.decoder_input else width + code_width
         self.cell_states = 2 if cell == "lstm" else 1
         self.initial = nn.Linear(code_width, depth * self.cell_states * width)
         inputs = shape.decoder_input + code_width
-        self.layers = nn.ModuleList(
-            CELLS[cell](width if layer else inputs, width, batch_first=True) for layer in range(depth)
-        )
+        self.layers = nn.ModuleList(variant.build(width if layer else inputs, width) for layer in range(depth))
         self.attention: Attention | None = None
         if shape.attention is not None:
             if state_width == 0:
@@ -168,8 +194,8 @@ class RecurrentDecoder(nn.Module):
             if depth:
                 x = dropout(x, self.dropout, self.training)
             hidden = (before[:1], before[1:]) if self.cell_states == 2 else before
-            x, hidden = layer(x, hidden)
-            after.append(torch.cat(hidden) if self.cell_states == 2 else hidden)
+            x, hidden = unrolled(layer, x, hidden, self.truncate)
+            after.append(torch.cat(hidden) if isinstance(hidden, tuple) else hidden)
         if self.attention is not None:
             assert memory is not None
             assert memory.states is not None

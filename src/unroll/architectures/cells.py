@@ -1,0 +1,166 @@
+"""Recurrent cells: what one step computes, how many biases a gate has, and how the recurrent weights start.
+
+Equations, gates as in torch.nn (sigma is the logistic function, * elementwise, no peepholes):
+RNN   h_t = phi(W x_t + b + U h_{t-1} + b'), phi is tanh or relu                           (Elman 1990)
+LSTM  i, f, o = sigma(W x_t + b + U h_{t-1} + b') each with its own W, b, U, b';  g = tanh(...)
+      c_t = f * c_{t-1} + i * g,  h_t = o * tanh(c_t)     (Hochreiter & Schmidhuber 1997, Gers et al. 2000)
+GRU   r, z = sigma(...),  h_t = (1 - z) * n + z * h_{t-1}                                 (Cho et al. 2014)
+      n = tanh(W x_t + b + r * (U h_{t-1} + b')) with the reset gate after the product, as cuDNN and torch.nn have it
+      n = tanh(W x_t + b + U (r * h_{t-1}) + b') with it before the product, as Cho et al. (eq. 8) have it
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from unroll.errors import UserError, suggest
+
+WEIGHTS = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")  # W, U, b, b', gates one below the other
+State = Tensor | tuple[Tensor, Tensor]  # [1, B, H]; an LSTM has two: h and c
+
+
+class ResetBeforeGRU(nn.GRU):
+    """A GRU layer whose reset gate acts before the recurrent product; parameters and shapes are those of `nn.GRU`."""
+
+    def forward(self, x: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        """Run over x [B, T, D] from hx [1, B, H] or zeros: outputs [B, T, H], the last state [1, B, H]."""
+        width = self.hidden_size
+        h = x.new_zeros(len(x), width) if hx is None else hx[0]
+        weight_ih, weight_hh, bias_ih, bias_hh = (getattr(self, name) for name in WEIGHTS)
+        gate_weights, new_weights = weight_hh.split((2 * width, width))
+        gate_bias, new_bias = bias_hh.split((2 * width, width))
+        outputs = []
+        for seen in F.linear(x, weight_ih, bias_ih).unbind(1):
+            gates = torch.sigmoid(seen[:, : 2 * width] + F.linear(h, gate_weights, gate_bias))
+            r, z = gates.chunk(2, dim=-1)
+            n = torch.tanh(seen[:, 2 * width :] + F.linear(r * h, new_weights, new_bias))
+            h = (1 - z) * n + z * h
+            outputs.append(h)
+        return torch.stack(outputs, dim=1), h[None]
+
+
+CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+NONLINEARITIES = ("tanh", "relu")
+RESETS = ("after", "before")
+INITIALISATIONS = ("default", "orthogonal", "identity")
+
+
+def chosen(option: str, word: str, choices: Iterable[str]) -> None:
+    """Raise UserError where an option's word is none of its choices."""
+    choices = list(choices)
+    if word not in choices:
+        raise UserError(f"Unknown {option}.{suggest(str(word), choices)}", saw=word, allowed=choices)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A kind of cell and its variant.
+
+    Args:
+        kind: rnn | lstm | gru.
+        nonlinearity: of an rnn: tanh | relu.
+        biases: per gate: 2 as torch.nn and cuDNN count them, or 1 as Keras does; one of two adds nothing but parameters
+            except in a GRU whose reset gate is after the product, where r scales the second.
+        reset: of a GRU, before or after the recurrent product: after | before.
+        initialisation: of the recurrent matrices: default (uniform within 1/sqrt(width)) | orthogonal (each gate's;
+            Saxe, McClelland, Ganguli 2014) | identity (and zero biases; Le, Jaitly, Hinton 2015; relu rnn only).
+        forget_bias: what the forget gate's biases sum to at the start (Jozefowicz, Zaremba, Sutskever 2015); null is
+            torch's uniform draw. LSTM only.
+
+    Raises:
+        UserError: an unknown word, or an option of another cell.
+    """
+
+    kind: str
+    nonlinearity: str = "tanh"
+    biases: int = 2
+    reset: str = "after"
+    initialisation: str = "default"
+    forget_bias: float | None = None
+
+    def __post_init__(self) -> None:
+        chosen("cell", self.kind, CELLS)
+        chosen("nonlinearity", self.nonlinearity, NONLINEARITIES)
+        chosen("reset", self.reset, RESETS)
+        chosen("initialisation", self.initialisation, INITIALISATIONS)
+        if self.biases not in (1, 2):
+            raise UserError("A gate has one bias or two.", saw=f"biases={self.biases}", allowed="biases=1, biases=2")
+        if self.nonlinearity != "tanh" and self.kind != "rnn":
+            raise self._belongs(f"nonlinearity={self.nonlinearity}", "an rnn", "nonlinearity=tanh, or cell=rnn")
+        if self.reset != "after" and self.kind != "gru":
+            raise self._belongs(f"reset={self.reset}", "a GRU", "reset=after, or cell=gru")
+        if self.initialisation == "identity" and (self.kind, self.nonlinearity) != ("rnn", "relu"):
+            allowed = "initialisation=default, initialisation=orthogonal, or cell=rnn with nonlinearity=relu"
+            raise self._belongs("initialisation=identity", "an rnn with relu", allowed)
+        if self.forget_bias is not None and self.kind != "lstm":
+            raise self._belongs(f"forget_bias={self.forget_bias}", "an LSTM", "forget_bias=null, or cell=lstm")
+
+    def _belongs(self, option: str, owner: str, allowed: str) -> UserError:
+        seen = f"{option} with cell={self.kind}, nonlinearity={self.nonlinearity}"
+        return UserError(f"The option {option.partition('=')[0]} is of {owner} only.", saw=seen, allowed=allowed)
+
+    def build(self, input_width: int, width: int) -> nn.RNNBase:
+        """One layer in one direction: (x [B,T,D], state [1,B,H] or None) -> outputs [B,T,H], state."""
+        layer: nn.RNNBase
+        if self.kind == "rnn":
+            layer = nn.RNN(input_width, width, nonlinearity=self.nonlinearity, batch_first=True)
+        elif self.reset == "before":
+            layer = ResetBeforeGRU(input_width, width, batch_first=True)
+        else:
+            layer = CELLS[self.kind](input_width, width, batch_first=True)
+        self._initialise(layer, width)
+        if self.biases == 1:
+            _fix_second_bias(layer)
+        return layer
+
+    @torch.no_grad()
+    def _initialise(self, layer: nn.RNNBase, width: int) -> None:
+        _, recurrent, bias, second_bias = (layer.get_parameter(name) for name in WEIGHTS)
+        if self.initialisation == "orthogonal":
+            for gate in recurrent.split(width):
+                nn.init.orthogonal_(gate)
+        elif self.initialisation == "identity":
+            nn.init.eye_(recurrent)
+            bias.zero_()
+            second_bias.zero_()
+        if self.forget_bias is not None:
+            forget = slice(width, 2 * width)  # torch.nn's order: i, f, g, o
+            bias[forget] = self.forget_bias
+            second_bias[forget] = 0.0
+
+
+def _fix_second_bias(layer: nn.RNNBase) -> None:
+    """Hold the second bias at zero, as a buffer outside parameters and checkpoints: torch's fused kernels want one."""
+    name = WEIGHTS[-1]
+    zeros = torch.zeros_like(layer.get_parameter(name), requires_grad=False)
+    delattr(layer, name)
+    layer.register_buffer(name, zeros, persistent=False)
+    layer._flat_weights = [getattr(layer, each) for each in WEIGHTS]
+
+
+def check_truncation(steps: int | None) -> None:
+    """Raise UserError unless `steps` is null or a whole number from 1."""
+    if steps is not None and (not isinstance(steps, int) or isinstance(steps, bool) or steps < 1):
+        raise UserError("Truncation needs a number of steps.", saw=f"truncate={steps}", allowed="null, 1, 2, ...")
+
+
+def unrolled(layer: nn.Module, x: Tensor, state: State | None, truncate: int | None) -> tuple[Tensor, State]:
+    """Run a layer over x [B, T, D] from a state: outputs [B, T, H], the state after.
+
+    With `truncate`, gradients flow back within chunks of that many steps only, the state being carried from one chunk
+    to the next as a constant: the values are the same (Elman 1990; Williams & Peng 1990, BPTT(h; h') with h' = h).
+    """
+    if truncate is None:
+        found: tuple[Tensor, State] = layer(x, state)
+        return found
+    outputs: list[Tensor] = []
+    for chunk in x.split(truncate, dim=1):
+        if outputs and state is not None:
+            state = (state[0].detach(), state[1].detach()) if isinstance(state, tuple) else state.detach()
+        output, state = layer(chunk, state)
+        outputs.append(output)
+    assert state is not None
+    return torch.cat(outputs, dim=1), state
