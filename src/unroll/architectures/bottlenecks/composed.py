@@ -1,8 +1,10 @@
 """The bottleneck: a projection to the code's size and any number of terms that regularise it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -42,12 +44,33 @@ class Bottleneck(nn.Module):
     def _terms(self) -> list[Term]:
         return [cast(Term, term) for term in self.terms.values()]
 
-    def corrupt(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Corrupt the embedded input [B,T,D] in training; as it is in evaluation."""
+    def check_network(self, closed_jacobian: bool, tied: bool) -> None:
+        """Let every term check its options against the network."""
+        for term in self._terms():
+            term.check_network(closed_jacobian, tied)
+
+    def prepare(self, examples: int, features: Callable[[Tensor], np.ndarray], cache: Path) -> None:
+        """Let every term make what it needs of the train examples, before training."""
+        for term in self._terms():
+            term.prepare(examples, features, cache)
+
+    def corrupt(self, x: Tensor, mask: Tensor, text: bool = False) -> Tensor:
+        """Corrupt the embedded input [B,T,D] in training; as it is in evaluation.
+
+        Of text, x are word vectors: terms that corrupt tokens have done so and are left out.
+        """
         if self.training:
             for term in self._terms():
-                x = term.corrupt(x, mask)
+                if not (text and type(term).corrupt_tokens is not Term.corrupt_tokens):
+                    x = term.corrupt(x, mask)
         return x
+
+    def corrupt_tokens(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Corrupt token ids [B,T] in training; as they are in evaluation."""
+        if self.training:
+            for term in self._terms():
+                ids = term.corrupt_tokens(ids, mask)
+        return ids
 
     def transform(self, context: Context) -> Tensor:
         """The code [B,Z] after every term."""

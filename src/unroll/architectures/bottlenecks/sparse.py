@@ -1,0 +1,96 @@
+"""Sparse codes: few units of the code are active, by a penalty or by keeping the largest only."""
+
+import torch
+from torch import Tensor
+
+from unroll.architectures.bottlenecks import options
+from unroll.architectures.contracts import Context, Term
+from unroll.architectures.noise import batch_mean
+from unroll.errors import UserError
+
+KINDS = ("l1", "kl")
+
+
+def bernoulli_kl(rate: float, logits: Tensor) -> Tensor:
+    """KL(Bernoulli(rate) || Bernoulli(sigmoid(logits))) in nats, elementwise (Ng 2011, section 3)."""
+    target = torch.full_like(logits, rate)
+    cross = torch.nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    return cross + torch.special.xlogy(target, target) + torch.special.xlogy(1 - target, 1 - target)
+
+
+class Sparse(Term):
+    """Penalises active units.
+
+    l1  beta x sum_j |z_j| of the code as it is, linear, in units of the code per example
+    kl  the code is sigmoid(z), and beta x sum_j KL(rate || mean activation of unit j) is added, in nats per example
+        (Ng 2011, "Sparse autoencoder", section 3). The mean is the (global) batch's in training. In evaluation, where
+        no example may see the others, each one's own activation stands for it, which by Jensen's inequality gives a
+        larger sum on average.
+
+    Args:
+        kind: l1 | kl.
+        beta: weight of the penalty.
+        rate: the activation that units should have on average; kl only.
+
+    Raises:
+        UserError: an unknown kind, a negative weight, or a rate that is not between 0 and 1.
+    """
+
+    def __init__(self, kind: str, beta: float, rate: float):
+        super().__init__()
+        self.kind = options.one_of("sparse", "kind", kind, KINDS)
+        self.beta = options.not_negative("sparse", "beta", beta)
+        self.rate = options.share("sparse", "rate", rate)
+
+    def transform(self, code: Tensor, context: Context) -> Tensor:
+        """Code [B,Z]: as it is for l1, its sigmoid for kl."""
+        if self.kind == "l1":
+            context.found["activation"] = code
+            return code
+        context.found["activation"] = code.sigmoid()
+        return context.found["activation"]
+
+    def penalty(self, code: Tensor, context: Context) -> Tensor:
+        activation = context.found["activation"]
+        if self.kind == "l1":
+            return self.beta * activation.abs().sum(dim=-1)
+        if self.training:
+            activation = batch_mean(activation).expand_as(activation)
+        smallest = torch.finfo(activation.dtype).eps
+        return self.beta * bernoulli_kl(self.rate, torch.logit(activation, smallest)).sum(dim=-1)
+
+
+class KSparse(Term):
+    """Keeps the k largest units of each code and sets the others to 0; the gradient passes the kept only. The code is
+    linear (Makhzani & Frey 2014, algorithm 1). Of equal units as many are kept as make k.
+
+    Args:
+        k: how many units, a whole number from 1; or a share of the code's width, between 0 and 1.
+        alpha: in evaluation alpha x k units are kept, rounded, at most all.
+
+    Raises:
+        UserError: no such k, alpha below 1, or more units to keep than the code has.
+    """
+
+    def __init__(self, k: float, alpha: float):
+        super().__init__()
+        if isinstance(k, bool) or not (0 < k < 1 or (k >= 1 and k == int(k))):
+            raise UserError(
+                "k of the term ksparse is a number of units or a share of them.",
+                saw=k,
+                allowed="a whole number from 1, or more than 0 and less than 1",
+            )
+        if not alpha >= 1:
+            raise UserError("alpha of the term ksparse is too small.", saw=alpha, allowed="1 or more")
+        self.k, self.alpha = k, alpha
+
+    def attach(self, hidden_width: int, size: int) -> None:
+        if self.k > size:
+            raise UserError("The code has fewer units than are to be kept.", saw=f"k={self.k}", allowed=f"1 to {size}")
+        self.kept = int(self.k) if self.k >= 1 else max(1, round(self.k * size))
+        self.kept_in_evaluation = min(size, round(self.alpha * self.kept))
+
+    def transform(self, code: Tensor, context: Context) -> Tensor:
+        """Code [B,Z] with k units, or alpha x k in evaluation; all others 0."""
+        largest = code.topk(self.kept if self.training else self.kept_in_evaluation, dim=-1).indices
+        return torch.zeros_like(code).scatter(-1, largest, code.gather(-1, largest))
