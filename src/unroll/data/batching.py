@@ -1,8 +1,7 @@
 """Which examples make which batch: a pure function of (seed, epoch), the same for every architecture and rank."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -69,8 +68,7 @@ def share_of(batch: Batch, rank: int, world: int) -> Share:
     """Cut a global batch; what only fills an empty share weighs nothing."""
     examples = len(batch.index)
     mine, counts = share(torch.arange(examples), rank, world)
-    items = {f.name: getattr(batch, f.name) for f in fields(batch)}
-    cut: dict[str, Any] = {name: item[mine] if isinstance(item, Tensor) else item for name, item in items.items()}
+    cut = batch.each(lambda tensor: tensor[mine])
     if not counts:
         cut["weight"] = torch.zeros_like(cut["weight"])
     return Share(**cut, examples=examples, rows=slice(rank, None, world) if counts else slice(1))

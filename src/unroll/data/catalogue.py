@@ -153,4 +153,6 @@ def _label(source: Mapping[str, Any]) -> str:
     if "hub" in source:
         return f"hub {source['hub']}@{source.get('revision') or 'main'}"
     kind = next(iter(source))
+    if kind == "generated":
+        return kind
     return f"{kind} {source[kind]}"

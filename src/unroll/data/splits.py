@@ -1,5 +1,6 @@
 """Splits in memory: an index [B] comes in, a `Batch` of padded tensors comes out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
@@ -7,6 +8,7 @@ import torch
 from torch import Tensor
 
 from unroll.data.text import Ragged
+from unroll.data.trees import Tree, Treebank
 
 
 @dataclass(frozen=True)
@@ -20,12 +22,19 @@ class Batch:
     target_lengths: Tensor  # [B] real positions of targets
     weight: Tensor  # [B] 1, or 0 for an example that only fills a rank's share
     normaliser: float = 1.0  # what the sum of losses over the global batch is divided by
+    tree: Tree | None = None  # over the inputs, where the data has trees and the encoder reads them
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device."""
+        return replace(self, **self.each(lambda tensor: tensor.to(device)))
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> dict[str, Any]:
+        """Every field by name, the tensors changed."""
         items = {f.name: getattr(self, f.name) for f in fields(self)}
-        moved: dict[str, Any] = {name: item.to(device) for name, item in items.items() if isinstance(item, Tensor)}
-        return replace(self, **moved)
+        changed: dict[str, Any] = {name: change(item) for name, item in items.items() if isinstance(item, Tensor)}
+        if self.tree is not None:
+            changed["tree"] = Tree(*map(change, self.tree))
+        return items | changed
 
 
 class Split(Protocol):
@@ -66,6 +75,21 @@ class LabelledTextSplit:
 
     def weights(self) -> Tensor:
         return torch.ones(len(self))
+
+
+@dataclass(frozen=True)
+class TreeTextSplit(LabelledTextSplit):
+    """Sentences with a class and a tree each, any node of which may have a class; the root has the sentence's."""
+
+    trees: Treebank
+
+    def batch(self, index: Tensor) -> Batch:
+        plain = super().batch(index)
+        return replace(plain, tree=self.trees.batch(index, plain.inputs.shape[1]))
+
+    def weights(self) -> Tensor:
+        """Labelled nodes, over which a sentence's loss is summed."""
+        return self.trees.labelled()
 
 
 @dataclass(frozen=True)
@@ -149,11 +173,47 @@ class ImageSplit:
 
 
 @dataclass(frozen=True)
+class SequenceSplit:
+    """Sequences of one length, kept as compactly as may be and made into values batch by batch."""
+
+    kept: Tensor  # [N, ...]
+    targets: Tensor  # [N], or [N, T']
+    values: Callable[[Tensor], Tensor]  # kept [B, ...] -> inputs [B, T, D]
+
+    def __len__(self) -> int:
+        return len(self.kept)
+
+    def batch(self, index: Tensor) -> Batch:
+        inputs, targets = self.values(self.kept.index_select(0, index)), self.targets.index_select(0, index)
+        lengths = torch.full_like(index, inputs.shape[1])
+        ahead = torch.full_like(index, targets.shape[1] if targets.dim() > 1 else 1)
+        return Batch(index, inputs, lengths, targets, ahead, torch.ones(len(index)))
+
+    def length_keys(self) -> list[Tensor]:
+        return []
+
+    def weights(self) -> Tensor:
+        return torch.ones(len(self))
+
+
+@dataclass(frozen=True)
 class SubsetSplit:
     """The share `kept` [n] of another split."""
 
     whole: Split
     kept: Tensor
+
+    @property
+    def labels(self) -> Tensor:
+        """Of the examples kept [n], where the other split has any."""
+        labels: Tensor = self.whole.labels[self.kept]  # type: ignore[attr-defined]
+        return labels
+
+    @property
+    def targets(self) -> Tensor:
+        """Of the examples kept [n, ...], where the other split has them in one tensor."""
+        targets: Tensor = self.whole.targets[self.kept]  # type: ignore[attr-defined]
+        return targets
 
     def __len__(self) -> int:
         return len(self.kept)

@@ -1,7 +1,7 @@
 """Readers: raw files (name -> bytes) and keyword options in, normalised columns per split out.
 
 A data set's YAML names one reader of `READERS`; its options are the reader's keyword arguments, checked
-against the signature. Readers draw no random numbers: every split is a pure function of the file's bytes.
+against the signature. Every split is a pure function of the files' bytes; of synthetic data those are seeds.
 """
 
 import functools
@@ -25,6 +25,8 @@ READERS = {
     "series_csv": "series",
     "mnist": "digits",
     "digits_csv": "digits",
+    "adding": "synthetic",
+    "copying": "synthetic",
 }
 """Reader -> the module of this package that defines it."""
 

@@ -3,7 +3,9 @@
 labelled_text: text str, label int, phrase bool (true: not a whole sentence; train only), tree str (PTB, "");
 pairs:         source str, target str;
 series:        timestamp str, then one float64 column per channel; the splits in order are the whole series;
-images:        pixels bytes (height x width of uint8), label int.
+images:        pixels bytes (height x width of uint8), label int;
+adding:        numbers bytes (little-endian float32), first int, second int (their marked places);
+copying:       symbols bytes (uint8, from 0), blanks int (steps between symbols and delimiter).
 """
 
 import hashlib
@@ -26,6 +28,8 @@ COLUMNS = {
     "pairs": ("source", "target"),
     "series": ("timestamp",),
     "images": ("pixels", "label"),
+    "adding": ("numbers", "first", "second"),
+    "copying": ("symbols", "blanks"),
 }
 
 

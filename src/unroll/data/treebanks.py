@@ -1,0 +1,68 @@
+"""Trees of labelled texts: a data set's `tree` column and tokens come in, a `Treebank` over the tokens comes out."""
+
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+from unroll.data.text import Tokenizer
+from unroll.data.trees import UNLABELLED, Treebank, parse, root_label, words
+from unroll.errors import UserError
+
+
+def has_trees(tables: Mapping[str, Any]) -> bool:
+    """Whether every text of every split has a tree."""
+    return all(all(table["tree"][:]) for table in tables.values())
+
+
+def whole_sentences(table: Any) -> list[int]:
+    """The numbers of the rows that are not phrases of others.
+
+    Raises:
+        UserError: there are none.
+    """
+    kept = [row for row, phrase in enumerate(table["phrase"][:]) if not phrase]
+    if not kept:
+        raise UserError("This share of train holds no whole sentence.", allowed="a larger data.fraction")
+    return kept
+
+
+def node_classes(train: Any) -> dict[int, int]:
+    """What a node's label says of its class: what train's rows, phrases among them, say of their roots'.
+
+    A label that no row has at its root, as the neutral one of two-class SST, is no class. Without phrases in train
+    only sentences have classes: the mapping is empty.
+    """
+    if not any(train["phrase"][:]):
+        return {}
+    return {root_label(tree): label for tree, label in zip(train["tree"][:], train["label"][:], strict=True)}
+
+
+def treebank(
+    table: Any, ids: Sequence[Sequence[int]], tokenizer: Tokenizer, classes: Mapping[int, int], limit: int
+) -> Treebank:
+    """Lay each text's tree over its tokens, of which the first `limit` are kept; the root has the text's own class.
+
+    Raises:
+        UserError: a tree that is none, or a tokenizer for which a text is not its words one after the other.
+    """
+    lines = table["tree"][:]
+    vocabulary = sorted(set(chain.from_iterable(map(words, lines))))
+    pieces = dict(zip(vocabulary, tokenizer.encode(vocabulary), strict=True))
+    tokens = {word: len(found) for word, found in pieces.items()}
+    parses = []
+    for line, label, sentence in zip(lines, table["label"][:], ids, strict=True):
+        if list(chain.from_iterable(pieces[word] for word in words(line))) != list(sentence):
+            raise UserError(
+                "The tokenizer does not split a sentence word by word, so its tree cannot be laid over the tokens.",
+                saw=line[:80],
+                allowed="data.tokenizer.kind=word data.tokenizer.words=whitespace",
+            )
+        try:
+            one = parse(line, tokens, limit)
+        except ValueError as error:
+            raise UserError(
+                f"A text's tree is none: {error}.", saw=line[:80], allowed="(3 (2 The) (4 film))"
+            ) from error
+        labels = [classes.get(number, UNLABELLED) for number in one.labels]
+        parses.append(one._replace(labels=[*labels[:-1], label]))
+    return Treebank.pack(parses)
