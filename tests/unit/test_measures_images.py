@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from unroll.tasks.measures.images import psnr, squared_error, ssim
+from unroll.tasks.measures.images import gradient_magnitude, psnr, sharpness, squared_error, ssim
 
 
 def test_psnr_is_the_mean_over_images_not_of_the_mean_error() -> None:
@@ -38,3 +38,20 @@ def test_images_that_are_not_square_need_a_side() -> None:
     with pytest.raises(ValueError, match="equal rows"):
         ssim(images, images)
     assert ssim(images, images, side=20).shape == (1,)
+
+
+def test_gradients_by_hand() -> None:
+    """A ramp of 0.1 a column, and one of 0.3 a row and 0.4 a column: their gradients are the same everywhere."""
+    rows, columns = np.mgrid[0:4, 0:4]
+    images = np.stack([0.1 * columns, 0.3 * rows + 0.4 * columns, np.ones((4, 4))]).reshape(3, 16)
+    np.testing.assert_allclose(gradient_magnitude(images), [0.1, 0.5, 0.0], atol=1e-12)
+
+
+def test_sharpness_is_relative_to_the_images() -> None:
+    """Half the contrast has half the gradients; a blur has less; flat images have none to compare with."""
+    images = np.random.default_rng(0).random((6, 64))
+    assert sharpness(images, images) == 1.0
+    assert sharpness(0.5 * images + 0.2, images) == pytest.approx(0.5)
+    square = images.reshape(6, 8, 8)
+    assert sharpness(((square + np.roll(square, 1, 2)) / 2).reshape(6, 64), images) < 0.8
+    assert sharpness(images, np.full((6, 64), 0.5)) == 1.0

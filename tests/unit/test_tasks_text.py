@@ -159,7 +159,7 @@ def test_greedy_words_are_the_teacher_forced_argmax_of_themselves(attention: str
     batch = task.splits["validation"].batch(ROWS)
     with torch.no_grad():
         hypotheses = task._decode(network, batch)
-        code = network.encode(batch.inputs, batch.lengths, batch.index)
+        code = network.encode(batch)
         fed = torch.cat((torch.full_like(hypotheses[:, :1], BEGIN), hypotheses[:, :-1]), dim=1)
         decoded = network.decode(code.code, code.memory, fed.shape[1], network.heads["target"](fed))
         logits = network.heads["vocabulary"](decoded)

@@ -6,14 +6,18 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from unroll.architectures.contracts import Shape
 from unroll.architectures.network import Network
 from unroll.data.examples import Examples
 from unroll.data.splits import Batch, ImageSplit
+from unroll.errors import UserError, suggest
 from unroll.tasks.baselines.views import ImageView
 from unroll.tasks.measures import coding, images
-from unroll.tasks.task import Collect, Final, GaussianNoise, Losses, Outputs, Task, shared_split
+from unroll.tasks.task import Collect, Final, GaussianNoise, Losses, Outputs, Task, reconstruction_nats, shared_split
+
+LIKELIHOODS = ("gaussian", "bernoulli")
 
 
 def image_splits(examples: Examples, fraction: float) -> dict[str, Any]:
@@ -38,6 +42,7 @@ def image_shape(side: int) -> Shape:
         output_length=side,
         reference_code=side * side,
         image=True,
+        own_input=True,
     )
 
 
@@ -50,7 +55,7 @@ def image_view(split: Any) -> ImageView:
 
 
 class Compression(Task):
-    """Compress images. Loss: Gaussian nats of the pixels with one learned scale; the objective is its mean over pixels.
+    """Compress images. Loss: nats of the pixels, summed over an image; the objective is its mean over pixels.
 
     After training, codes are quantised by one step, entropy-coded into one stream a split, and decoded from those
     bytes. The step is the finest whose measured rate on validation is at most `rate`; it is then applied to test.
@@ -59,12 +64,20 @@ class Compression(Task):
         rate: bits per pixel.
         curve: octaves around the chosen step for the rate-distortion curve on test.
         beta: weight of the bottleneck's penalties, read by their YAML.
+        likelihood: gaussian (half the squared error by a learned scale) | bernoulli (binary cross-entropy, grey values
+            as probabilities).
+
+    Raises:
+        UserError: an unknown likelihood.
     """
 
     autoencodes: ClassVar[bool] = True
 
-    def __init__(self, rate: float, curve: Sequence[float], beta: float):
-        self.rate, self.curve, self.beta = rate, list(curve), beta
+    def __init__(self, rate: float, curve: Sequence[float], beta: float, likelihood: str = "gaussian"):
+        if likelihood not in LIKELIHOODS:
+            message = f"Unknown task.likelihood.{suggest(likelihood, LIKELIHOODS)}"
+            raise UserError(message, saw=likelihood, allowed=LIKELIHOODS)
+        self.rate, self.curve, self.beta, self.likelihood = rate, list(curve), beta, likelihood
 
     def prepare(self, examples: Examples, data: Mapping[str, Any]) -> None:
         self.splits = image_splits(examples, data["fraction"])
@@ -75,18 +88,27 @@ class Compression(Task):
         """Rows -> code -> rows of pixels in (0, 1)."""
         network = Network(image_shape(self.side), architecture, bottleneck, nn.Identity(), decodes=True)
         network.add_output_head(self.side)
-        network.heads["noise"] = GaussianNoise()
+        if self.likelihood == "gaussian":
+            network.heads["noise"] = GaussianNoise()
         return network
 
     def _decode(self, network: Network, code: Tensor) -> Tensor:
         return network.decode(code, None, self.side).sigmoid()
 
     def losses(self, network: Network, batch: Batch) -> Losses:
-        code = network.encode(batch.inputs, batch.lengths, batch.index)
-        return Losses(network.heads["noise"](batch.targets, self._decode(network, code.code)), code.penalty)
+        code = network.encode(batch)
+        nats = reconstruction_nats(code, batch.targets, lambda z, pixels: self._nats(network, z, pixels))
+        return Losses(nats, code.penalty)
+
+    def _nats(self, network: Network, code: Tensor, pixels: Tensor) -> Tensor:
+        """-log p(x | z) of pixels in [0, 1], summed over an image [B]."""
+        if self.likelihood == "gaussian":
+            return network.heads["noise"](pixels, self._decode(network, code))
+        logits = network.decode(code, None, self.side)
+        return F.binary_cross_entropy_with_logits(logits, pixels, reduction="none").flatten(1).sum(dim=1)
 
     def validate(self, network: Network, batch: Batch) -> Outputs:
-        code = network.encode(batch.inputs, batch.lengths, batch.index)
+        code = network.encode(batch)
         error = (self._decode(network, code.code) - batch.targets).square().flatten(1).mean(dim=1)
         return {"squared_error": error.double().cpu().numpy()}
 
@@ -94,7 +116,7 @@ class Compression(Task):
         return {"mse": float(outputs["squared_error"].mean())}
 
     def evaluate(self, network: Network, batch: Batch) -> Outputs:
-        code = network.encode(batch.inputs, batch.lengths, batch.index).code
+        code = network.encode(batch).code
         return {"code": code.float().cpu().numpy()}
 
     def reconstruct(self, network: Network, codes: np.ndarray) -> np.ndarray:
@@ -124,10 +146,17 @@ class Compression(Task):
         return final
 
     def metrics(self, outputs: Outputs, split: str) -> dict[str, float]:
-        """psnr (mean over images, dB), bits_per_pixel of the real bytes, mse and ssim (means over images)."""
+        """psnr (mean over images, dB), bits_per_pixel of the real bytes, mse, ssim (means over images), sharpness."""
         found = {name: float(values.mean()) for name, values in self.scores(outputs, split).items()}
         rate = coding.bits_per_pixel(outputs["bytes"], len(self.splits[split]), self.values)
-        return {"psnr": found["psnr"], "bits_per_pixel": rate, "mse": found["mse"], "ssim": found["ssim"]}
+        sharpness = images.sharpness(np.asarray(outputs["reconstruction"]), self.view(split).pixels)
+        return {
+            "psnr": found["psnr"],
+            "bits_per_pixel": rate,
+            "mse": found["mse"],
+            "ssim": found["ssim"],
+            "sharpness": sharpness,
+        }
 
     def scores(self, outputs: Outputs, split: str) -> Outputs:
         truth, shown = self.view(split).pixels, np.asarray(outputs["reconstruction"])

@@ -1,6 +1,7 @@
 """Forecasting: a window of a series in, its next steps out (many-to-many, not aligned)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,7 @@ class Forecasting(Task):
             output_width=self.width,
             output_length=self.horizon + (self.window if reconstructs else 0),
             reference_code=self.window * self.width,
+            forecasts=not reconstructs,
         )
         network = Network(shape, architecture, bottleneck, nn.Identity(), decodes=True)
         network.add_output_head(self.width)
@@ -110,7 +112,7 @@ class Forecasting(Task):
     def _run(self, network: Network, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
         """Forecast [B,H,C], reconstructed window [B,0 or W,C], penalty [B], all in standardised units."""
         level = batch.inputs[:, -1:] if self.last_value else torch.zeros_like(batch.inputs[:, -1:])
-        code = network.encode(batch.inputs - level, batch.lengths, batch.index)
+        code = network.encode(replace(batch, inputs=batch.inputs - level))
         length = self.horizon + (self.window if "window_noise" in network.heads else 0)
         decoded = network.decode(network.heads["dropout"](code.code), code.memory, length) + level
         return decoded[:, : self.horizon], decoded[:, self.horizon :], code.penalty

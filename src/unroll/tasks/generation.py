@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,9 +18,11 @@ from unroll.randomness import derive, generator
 from unroll.tasks.baselines.views import ImageView
 from unroll.tasks.compression import image_shape, image_splits, image_view
 from unroll.tasks.measures import frechet
-from unroll.tasks.task import Collect, Final, Losses, Outputs, Task
+from unroll.tasks.measures.images import sharpness
+from unroll.tasks.task import Collect, Final, Losses, Outputs, Task, reconstruction_nats
 
 DENSITY_EXAMPLES = 10_000  # train images whose codes the density is fitted to
+FULL_COVARIANCE = 512  # widest code whose mixture has full covariances; wider ones have diagonal ones
 ROWS_AT_ONCE = 8192  # images decoded together for the importance-weighted bound
 
 
@@ -41,12 +44,13 @@ class Generation(Task):
 
     Args:
         samples: images drawn for each distance.
-        density_components: of the Gaussian mixture (full covariances).
+        density_components: of the Gaussian mixture (full covariances; diagonal ones of codes above 512 values).
         importance_samples: k.
         beta: weight of the bottleneck's penalties, read by their YAML.
     """
 
     autoencodes: ClassVar[bool] = True
+    seen: ClassVar[str] = "density"
 
     def __init__(self, samples: int, density_components: int, importance_samples: int, beta: float):
         self.samples, self.density_components = samples, density_components
@@ -80,11 +84,12 @@ class Generation(Task):
 
     def losses(self, network: Network, batch: Batch) -> Losses:
         images = bernoulli(batch.inputs) if network.training else batch.inputs
-        code = network.encode(images, batch.lengths, batch.index)
-        return Losses(self._nats(network, code.code, images), code.penalty)
+        code = network.encode(replace(batch, inputs=images))
+        nats = reconstruction_nats(code, images, lambda z, seen: self._nats(network, z, seen))
+        return Losses(nats, code.penalty)
 
     def validate(self, network: Network, batch: Batch) -> Outputs:
-        code = network.encode(batch.inputs, batch.lengths, batch.index)
+        code = network.encode(batch)
         if "log_variance" in code.context.found:
             nats = -self._log_weights(network, code, batch.inputs, 1)[0]
         else:
@@ -112,7 +117,7 @@ class Generation(Task):
         return torch.cat(weights)
 
     def evaluate(self, network: Network, batch: Batch) -> Outputs:
-        code = network.encode(batch.inputs, batch.lengths, batch.index)
+        code = network.encode(batch)
         nats = self._nats(network, code.code, batch.inputs)
         outputs = {
             "code": code.code.float().cpu().numpy(),
@@ -132,8 +137,13 @@ class Generation(Task):
     def finish(self, network: Network, collect: Collect, seed: int) -> Final:
         from sklearn.mixture import GaussianMixture
 
-        density = GaussianMixture(self.density_components, reg_covar=1e-4, random_state=derive(seed, "density") % 2**32)
         codes = self._encode_density(network)
+        density = GaussianMixture(
+            self.density_components,
+            covariance_type="full" if codes.shape[1] <= FULL_COVARIANCE else "diag",
+            reg_covar=1e-4,
+            random_state=derive(seed, "density") % 2**32,
+        )
         density.fit(codes)
         drawn = {"": density.sample(self.samples)[0]}
         final = Final()
@@ -148,6 +158,8 @@ class Generation(Task):
             final.predictions[split] = outputs
             means = {name: float(values.mean()) for name, values in outputs.items() if name != "code"}
             final.metrics[split] |= means
+            blurred = self.draw(network, outputs["code"])
+            final.metrics[split]["sharpness"] = sharpness(blurred, self.view(split).pixels)
         return final
 
     def _encode_density(self, network: Network) -> np.ndarray:
@@ -156,7 +168,7 @@ class Generation(Task):
         split = self.splits["density"]
         with torch.inference_mode():
             batches = (split.batch(part).to(device) for part in torch.arange(len(split)).split(1024))
-            codes = [network.encode(b.inputs, b.lengths, b.index).code.double().cpu() for b in batches]
+            codes = [network.encode(b).code.double().cpu() for b in batches]
         return torch.cat(codes).numpy()
 
     def draw(self, network: Network, codes: np.ndarray) -> np.ndarray:

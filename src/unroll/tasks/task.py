@@ -9,11 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unroll.architectures.network import Network
+from unroll.architectures.bottlenecks.variational import importance_weighted_nats
+from unroll.architectures.network import Code, Network
 from unroll.architectures.noise import Dropout
 from unroll.data.batching import train_share
 from unroll.data.examples import Examples
 from unroll.data.splits import Batch, Split, SubsetSplit
+from unroll.tasks.features import features
+from unroll.tasks.pretraining import Pretraining
 
 Outputs = dict[str, Any]  # per-example outputs of a split: arrays or lists, first axis in the split's order
 Collect = Callable[[str], Outputs]  # run the network over a split, every example once
@@ -44,7 +47,10 @@ class Task:
     reconstruction_weight: float = 0.0
     values: int = 1  # values that an example's loss sums over; the objective is divided by them
     splits: dict[str, Any]  # of `Split`s
+    trees: bool = False  # the architecture's encoder reads trees: prepare them where the data has some
     autoencodes: ClassVar[bool] = False  # the task itself is to reconstruct its input
+    seen: ClassVar[str] = "train"  # the split whose examples show the train-test gap, made as validation is
+    pretraining: Pretraining | None = None  # None: one phase, by `losses`
 
     def prepare(self, examples: Examples, data: Mapping[str, Any]) -> None:
         """Fit preprocessing on train and turn examples into `self.splits`."""
@@ -61,6 +67,14 @@ class Task:
         """The losses of a batch."""
         raise NotImplementedError
 
+    def pretraining_losses(self, network: Network, batch: Batch) -> Losses:
+        """Of a batch while pretraining: penalty and reconstruction; what the task asks costs nothing yet."""
+        raise NotImplementedError
+
+    def supervised_losses(self, network: Network, batch: Batch) -> Losses:
+        """Of a batch after pretraining: what the task asks, and nothing else."""
+        raise NotImplementedError
+
     def objective(self, losses: Losses) -> Tensor:
         """What is minimised, per example [B]: nats by the values they sum over, so that one clipping fits all tasks."""
         total = losses.task
@@ -75,7 +89,7 @@ class Task:
         return self.evaluate(network, batch)
 
     def selection(self, outputs: Outputs, split: str) -> dict[str, float]:
-        """Metrics of `validate`'s outputs, the selection metric among them."""
+        """Metrics of `validate`'s outputs, the selection metric among them; of any of `splits`."""
         return self.metrics(outputs, split)
 
     def evaluate(self, network: Network, batch: Batch) -> Outputs:
@@ -108,6 +122,10 @@ class Task:
             final.labels.update(self.labels(outputs, split))
         return final
 
+    def features(self, split: str, index: Tensor) -> np.ndarray:
+        """Features [N,F] of a split's examples at index [N], for geometry; see `unroll.tasks.features`."""
+        return features(self.splits[split], index)
+
     def view(self, split: str) -> Any:
         """A split as baselines see it, from `unroll.tasks.baselines.views`."""
         raise NotImplementedError
@@ -115,6 +133,19 @@ class Task:
     def decodes(self, architecture: Mapping[str, Any]) -> bool:
         """Whether the decoder is used."""
         return self.autoencodes or (architecture["reconstructs"] and self.reconstruction_weight > 0)
+
+
+def reconstruction_nats(code: Code, inputs: Tensor, nats: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """-log p(x | z) of each example [B] from `nats` (codes, inputs) -> [B]; the importance-weighted bound's nats where
+    the bottleneck asks for that in training."""
+    found = code.context.found
+    if "importance_samples" not in found:
+        return nats(code.code, inputs)
+
+    def repeated(codes: Tensor, samples: int) -> Tensor:
+        return nats(codes, inputs.repeat_interleave(samples, dim=0))
+
+    return importance_weighted_nats(code.context, repeated, found["importance_samples"], found["beta"])
 
 
 def shared_rows(examples: Examples, fraction: float) -> dict[str, Any]:

@@ -122,7 +122,7 @@ class Translation(Task):
 
     def _teacher_forced(self, network: Network, batch: Batch) -> tuple[Tensor, Code]:
         """Nats of each target, end token included [B]; only real positions reach the vocabulary."""
-        code = network.encode(batch.inputs, batch.lengths, batch.index)
+        code = network.encode(batch)
         targets = batch.targets
         inputs = None
         if "target" in network.heads:
@@ -153,7 +153,7 @@ class Translation(Task):
 
     def _decode(self, network: Network, batch: Batch) -> Tensor:
         """Hypotheses as ids [B, <= max_output]."""
-        code = network.encode(batch.inputs, batch.lengths, batch.index)
+        code = network.encode(batch)
         longest = self.max_output or self.max_target
         if "target" not in network.heads:
             decoded = network.decode(code.code, code.memory, min(longest, self.max_target))

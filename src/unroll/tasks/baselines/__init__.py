@@ -9,6 +9,9 @@ Out: the same per-example outputs that the task's networks give, so one metric f
 | translation | copy, dictionary | `hypotheses`, N sentences |
 | forecasting | last_value, seasonal | `forecast` [N, H, C], standardised |
 | images | pca, png | `reconstruction` [N, 784], `bytes` |
+| images | pixels_lr | `probabilities` [N, K] |
+| sequences | mean | `prediction` [N] |
+| sequences | memoryless | `probabilities` [N, R, K] |
 | generation | gmm | `samples` [n, 784] |
 
 A new one is a class with `fit` and `predict` (`views.Baseline`) and a YAML in conf/baseline; its options are

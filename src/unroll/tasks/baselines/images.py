@@ -1,10 +1,11 @@
-"""Compression without a network: principal components through the same coder, and PNG files."""
+"""Images without a network: principal components through the coder, PNG files, and a linear classifier."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from unroll.tasks.baselines.logistic import LogisticRegression
 from unroll.tasks.baselines.views import FitData, ImageView
 from unroll.tasks.measures import coding
 from unroll.tasks.measures.images import psnr
@@ -65,3 +66,22 @@ class PNG:
             "reconstruction": np.rint(np.asarray(split.pixels) * 255) / 255,
             "bytes": int(coding.png_bytes(split.pixels, side).sum()),
         }
+
+
+class PixelsLogisticRegression:
+    """Logistic regression on the pixels, with an L2 penalty, by scikit-learn.
+
+    Option `strengths`: the inverse penalties tried; the one with the best validation log-likelihood is kept.
+    """
+
+    def __init__(self, strengths: Sequence[float] = (0.01, 0.1, 1)):
+        self.regression = LogisticRegression(strengths)
+
+    def fit(self, data: FitData) -> None:
+        """Coefficients from train; the penalty by validation."""
+        train, validation = (np.asarray(part.pixels, np.float64) for part in (data.train, data.validation))
+        self.regression.fit(train, data.train.labels, validation, data.validation.labels)
+
+    def predict(self, split: ImageView) -> dict[str, Any]:
+        """`probabilities` [N, K]; a class that train lacks has 0."""
+        return {"probabilities": self.regression.probabilities(np.asarray(split.pixels, np.float64))}

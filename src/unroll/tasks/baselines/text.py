@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from unroll.tasks.baselines.views import FitData, TextView
+from unroll.tasks.baselines.logistic import LogisticRegression
+from unroll.tasks.baselines.views import FitData, ImageView, TextView
 
 
 class Majority:
-    """The classes' shares of train for every text: predicts the commonest class."""
+    """The classes' shares of train for every example: predicts the commonest class."""
 
     def fit(self, data: FitData) -> None:
         """Count train's labels."""
@@ -17,7 +18,7 @@ class Majority:
         classes = int(max(labels.max(), np.asarray(data.validation.labels).max())) + 1
         self.shares = np.bincount(labels, minlength=classes) / len(labels)
 
-    def predict(self, split: TextView) -> dict[str, Any]:
+    def predict(self, split: TextView | ImageView) -> dict[str, Any]:
         """`probabilities` [N, K], all rows alike."""
         return {"probabilities": np.tile(self.shares, (len(split), 1))}
 
@@ -30,36 +31,23 @@ class TfidfLogisticRegression:
     """
 
     def __init__(self, longest: int = 2, minimum: int = 1, strengths: Sequence[float] = (1, 3, 10)):
-        self.longest, self.minimum, self.strengths = longest, minimum, list(strengths)
+        self.longest, self.minimum = longest, minimum
+        self.regression = LogisticRegression(strengths)
 
     def fit(self, data: FitData) -> None:
         """Vocabulary, weights and coefficients from train; the penalty by validation."""
         from sklearn.feature_extraction.text import TfidfVectorizer
-        from sklearn.linear_model import LogisticRegression
 
         self.vectorizer = TfidfVectorizer(
             analyzer=self._ngrams, min_df=self.minimum, sublinear_tf=True, dtype=np.float64
         )
         train = self.vectorizer.fit_transform(data.train.texts)
         validation = self.vectorizer.transform(data.validation.texts)
-        self.classes = int(max(np.max(data.train.labels), np.max(data.validation.labels))) + 1
-        best = -np.inf
-        for strength in self.strengths:
-            model = LogisticRegression(C=strength, max_iter=1000)
-            model.fit(train, data.train.labels)
-            shown = self._probabilities(model, validation)
-            likelihood = np.log(shown[np.arange(len(shown)), data.validation.labels].clip(min=1e-12)).mean()
-            if likelihood > best:
-                best, self.model, self.strength = likelihood, model, strength
+        self.regression.fit(train, data.train.labels, validation, data.validation.labels)
 
     def predict(self, split: TextView) -> dict[str, Any]:
         """`probabilities` [N, K]; a class that train lacks has 0."""
-        return {"probabilities": self._probabilities(self.model, self.vectorizer.transform(split.texts))}
-
-    def _probabilities(self, model: Any, rows: Any) -> np.ndarray:
-        probabilities = np.zeros((rows.shape[0], self.classes))
-        probabilities[:, model.classes_] = model.predict_proba(rows)
-        return probabilities
+        return {"probabilities": self.regression.probabilities(self.vectorizer.transform(split.texts))}
 
     def _ngrams(self, tokens: Sequence[str]) -> list[str]:
         spans = range(1, self.longest + 1)

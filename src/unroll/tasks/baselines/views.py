@@ -74,6 +74,17 @@ class ImageView:
         return len(self.pixels)
 
 
+@dataclass(frozen=True)
+class SequenceView:
+    """N sequences of values [N, T, D] and what they ask for: a number each [N], or symbols [N, R] from 0."""
+
+    inputs: np.ndarray
+    targets: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+
 class FitData(Protocol):
     """The splits that a baseline may fit on; views of the kind that it serves."""
 

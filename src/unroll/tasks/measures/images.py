@@ -22,6 +22,23 @@ def psnr(reconstruction: np.ndarray, images: np.ndarray, cap: float = PSNR_CAP) 
     return -10 * np.log10(np.maximum(squared_error(reconstruction, images), floor))
 
 
+def gradient_magnitude(images: np.ndarray) -> np.ndarray:
+    """Mean over the pixels of the length of each image's gradient (central differences), [N]; images are square."""
+    side = round(images.shape[1] ** 0.5)
+    square = np.asarray(images, np.float64).reshape(-1, side, side)
+    magnitude: np.ndarray = np.hypot(np.gradient(square, axis=1), np.gradient(square, axis=2)).mean(axis=(1, 2))
+    return magnitude
+
+
+def sharpness(reconstruction: np.ndarray, images: np.ndarray) -> float:
+    """Mean gradient magnitude of reconstructions by that of the images: 1 is as sharp, less is blurred.
+
+    Of all images together, since a flat one has no edges to compare with; 1 where no image has any.
+    """
+    edges = gradient_magnitude(images).mean()
+    return float(gradient_magnitude(reconstruction).mean() / edges) if edges > 0 else 1.0
+
+
 def ssim(reconstruction: np.ndarray, images: np.ndarray, side: int | None = None, chunk: int = 500) -> np.ndarray:
     """Structural similarity of each image, [N]: Gaussian window of 11 pixels and sigma 1.5, K1 0.01, K2 0.03.
 

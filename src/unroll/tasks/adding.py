@@ -1,0 +1,96 @@
+"""Adding: numbers in, two of them marked; their sum out (many-to-one)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from unroll.architectures.contracts import Shape
+from unroll.architectures.network import Network
+from unroll.architectures.noise import Dropout
+from unroll.data.batching import train_share
+from unroll.data.examples import Examples
+from unroll.data.splits import Batch, SequenceSplit
+from unroll.tasks.baselines.views import SequenceView
+from unroll.tasks.task import GaussianNoise, Losses, Outputs, Task
+
+SOLVED = 0.04  # an absolute error below it counts as right (Hochreiter & Schmidhuber 1997, section 5.4)
+
+
+class Adding(Task):
+    """Add two marked numbers. Loss: Gaussian nats of the sum with one learned scale.
+
+    Each step holds a number from U[0, 1) and a mark, 1 at two steps and else 0 (Hochreiter & Schmidhuber 1997,
+    section 5.4, with the range of Le, Jaitly, Hinton 2015, section 4.1). Always saying 1 has an mse of 1/6.
+
+    Args:
+        dropout: on the code.
+        beta: weight of the bottleneck's penalties, read by their YAML.
+        reconstruction_weight: of the sequence's Gaussian nats (sum over it) where the architecture reconstructs.
+    """
+
+    def __init__(self, dropout: float, beta: float, reconstruction_weight: float):
+        self.dropout, self.beta, self.reconstruction_weight = dropout, beta, reconstruction_weight
+
+    def prepare(self, examples: Examples, data: Mapping[str, Any]) -> None:
+        self.splits = {}
+        for name, table in examples.splits.items():
+            kept = train_share(len(table), data["fraction"] if name == "train" else 1.0)
+            numbers = np.frombuffer(b"".join(table["numbers"][:]), "<f4").reshape(len(table), -1)[kept]
+            places = np.stack((table["first"][:], table["second"][:]), axis=1)[kept]
+            sums = np.take_along_axis(numbers, places, axis=1).sum(axis=1)
+            packed = np.concatenate((numbers, places.astype(np.float32)), axis=1)
+            self.splits[name] = SequenceSplit(torch.from_numpy(packed), torch.from_numpy(sums), _marked)
+        self.length = self.splits["train"].kept.shape[1] - 2
+
+    def network(self, architecture: Mapping[str, Any], bottleneck: Mapping[str, Any]) -> Network:
+        """Sequence -> code -> sum; with reconstruction also code -> sequence."""
+        shape = Shape(
+            input_width=2,
+            max_length=self.length,
+            output_width=2,
+            output_length=self.length,
+            reference_code=2 * self.length,
+        )
+        decodes = self.decodes(architecture)
+        network = Network(shape, architecture, bottleneck, nn.Identity(), decodes)
+        network.heads["sum"] = nn.Sequential(Dropout(self.dropout), nn.Linear(network.bottleneck.size, 1))
+        network.heads["noise"] = GaussianNoise()
+        if decodes:
+            network.add_output_head(2)
+            network.heads["sequence_noise"] = GaussianNoise()
+        return network
+
+    def losses(self, network: Network, batch: Batch) -> Losses:
+        code = network.encode(batch)
+        nats = network.heads["noise"](batch.targets[:, None], network.heads["sum"](code.code))
+        reconstruction = None
+        if network.decoder is not None:
+            shown = network.decode(code.code, None, self.length)
+            reconstruction = network.heads["sequence_noise"](batch.inputs, shown)
+        return Losses(nats, code.penalty, reconstruction)
+
+    def evaluate(self, network: Network, batch: Batch) -> Outputs:
+        return {"prediction": network.heads["sum"](network.encode(batch).code)[:, 0].float().cpu().numpy()}
+
+    def metrics(self, outputs: Outputs, split: str) -> dict[str, float]:
+        """mse and mae of the sums, and the share within 0.04 of the truth in per cent."""
+        found = {name: float(values.mean()) for name, values in self.scores(outputs, split).items()}
+        return {"mse": found["mse"], "mae": found["mae"], "solved": 100 * found["solved"]}
+
+    def scores(self, outputs: Outputs, split: str) -> Outputs:
+        truth = self.splits[split].targets.numpy().astype(np.float64)
+        error = np.abs(np.asarray(outputs["prediction"], np.float64) - truth)
+        return {"mse": np.square(error), "mae": error, "solved": (error < SOLVED).astype(np.float64)}
+
+    def view(self, split: str) -> SequenceView:
+        part = self.splits[split]
+        return SequenceView(part.values(part.kept).numpy(), part.targets.numpy())
+
+
+def _marked(packed: Tensor) -> Tensor:
+    """Numbers with the two marked places behind them [B, T + 2] -> numbers and marks [B, T, 2]."""
+    numbers, places = packed[:, :-2], packed[:, -2:].long()
+    return torch.stack((numbers, torch.zeros_like(numbers).scatter(1, places, 1.0)), dim=2)

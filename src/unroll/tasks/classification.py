@@ -1,0 +1,112 @@
+"""Classification: an image in, read row by row or pixel by pixel, a class out (many-to-one)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from unroll.architectures.contracts import Shape
+from unroll.architectures.network import Network
+from unroll.data.batching import train_share
+from unroll.data.examples import Examples
+from unroll.data.splits import Batch, SequenceSplit
+from unroll.errors import UserError, suggest
+from unroll.randomness import generator
+from unroll.tasks import pretraining
+from unroll.tasks.baselines.views import ImageView
+from unroll.tasks.classifier import Classifier
+from unroll.tasks.compression import image_shape, image_splits
+from unroll.tasks.task import GaussianNoise, Outputs
+
+ORDERS = ("rows", "pixels", "permuted")
+
+
+class Classification(Classifier):
+    """Classify images. Loss: cross-entropy in nats an example.
+
+    Args:
+        order: rows (MNIST: 28 steps of 28 values) | pixels (784 steps of one, in scan order) | permuted (the same 784
+            steps in one order, fixed for all trials): the two last as in Le, Jaitly, Hinton 2015, section 4.2.
+        dropout: on the code.
+        beta: weight of the bottleneck's penalties, read by their YAML.
+        reconstruction_weight: of the pixels' Gaussian nats (sum over an image, one learned scale) where the
+            architecture reconstructs.
+        protocol: joint | pretrain (the autoencoder first, then a classifier on its code).
+        pretrain_share: of the budget's steps that pretrain.
+        pretrain_steps: those steps themselves, instead of a share.
+        frozen: whether the pretrained code stays as it is, or is fine-tuned.
+
+    Raises:
+        UserError: an unknown order.
+    """
+
+    def __init__(
+        self,
+        order: str,
+        dropout: float,
+        beta: float,
+        reconstruction_weight: float,
+        protocol: str = "joint",
+        pretrain_share: float = pretraining.SHARE,
+        pretrain_steps: int | None = None,
+        frozen: bool = True,
+    ):
+        if order not in ORDERS:
+            raise UserError(f"Unknown task.order.{suggest(order, ORDERS)}", saw=order, allowed=ORDERS)
+        self.order, self.dropout, self.beta = order, dropout, beta
+        self.reconstruction_weight = reconstruction_weight
+        self.pretraining = pretraining.chosen(protocol, pretrain_share, pretrain_steps, frozen)
+
+    def prepare(self, examples: Examples, data: Mapping[str, Any]) -> None:
+        """The classes are those of train."""
+        images = image_splits(examples, 1.0)
+        self.side = images["test"].pixels.shape[1]
+        order = np.arange(self.side**2)
+        if self.order == "permuted":
+            order = generator(0, "pixel order").permutation(order)
+        self.places = torch.from_numpy(order)
+        self.splits = {}
+        for name, split in images.items():
+            rows = torch.from_numpy(train_share(len(split), data["fraction"] if name == "train" else 1.0))
+            self.splits[name] = SequenceSplit(split.pixels[rows], split.labels[rows], self._sequences)
+        self.classes = int(self.splits["train"].targets.max()) + 1
+
+    def _sequences(self, pixels: Tensor) -> Tensor:
+        """Grey values [B,H,W] of uint8 -> steps [B,T,D] in [0, 1]."""
+        if self.order == "rows":
+            return pixels.float().div_(255)
+        return pixels.flatten(1)[:, self.places, None].float().div_(255)
+
+    def network(self, architecture: Mapping[str, Any], bottleneck: Mapping[str, Any]) -> Network:
+        """Steps -> code -> class; with reconstruction also code -> steps."""
+        steps = self.side**2
+        shape = image_shape(self.side)
+        if self.order != "rows":
+            shape = Shape(input_width=1, max_length=steps, output_width=1, output_length=steps, reference_code=steps)
+        decodes = self.decodes(architecture)
+        network = Network(shape, architecture, bottleneck, nn.Identity(), decodes)
+        self.add_classifier(network)
+        if decodes:
+            network.add_output_head(shape.output_width)
+            network.heads["noise"] = GaussianNoise()
+        return network
+
+    def reconstruction(self, network: Network, code: Tensor, batch: Batch) -> Tensor:
+        shown = network.decode(code, None, batch.inputs.shape[1]).sigmoid()
+        nats: Tensor = network.heads["noise"](batch.inputs, shown)
+        return nats
+
+    def metrics(self, outputs: Outputs, split: str) -> dict[str, float]:
+        """error, accuracy, macro_f1 and ece in per cent, nll in nats an image."""
+        found = super().metrics(outputs, split)
+        return {"error": 100 - found["accuracy"], **found}
+
+    def truth(self, split: str) -> np.ndarray:
+        labels: np.ndarray = self.splits[split].targets.numpy()
+        return labels
+
+    def view(self, split: str) -> ImageView:
+        """Images as baselines see them, whatever the order of reading: [N, pixels] in [0, 1], in scan order."""
+        return ImageView(self.splits[split].kept.flatten(1).float().div_(255).numpy(), self.truth(split))

@@ -1,0 +1,115 @@
+"""Copying: symbols in, blanks, a delimiter; the symbols out again (many-to-many, not aligned)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from unroll.architectures.contracts import Shape
+from unroll.architectures.network import Code, Network
+from unroll.architectures.noise import Dropout
+from unroll.data.batching import train_share
+from unroll.data.examples import Examples
+from unroll.data.splits import Batch, SequenceSplit
+from unroll.tasks.baselines.views import SequenceView
+from unroll.tasks.measures.classification import SMALLEST_PROBABILITY
+from unroll.tasks.task import Losses, Outputs, Task
+
+
+class Copying(Task):
+    """Recall symbols after a pause. Loss: cross-entropy in nats; the objective is its mean over recalled symbols.
+
+    The input of Arjovsky, Shah, Bengio 2016, section 4.1, as one-hot vectors: symbols, T - 1 blanks, a delimiter. Their
+    trailing blanks, at which a network answers, are the decoder's steps here: it emits the symbols from the code alone
+    and is never fed a target. Chance costs ln 8 nats a symbol.
+
+    Args:
+        dropout: on the code.
+        beta: weight of the bottleneck's penalties, read by their YAML.
+        reconstruction_weight: of the nats of the input's steps (sum over them) where the architecture reconstructs.
+    """
+
+    def __init__(self, dropout: float, beta: float, reconstruction_weight: float):
+        self.dropout, self.beta, self.reconstruction_weight = dropout, beta, reconstruction_weight
+
+    def prepare(self, examples: Examples, data: Mapping[str, Any]) -> None:
+        """The alphabet is that of train."""
+        self.splits = {}
+        symbols = {
+            name: np.frombuffer(b"".join(table["symbols"][:]), np.uint8).reshape(len(table), -1)
+            for name, table in examples.splits.items()
+        }
+        self.alphabet = int(symbols["train"].max()) + 1
+        blank, delimiter = self.alphabet, self.alphabet + 1
+        self.classes = self.alphabet + 2
+        for name, rows in symbols.items():
+            kept = rows[train_share(len(rows), data["fraction"] if name == "train" else 1.0)]
+            blanks = np.full((len(kept), examples.splits[name]["blanks"][0]), blank, np.uint8)
+            ends = np.full((len(kept), 1), delimiter, np.uint8)
+            steps = torch.from_numpy(np.concatenate((kept, blanks, ends), axis=1))
+            self.splits[name] = SequenceSplit(steps, torch.from_numpy(kept.astype(np.int64)), self._one_hot)
+        self.length, self.values = steps.shape[1], kept.shape[1]
+
+    def _one_hot(self, steps: Tensor) -> Tensor:
+        return F.one_hot(steps.long(), self.classes).float()
+
+    def network(self, architecture: Mapping[str, Any], bottleneck: Mapping[str, Any]) -> Network:
+        """Input -> code -> symbols, and the input's steps behind them where the architecture reconstructs."""
+        decodes = self.decodes(architecture)
+        shape = Shape(
+            input_width=self.classes,
+            max_length=self.length,
+            output_width=self.classes,
+            output_length=self.values + (self.length if decodes else 0),
+            reference_code=self.length * self.classes,
+        )
+        network = Network(shape, architecture, bottleneck, nn.Identity(), decodes=True)
+        network.add_output_head(self.classes)
+        network.heads["dropout"] = Dropout(self.dropout)
+        return network
+
+    def _decode(self, network: Network, code: Code, length: int) -> Tensor:
+        """Logits [B, length, classes]: the recalled symbols first."""
+        return network.decode(network.heads["dropout"](code.code), code.memory, length)
+
+    def losses(self, network: Network, batch: Batch) -> Losses:
+        code = network.encode(batch)
+        reconstructs = network.reconstructs and self.reconstruction_weight > 0
+        logits = self._decode(network, code, self.values + (self.length if reconstructs else 0))
+        steps = torch.cat((batch.targets, batch.inputs.argmax(dim=2)), dim=1)[:, : logits.shape[1]]
+        nats = F.cross_entropy(logits.transpose(1, 2), steps, reduction="none")
+        reconstruction = nats[:, self.values :].sum(dim=1) if reconstructs else None
+        return Losses(nats[:, : self.values].sum(dim=1), code.penalty, reconstruction)
+
+    def evaluate(self, network: Network, batch: Batch) -> Outputs:
+        logits = self._decode(network, network.encode(batch), self.values)
+        return {"probabilities": logits.double().softmax(dim=2).float().cpu().numpy()}
+
+    def metrics(self, outputs: Outputs, split: str) -> dict[str, float]:
+        """nll in nats a symbol; accuracy of symbols, and the share of wholly right sequences, in per cent."""
+        found = {name: float(values.mean()) for name, values in self.scores(outputs, split).items()}
+        return {
+            "nll": found["nll"],
+            "accuracy": 100 * found["accuracy"],
+            "whole_sequences": 100 * found["whole_sequences"],
+        }
+
+    def scores(self, outputs: Outputs, split: str) -> Outputs:
+        probabilities, truth = np.asarray(outputs["probabilities"], np.float64), self.splits[split].targets.numpy()
+        given = np.take_along_axis(probabilities, truth[:, :, None], axis=2)[:, :, 0]
+        right = probabilities.argmax(axis=2) == truth
+        return {
+            "nll": -np.log(given.clip(min=SMALLEST_PROBABILITY)).mean(axis=1),
+            "accuracy": right.mean(axis=1),
+            "whole_sequences": right.all(axis=1).astype(np.float64),
+        }
+
+    def predictions(self, outputs: Outputs, split: str) -> Outputs:
+        return {"predicted": np.asarray(outputs["probabilities"]).argmax(axis=2), **self.scores(outputs, split)}
+
+    def view(self, split: str) -> SequenceView:
+        part = self.splits[split]
+        return SequenceView(part.values(part.kept).numpy(), part.targets.numpy())

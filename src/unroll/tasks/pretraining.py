@@ -1,0 +1,73 @@
+"""The protocol of supervised tasks: everything at once, or the autoencoder first and then a classifier on its code."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from torch import nn
+
+from unroll.errors import UserError, suggest
+
+PROTOCOLS = ("joint", "pretrain")
+SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """The autoencoder is trained first, on reconstruction and penalties; a classifier on its code after that.
+
+    As in Rifai et al. 2011 (section 5, fine-tuned) and Makhzani & Frey 2014 (section 4, both ways).
+    """
+
+    share: float  # of the budget's steps
+    steps: int | None  # instead of a share
+    frozen: bool  # the code stays as it was pretrained; otherwise the classifier's loss trains the encoder on
+
+    def boundary(self, steps: int) -> int:
+        """The steps of pretraining out of a budget's.
+
+        Raises:
+            UserError: one of the two phases would have no step.
+        """
+        boundary = self.steps if self.steps is not None else round(self.share * steps)
+        if not 0 < boundary < steps:
+            raise UserError(
+                "Each phase of task.protocol=pretrain needs a step.",
+                saw=f"{boundary} of {steps} steps for pretraining",
+                allowed=f"task.pretrain_steps from 1 to {steps - 1}" if steps > 1 else "a budget of 2 steps or more",
+            )
+        return boundary
+
+
+def chosen(protocol: str, share: float, steps: int | None, frozen: bool) -> Pretraining | None:
+    """What a task's options `protocol`, `pretrain_share`, `pretrain_steps` and `frozen` mean; None for joint training.
+
+    Raises:
+        UserError: an unknown protocol, a value out of range, or an option that the others make void.
+    """
+    if protocol not in PROTOCOLS:
+        raise UserError(f"Unknown task.protocol.{suggest(protocol, PROTOCOLS)}", saw=protocol, allowed=PROTOCOLS)
+    if not 0 < share < 1:
+        raise UserError("'task.pretrain_share' is out of range.", saw=share, allowed="more than 0 and less than 1")
+    if steps is not None and (not isinstance(steps, int) or steps < 1):
+        raise UserError("'task.pretrain_steps' is out of range.", saw=steps, allowed="null, or a whole number from 1")
+    void = None
+    if protocol == "joint" and (share != SHARE or steps is not None or not frozen):
+        void = f"task.pretrain_share={share} task.pretrain_steps={steps} task.frozen={frozen} with task.protocol=joint"
+    elif steps is not None and share != SHARE:
+        void = f"task.pretrain_share={share} beside task.pretrain_steps={steps}"
+    if void is not None:
+        allowed = "task.protocol=pretrain" if protocol == "joint" else "one of the two"
+        raise UserError("This option would change nothing.", saw=void, allowed=allowed)
+    return None if protocol == "joint" else Pretraining(share, steps, frozen)
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """A module as in evaluation (no dropout, no corruption, the mean code) for as long as the block runs."""
+    was_training = module.training
+    module.eval()
+    try:
+        yield
+    finally:
+        module.train(was_training)

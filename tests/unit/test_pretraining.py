@@ -1,0 +1,86 @@
+"""Options of task.protocol: what they mean, and what is refused before any work."""
+
+from typing import Any
+
+import made_up
+import pytest
+
+from unroll.errors import UserError
+from unroll.planning.compose import compose
+from unroll.tasks.pretraining import Pretraining, chosen
+from unroll.training.phases import Phases
+from unroll.training.train import check
+
+
+def test_a_share_or_a_number_of_steps_is_the_boundary() -> None:
+    assert chosen("joint", 0.5, None, True) is None
+    assert Pretraining(0.25, None, True).boundary(10) == 2
+    assert Pretraining(0.5, 7, True).boundary(10) == 7
+
+
+def test_a_phase_is_a_function_of_the_step() -> None:
+    phases = Phases(3, 8)
+    assert [phases.within(step) for step in range(8)] == [
+        (0, 3),
+        (1, 3),
+        (2, 3),
+        (0, 5),
+        (1, 5),
+        (2, 5),
+        (3, 5),
+        (4, 5),
+    ]
+    assert [step for step in range(8) if phases.begins_second(step)] == [3]
+    single = Phases(0, 2)
+    assert [single.within(step) for step in range(2)] == [(0, 2), (1, 2)]
+    assert not any(single.pretrains(step) or single.begins_second(step) for step in range(2))
+
+
+@pytest.mark.parametrize(
+    ("task", "options", "message"),
+    [
+        ("sentiment", ["architecture=ae", "task.protocol=pretrian"], r"Unknown task\.protocol"),
+        ("classification", ["architecture=lstm", "task.protocol=pretrain"], "does not reconstruct"),
+        (
+            "classification",
+            ["architecture=ae", "task.protocol=pretrain", "task.reconstruction_weight=0"],
+            "does not reconstruct",
+        ),
+        ("sentiment", ["architecture=ae", "task.frozen=false"], "change nothing"),
+        ("sentiment", ["architecture=ae", "task.pretrain_share=0.2"], "change nothing"),
+        (
+            "sentiment",
+            ["architecture=ae", "task.protocol=pretrain", "task.pretrain_share=0.2", "task.pretrain_steps=3"],
+            "change nothing",
+        ),
+        ("sentiment", ["architecture=ae", "task.protocol=pretrain", "task.pretrain_share=1"], "out of range"),
+        ("sentiment", ["architecture=ae", "task.protocol=pretrain", "task.pretrain_steps=0"], "out of range"),
+        (
+            "sentiment",
+            ["architecture=ae", "task.protocol=pretrain", "budget.epochs=null", "budget.steps=1"],
+            "Each phase",
+        ),
+        (
+            "sentiment",
+            [
+                "architecture=ae",
+                "task.protocol=pretrain",
+                "budget.epochs=null",
+                "budget.seconds=9",
+                "optimizer.schedule=constant",
+            ],
+            "no number of steps",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused(task: str, options: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        check(compose([f"task={task}", *options]))
+
+
+def test_joint_trials_keep_their_ids_and_pretrained_ones_have_their_own() -> None:
+    def made(**changed: Any) -> str:
+        return made_up.trial("sentiment", "architecture=ae", *(f"task.{k}={v}" for k, v in changed.items())).trial_id
+
+    assert len({made(), made(protocol="pretrain"), made(protocol="pretrain", frozen="false")}) == 3
+    assert made() == made(protocol="joint", frozen="true")

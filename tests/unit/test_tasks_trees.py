@@ -1,0 +1,184 @@
+"""Sentiment with encoders that read trees: labelled nodes in training, the root in evaluation."""
+
+from typing import Any
+
+import made_up
+import numpy as np
+import pytest
+import torch
+
+from unroll.architectures.network import Network
+from unroll.architectures.noise import Rows, drawing
+from unroll.architectures.trees import TreeEncoder
+from unroll.data.batching import share_of
+from unroll.data.readers.sst import sst
+from unroll.data.splits import TreeTextSplit
+from unroll.data.trees import UNLABELLED
+from unroll.errors import UserError
+from unroll.planning.trial import Trial
+from unroll.tasks.task import Task
+
+FILES = {
+    "train.txt": b"(3 (2 a) (4 (3 good) (2 film)))\n(1 (2 a) (0 (1 bad) (2 plot)))\n(2 (2 the) (3 fine))\n(4 fine)",
+    "dev.txt": b"(3 (2 the) (3 plot))\n(0 (1 bad) (2 (2 bad) (2 film)))",
+    "test.txt": b"(1 (2 a) (1 bad))\n(4 (2 (2 the) (2 unheard)) (4 fine))",
+}
+N = UNLABELLED
+
+
+def prepared(architecture: str, *overrides: str, classes: Any = 2, phrases: bool = True) -> tuple[Trial, Task]:
+    chosen = made_up.trial("sentiment", f"architecture={architecture}", *made_up.SMALL, *overrides)
+    return chosen, made_up.prepared(chosen, sst(FILES, classes=classes, phrases=phrases))
+
+
+def built(architecture: str, *overrides: str, **options: Any) -> tuple[Task, Network]:
+    torch.manual_seed(0)
+    chosen, task = prepared(architecture, *overrides, **options)
+    return task, made_up.network_of(chosen, task).eval()
+
+
+@pytest.mark.parametrize(
+    ("options", "labels", "weights"),
+    [
+        ({}, [[N, 1, N, 1, 1], [N, 0, N, 0, 0], [1, N, N, N, N]], [3, 3, 1]),
+        ({"phrases": False}, [[N, N, N, N, 1], [N, N, N, N, 0], [1, N, N, N, N]], [1, 1, 1]),
+        (
+            {"classes": 5},
+            [[2, 3, 2, 4, 3], [2, 1, 2, 0, 1], [2, 3, N, 2, N], [4, N, N, N, N]],
+            [5, 5, 3, 1],
+        ),
+    ],
+    ids=["two classes", "sentences only", "five classes"],
+)
+def test_train_holds_whole_sentences_with_labelled_nodes(
+    options: dict[str, Any], labels: list[list[int]], weights: list[int]
+) -> None:
+    split = prepared("tree_lstm", **options)[1].splits["train"]
+    batch = split.batch(torch.arange(len(split)))
+    assert batch.tree is not None
+    assert batch.tree.labels.tolist() == labels
+    assert split.weights().tolist() == weights
+
+
+def test_architectures_without_trees_keep_phrases_and_the_vocabulary_is_the_same() -> None:
+    trees, plain = prepared("recursive")[1], prepared("lstm")[1]
+    assert (len(trees.splits["train"]), len(plain.splits["train"])) == (3, 7)
+    assert plain.splits["train"].batch(torch.arange(2)).tree is None
+    assert trees.tokenizer.words == plain.tokenizer.words
+    for split in ("validation", "test"):
+        index = torch.arange(2)
+        mine, other = trees.splits[split].batch(index), plain.splits[split].batch(index)
+        assert torch.equal(mine.inputs, other.inputs)
+        assert torch.equal(mine.targets, other.targets)
+
+
+@pytest.mark.parametrize("architecture", ["recursive", "rntn", "tree_lstm", "vecavg"])
+def test_a_sentences_loss_is_the_sum_over_its_labelled_nodes(architecture: str) -> None:
+    task, network = built(architecture)
+    batch = task.splits["train"].batch(torch.arange(3))
+    assert batch.tree is not None
+    with torch.no_grad():
+        states = network.encode(batch).memory.states
+        assert states is not None
+        nats = -network.heads["classifier"](states).log_softmax(dim=2)
+        found = task.losses(network, batch)
+    expected = [
+        sum(float(nats[row, node, label]) for node, label in enumerate(labels) if label != N)
+        for row, labels in enumerate(batch.tree.labels.tolist())
+    ]
+    np.testing.assert_allclose(found.task, expected, rtol=1e-5)
+    torch.testing.assert_close(task.objective(found), found.task)
+
+
+@pytest.mark.parametrize("phrases", [False, True])
+def test_with_a_bottleneck_the_root_is_the_code_and_the_other_nodes_are_projected(phrases: bool) -> None:
+    task, network = built("tree_lstm", "bottleneck=undercomplete", "bottleneck.size=3", phrases=phrases)
+    batch = task.splits["train"].batch(torch.arange(3))
+    with torch.no_grad():
+        code = network.encode(batch).code
+        nats = torch.nn.functional.cross_entropy(network.heads["classifier"](code), batch.targets, reduction="none")
+        found = task.losses(network, batch).task
+    assert code.shape == (3, 3)
+    root_alone = torch.tensor([not phrases, not phrases, True])  # the last sentence is one word
+    torch.testing.assert_close(found[root_alone], nats[root_alone])
+    assert (found[~root_alone] > nats[~root_alone]).all()
+
+
+def test_evaluation_is_at_the_root() -> None:
+    task, network = built("rntn")
+    batch = task.splits["test"].batch(torch.arange(2))
+    with torch.inference_mode():
+        found = task.evaluate(network, batch)["probabilities"]
+        expected = network.heads["classifier"](network.encode(batch).code).double().softmax(dim=1)
+    np.testing.assert_allclose(found, expected)
+
+
+def test_the_parse_matters_and_a_balanced_tree_is_read_where_there_is_none() -> None:
+    task, network = built("recursive")
+    assert isinstance(network.encoder, TreeEncoder)
+    batch = task.splits["validation"].batch(torch.arange(2))
+    plain = prepared("lstm")[1].splits["validation"].batch(torch.arange(2))
+    with torch.no_grad():
+        parsed, even = network.encode(batch).code, network.encode(plain).code
+    assert torch.allclose(parsed[0], even[0])
+    assert not torch.allclose(parsed[1], even[1], atol=1e-3)
+
+
+def test_texts_without_trees_are_phrases_as_before() -> None:
+    task = made_up.prepared(made_up.trial("sentiment", "architecture=tree_lstm", *made_up.SMALL))
+    assert not isinstance(task.splits["train"], TreeTextSplit)
+
+
+def test_a_longer_sentence_is_cut_with_its_tree() -> None:
+    split = prepared("recursive", "data.max_length=2")[1].splits["train"]
+    batch = split.batch(torch.arange(3))
+    assert batch.tree is not None
+    assert batch.tree.children.shape == (3, 1, 2)
+    assert batch.tree.labels.tolist() == [[N, 1, 1], [N, 0, 0], [1, N, N]]
+
+
+@pytest.mark.parametrize("kind", ["word", "bpe"])
+def test_trees_lie_over_the_tokens_of_either_tokenizer(kind: str) -> None:
+    size = "data.tokenizer.vocabulary_size=" + {"word": "60", "bpe": "22"}[kind]
+    task = prepared("recursive", f"data.tokenizer.kind={kind}", size)[1]
+    batch = task.splits["train"].batch(torch.arange(3))
+    assert batch.tree is not None
+    assert (batch.lengths.tolist() == [3, 3, 1]) == (kind == "word")
+    assert ((batch.tree.height > 0).sum(dim=1) == batch.lengths - 1).all()
+    assert (batch.tree.labels != N).sum(dim=1).tolist() == [3, 3, 1]
+
+
+def test_a_tokenizer_that_splits_otherwise_is_refused() -> None:
+    split = {"text": ["ab c"], "label": [1], "phrase": [False], "tree": ["(1 (2 a) (2 bc))"]}
+    chosen = made_up.trial("sentiment", "architecture=recursive", "data.tokenizer.min_count=1")
+    with pytest.raises(UserError, match="word by word"):
+        made_up.prepared(chosen, dict.fromkeys(("train", "validation", "test"), split))
+
+
+@pytest.mark.parametrize("architecture", ["tree_lstm", "vecavg"])
+def test_ranks_find_the_losses_of_one_process(architecture: str) -> None:
+    """Dropout on words and on every node's vector included."""
+    task, network = built(architecture, "task.dropout=0.5")
+    network.train()
+    batch = task.splits["train"].batch(torch.arange(3))
+    torch.manual_seed(4)
+    whole = task.losses(network, batch).task
+    for rank in range(2):
+        mine = share_of(batch, rank, 2)
+        torch.manual_seed(4)
+        with drawing(Rows(mine.examples, mine.rows)):
+            torch.testing.assert_close(task.losses(network, mine).task, whole[rank::2])
+
+
+def test_attention_reads_every_node() -> None:
+    task, network = made_up.built("translation", "tree_lstm", "task.attention=additive")
+    batch = task.splits["train"].batch(torch.arange(6))
+    memory = network.encode(batch).memory
+    assert memory.states is not None
+    assert memory.states.shape[:2] == memory.mask.shape == (6, 2 * batch.inputs.shape[1] - 1)
+    assert torch.equal(memory.mask.sum(dim=1), 2 * batch.lengths - 1)
+    memory.states.retain_grad()
+    decoded = network.decode(memory.code, memory, 3, torch.zeros(6, 3, task.embedding))
+    decoded.sum().backward()
+    assert memory.states.grad is not None
+    assert torch.equal(memory.states.grad.abs().sum(dim=2) > 0, memory.mask)
