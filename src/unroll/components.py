@@ -21,7 +21,11 @@ def locate(node: Mapping[str, Any], where: str) -> type:
     try:
         module = importlib.import_module(module_name)
     except ImportError as error:
-        raise UserError(f"{where}._target_ cannot be imported: {error}.", saw=target) from error
+        raise UserError(
+            f"{where}._target_ cannot be imported: {error}.",
+            saw=target,
+            allowed="a class of an installed package, or of a file in a folder on PYTHONPATH",
+        ) from error
     if not hasattr(module, class_name):
         classes = [name for name, item in vars(module).items() if inspect.isclass(item)]
         raise UserError(f"{where}._target_ names nothing in {module_name}.{suggest(class_name, classes)}", saw=target)

@@ -7,7 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from unroll.training.flops import _cudnn_rnn, count_parameters, forward_flops
+from unroll.architectures.sizing import count_parameters
+from unroll.errors import UserError
+from unroll.training.flops import _cudnn_rnn, forward_flops, steps_for
 
 B, T, D, H = 4, 6, 3, 8  # examples, steps, input width, hidden width
 ROWS = torch.arange(B)
@@ -94,3 +96,24 @@ def test_parameters_of_a_translation_mlp_leave_the_vocabulary_out() -> None:
 def test_parameters_of_a_translation_gru_count_both_languages_word_vectors() -> None:
     task, network = made_up.built("translation", "gru")
     assert count_parameters(network)["embeddings"] == 5 * (len(task.source_tokenizer) + len(task.target_tokenizer))
+
+
+def test_a_convolution_by_hand() -> None:
+    """5 kernels of 3 positions over 7 channels, at each of 6 positions."""
+    x = torch.randn(B, 7, T)
+    found = forward_flops(Only(x), nn.Conv1d(7, 5, 3, padding=1), SimpleNamespace(index=ROWS))
+    assert found == 2 * 5 * 3 * 7 * T
+
+
+def test_an_image_convolution_by_hand() -> None:
+    """5 kernels of 3 x 3 over one channel, at every second of 6 x 4 positions both ways."""
+    x = torch.randn(B, 1, 6, 4)
+    found = forward_flops(Only(x), nn.Conv2d(1, 5, 3, stride=2, padding=1), SimpleNamespace(index=ROWS))
+    assert found == 2 * 5 * 3 * 3 * (3 * 2)
+
+
+def test_a_budget_of_operations_pays_for_whole_steps() -> None:
+    """A step: 3 x 100 operations of each of 8 examples."""
+    assert [steps_for(operations, 100, 8) for operations in (2400, 4799, 4800, 1e6)] == [1, 1, 2, 416]
+    with pytest.raises(UserError, match="one step"):
+        steps_for(2399, 100, 8)

@@ -34,6 +34,13 @@ def test_resuming_drops_the_lines_past_the_checkpoint(tmp_path: Path) -> None:
     assert lines(path) == [{"step": 10, "a": 10}, {"step": 20, "a": 20}, {"step": 30, "a": 3}]
 
 
+def test_starting_again_without_a_checkpoint_drops_every_line(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    for _ in range(2):
+        JsonLinesLogger(path, 0).log_metrics({"a": 1}, step=0)
+    assert lines(path) == [{"step": 0, "a": 1}]
+
+
 def test_resuming_after_a_line_was_cut_in_the_middle(tmp_path: Path) -> None:
     """A process killed while it wrote leaves half a line, which belongs to no checkpoint."""
     path = tmp_path / "metrics.jsonl"

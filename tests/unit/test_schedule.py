@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from unroll.data.batching import TrainingBatches
+from unroll.training.budget import budget_steps
 from unroll.training.module import TrialModule, build_optimizer, learning_rate
-from unroll.training.train import budget_steps
 
 BASE = {"learning_rate": 0.8, "warmup_steps": 0, "schedule": "constant"}
 
@@ -58,6 +58,12 @@ def test_optimizers_take_their_options(name: str, kind: str) -> None:
 )
 def test_budgets_in_steps(budget: dict[str, Any], expected: tuple[int, int | None]) -> None:
     assert budget_steps({"steps": None, "epochs": None, "seconds": None, **budget}, 10) == expected
+
+
+def test_a_budget_of_operations_in_steps() -> None:
+    """A step of 5 examples of 200 operations forward costs 3,000."""
+    budget = {"steps": None, "epochs": None, "seconds": None, "flops": 10_000, "validate_every": 0.5}
+    assert budget_steps(budget, 10, forward=200, batch_size=5) == (3, 5)
 
 
 def gradients(task: Any, network: torch.nn.Module, rank: int, world: int) -> list[torch.Tensor]:

@@ -16,7 +16,7 @@ class JsonLinesLogger(Logger):
     """metrics.jsonl: one object a line, {"step": ..., name: value, ...}.
 
     On resuming, lines past the checkpoint's step are dropped: the steps are done again. So are the final evaluation's
-    line, and one that a killed process left unfinished.
+    line, and one that a killed process left unfinished. Without a checkpoint (step 0) none stays.
     """
 
     def __init__(self, path: Path, step: int):
@@ -31,7 +31,7 @@ class JsonLinesLogger(Logger):
         for line in lines:
             metrics = json.loads(line) if line.endswith("\n") else {"step": step + 1}
             final = any(name.startswith("test/") for name in metrics)
-            if metrics["step"] <= step and not final:
+            if step and metrics["step"] <= step and not final:
                 kept.append(line)
         if not self.path.exists() or kept != lines:
             with replacing(self.path) as draft:  # on a full disk, no line is lost

@@ -34,6 +34,7 @@ class Training(lightning.Callback):
         preemption: tells when a signal asks training to end.
         still_ours: raises ClaimLost when another process has taken the trial over.
         replacing: writes a checkpoint; raises ClaimLost, too.
+        diagnose: numbers that are logged before the first step and at each validation; None = none.
     """
 
     def __init__(
@@ -48,8 +49,9 @@ class Training(lightning.Callback):
         preemption: Preemption,
         still_ours: Callable[[], None] = lambda: None,
         replacing: Replacing = replacing,
+        diagnose: Callable[[TrialModule], dict[str, float]] | None = None,
     ):
-        self.still_ours, self.replacing = still_ours, replacing
+        self.still_ours, self.replacing, self.diagnose = still_ours, replacing, diagnose
         self.directory, self.progress, self.validate, self.selection = (
             directory,
             progress,
@@ -61,8 +63,11 @@ class Training(lightning.Callback):
         self.preemption, self.preempted = preemption, False
 
     def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
-        """Start the clocks."""
+        """Diagnose what training starts from, and start the clocks."""
+        assert isinstance(module, TrialModule)
         self.preemption.training_starts()
+        if self.diagnose is not None and module.step == 0:
+            self._log(trainer, 0, self.diagnose(module))
         self.started = self.saved = time.monotonic()
 
     def on_train_batch_end(
@@ -83,10 +88,10 @@ class Training(lightning.Callback):
         if trainer.world_size > 1 and self.budget["seconds"] is not None:
             clock_out = trainer.strategy.reduce_boolean_decision(clock_out, all=False)
         last = step == module.steps or clock_out
-        if step % self.config["log_every"] == 0 or last:
+        if step % self.config["log_every"] == 0 or last or step == module.phases.boundary:
             self._log(trainer, step, module.take_logged())
         due = last or (self.every is not None and step % self.every == 0)
-        if due:
+        if due and step > module.phases.boundary:  # while pretraining there is nothing to select by
             self._select(trainer, module, step)
         patience = self.budget["patience"]
         self.progress.stopped = clock_out or (patience is not None and self.progress.stale >= patience)
@@ -111,6 +116,8 @@ class Training(lightning.Callback):
     def _select(self, trainer: lightning.Trainer, module: TrialModule, step: int) -> None:
         found = self.validate(module, trainer)
         self._log(trainer, step, {f"validation/{name}": value for name, value in found.items()})
+        if self.diagnose is not None:
+            self._log(trainer, step, self.diagnose(module))
         value, progress = found[self.selection["name"]], self.progress
         progress.validations.append({"step": step, **found})
         sign = 1 if self.selection["direction"] == "higher" else -1

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from unroll.training.tolerance import tolerance
 
 Record = Mapping[str, Any]
+LATER_METRICS = ("sharpness",)  # that results of the same protocol were given after the first records
 
 
 class Gap(NamedTuple):
@@ -63,6 +64,22 @@ def moved(first: Record, second: Record) -> list[str]:
     return changed
 
 
+def without_later(result: Record, other: Record) -> dict[str, Any]:
+    """A result without what was added to results later, where the other, an older one, has not got it."""
+    found = dict(result)
+    if "train" not in other:
+        found.pop("train", None)
+    found["metrics"] = {
+        split: {
+            name: value
+            for name, value in metrics.items()
+            if name not in LATER_METRICS or name in other["metrics"].get(split, {})
+        }
+        for split, metrics in result["metrics"].items()
+    }
+    return found
+
+
 def differences(first: Any, second: Any, where: str = "result") -> Iterator[str]:
     """Each leaf at which two results differ, as `path: first -> second`."""
     if isinstance(first, Mapping) and isinstance(second, Mapping):
@@ -92,7 +109,8 @@ def not_comparable(first: Record, second: Record) -> list[str]:
     keys = ["data_sha256", "examples"]
     if first["config"]["budget"].get("patience") is None:
         keys.append("steps")
-    one, other = first["result"], second["result"]
+    one = without_later(first["result"], second["result"])
+    other = without_later(second["result"], first["result"])
     found = [line for key in keys for line in differences(one[key], other[key], key)]
     for split in one["metrics"].keys() | other["metrics"].keys():
         names = one["metrics"].get(split, {}).keys() ^ other["metrics"].get(split, {}).keys()

@@ -1,4 +1,4 @@
-"""Floating-point operations and parameters of a network; a multiply-add counts as two."""
+"""Floating-point operations of a network; a multiply-add counts as two."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from unroll.architectures.network import Network
 from unroll.data.splits import Batch
+from unroll.errors import UserError
 from unroll.tasks.task import Task
 
 BACKWARD_FACTOR = 3  # forward plus a backward of twice its cost (Kaplan et al. 2020, section 2.1)
@@ -43,11 +44,15 @@ def forward_flops(task: Task, network: Network, batch: Batch) -> int:
     return round(counter.get_total_flops() / len(batch.index))
 
 
-def count_parameters(network: Network) -> dict[str, int]:
-    """total, embeddings, and counted: without embeddings and the projection to the vocabulary."""
-    total = embeddings = vocabulary = 0
-    for name, parameter in network.named_parameters():
-        total += parameter.numel()
-        embeddings += parameter.numel() * (".embedding." in name)
-        vocabulary += parameter.numel() * (".vocabulary." in name)
-    return {"total": total, "counted": total - embeddings - vocabulary, "embeddings": embeddings}
+def steps_for(operations: float, forward_per_example: int, batch_size: int) -> int:
+    """The optimizer steps that a budget of training operations pays for: whole batches, forward and backward.
+
+    Raises:
+        UserError: it does not pay for one.
+    """
+    step = BACKWARD_FACTOR * forward_per_example * batch_size
+    if operations < step:
+        raise UserError(
+            "The budget does not pay for one step.", saw=f"budget.flops={operations:g}", allowed=f"at least {step:g}"
+        )
+    return int(operations // step)

@@ -14,6 +14,7 @@ from unroll.data.batching import Share
 from unroll.data.splits import Batch
 from unroll.randomness import derive
 from unroll.tasks.task import Task
+from unroll.training.phases import phases_of
 
 
 def learning_rate(config: Mapping[str, Any], step: int, steps: int) -> float:
@@ -77,6 +78,7 @@ class TrialModule(lightning.LightningModule):
         super().__init__()
         self.task, self.network, self.config = task, network, optimizer
         self.seed, self.start, self.steps = seed, start, steps
+        self.phases = phases_of(task, steps)
         self.optimizer_state = optimizer_state
         logged = logged or {"losses": {}, "examples": 0.0}
         self.logged: dict[str, Tensor] = dict(logged["losses"])  # sums since the last log line
@@ -104,9 +106,14 @@ class TrialModule(lightning.LightningModule):
         return optimizer
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Noise and learning rate of this step. All ranks have one seed: each takes its rows of what it gives."""
+        """Noise and learning rate of this step; a second phase begins with an optimizer without state.
+
+        All ranks have one seed: each takes its rows of what it gives.
+        """
         seed_noise(derive(self.seed, "noise", self.step, 0), self.device)
-        rate = learning_rate(self.config, self.step, self.steps)
+        rate = learning_rate(self.config, *self.phases.within(self.step))
+        if self.phases.begins_second(self.step):
+            self.trainer.optimizers[0].state.clear()
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = rate
 
@@ -114,12 +121,13 @@ class TrialModule(lightning.LightningModule):
         """The objective's mean over the global batch; ranks' gradients are averaged, hence the world size."""
         if isinstance(batch, Share):
             with drawing(Rows(batch.examples, batch.rows)):
-                losses = self.task.losses(self.network, batch)
+                losses = self.phases.losses(self.task, self.network, batch, self.start + batch_idx)
         else:
-            losses = self.task.losses(self.network, batch)
+            losses = self.phases.losses(self.task, self.network, batch, self.start + batch_idx)
         share = batch.weight * (self.trainer.world_size / batch.normaliser)
         loss = (self.task.objective(losses) * share).sum()
-        parts = {"task": losses.task, "penalty": losses.penalty, "reconstruction": losses.reconstruction}
+        task = None if self.phases.pretrains(self.start + batch_idx) else losses.task
+        parts = {"task": task, "penalty": losses.penalty, "reconstruction": losses.reconstruction}
         for name, part in parts.items():
             if part is not None:
                 self.logged[name] = self.logged.get(name, 0.0) + (part.detach() * batch.weight).sum()

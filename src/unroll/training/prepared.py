@@ -3,11 +3,18 @@
 A warm worker keeps the last few, since trials of a sweep share them. No trial changes a prepared task.
 """
 
-from unroll.components import create
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from unroll.architectures.contracts import reads_trees
+from unroll.architectures.network import Network
+from unroll.architectures.sizing import Sizing, solve
+from unroll.components import create, locate
 from unroll.data.examples import Examples, load_examples
 from unroll.planning.schema import TASK_METADATA
 from unroll.planning.trial import Trial, canonical
 from unroll.tasks.task import Task
+from unroll.training.generalisation import SAMPLE, train_sample
 
 KEPT = 8
 _kept: dict[str, Task] = {}  # the least recently used first
@@ -16,18 +23,42 @@ _kept: dict[str, Task] = {}  # the least recently used first
 def build_task(trial: Trial) -> Task:
     """The task that a trial's config describes, without data."""
     options = {key: value for key, value in trial.config["task"].items() if key not in TASK_METADATA}
-    return create(options, "task")
+    task: Task = create(options, "task")
+    encoder = trial.config["architecture"].get("encoder")
+    task.trees = encoder is not None and reads_trees(locate(encoder, "architecture.encoder"))
+    return task
 
 
-def prepared_task(trial: Trial) -> tuple[Task, Examples]:
-    """The task with its splits, and the examples that they are made of; preprocessing is fitted on train."""
-    examples = load_examples(trial.config["data"], trial.config["paths"])
+def sized(trial: Trial, task: Task) -> tuple[Callable[[], Network], Sizing | None]:
+    """What builds a trial's network for its prepared task, and how its width was solved where the budget asks for it.
+
+    Nothing random is drawn before the network is built; solving again gives the same width.
+
+    Raises:
+        UserError: no width can be solved.
+    """
+    nodes: Mapping[str, Any] = {key: trial.config[key] for key in ("architecture", "bottleneck")}
+    target, sizing = trial.config["budget"].get("parameters"), None
+    if target is not None:
+        nodes, sizing = solve(nodes, target, lambda tried: task.network(tried["architecture"], tried["bottleneck"]))
+    return lambda: task.network(nodes["architecture"], nodes["bottleneck"]), sizing
+
+
+def prepared_task(trial: Trial, download: bool = True) -> tuple[Task, Examples]:
+    """The task with its splits, and the examples that they are made of; preprocessing is fitted on train.
+
+    Raises:
+        UserError: the data are nowhere, or not on this machine where nothing may be downloaded.
+    """
+    examples = load_examples(trial.config["data"], trial.config["paths"], download)
     data = {key: value for key, value in trial.config["data"].items() if key != "origin"}
-    key = canonical([trial.config["task"], data, examples.content_sha256])
+    built = build_task(trial)
+    key = canonical([trial.config["task"], data, examples.content_sha256, built.trees])
     task = _kept.pop(key, None)
     if task is None:
-        task = build_task(trial)
+        task = built
         task.prepare(examples, trial.config["data"])
+        task.splits[SAMPLE] = train_sample(task.splits, task.seen)
     _kept[key] = task
     while len(_kept) > KEPT:
         del _kept[next(iter(_kept))]

@@ -5,7 +5,15 @@ SAMPLED = 0.05  # of 1
 FLIPS = 3  # examples
 
 # Metric names as they begin, with what all examples together are worth.
-_DISCRETE = {"accuracy": 100, "macro_f1": 100, "sacrebleu": 100, "chrf": 100}
+_DISCRETE = {
+    "accuracy": 100,
+    "error": 100,
+    "solved": 100,
+    "whole_sequences": 100,
+    "macro_f1": 100,
+    "sacrebleu": 100,
+    "chrf": 100,
+}
 _FITTED = {"ece": 100, "frechet_": 0}
 _SAMPLED = ("precision", "recall")  # of generated images
 

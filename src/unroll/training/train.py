@@ -1,21 +1,20 @@
 """The story of one trial, from its config to its record."""
 
-import contextlib
 import gc
 import sys
 import time
 import traceback
-import warnings
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as lightning
 import torch
 import yaml
-from pytorch_lightning.strategies import DDPStrategy
 
 from unroll.architectures.network import Network
+from unroll.architectures.sizing import count_parameters
 from unroll.components import check_options, create, locate
 from unroll.data.batching import TrainingBatches, epoch_order, padding_share, steps_per_epoch, typical_batch
 from unroll.drafts import replacing
@@ -30,18 +29,21 @@ from unroll.tasks.task import Task
 from unroll.tracking.loggers import build_loggers, close
 from unroll.training import checkpoint, flops, predictions
 from unroll.training.baseline import build_baseline, run_baseline
+from unroll.training.budget import budget_steps
 from unroll.training.callbacks import Training
 from unroll.training.checkpoint import Progress
-from unroll.training.cluster import check_cluster, lightning_plugins
+from unroll.training.cluster import check_cluster
+from unroll.training.diagnostics.probe import diagnose, logged_names
 from unroll.training.evaluation import evaluate_split
+from unroll.training.generalisation import train_scores
+from unroll.training.lightning_trainer import build_trainer, quiet
 from unroll.training.module import TrialModule
-from unroll.training.preemption import Preemption, slurm_plugins
-from unroll.training.prepared import build_task, prepared_task
+from unroll.training.phases import check_phases
+from unroll.training.preemption import Preemption
+from unroll.training.prepared import build_task, prepared_task, sized
 from unroll.training.provenance import peak_memory_bytes, provenance, reset_peak_memory
 from unroll.training.ranks import rank
 from unroll.training.result import data_fields, result_fields, why_not_reportable
-
-ENDLESS = 10**9  # steps of a budget in seconds
 
 
 def check(trial: Trial) -> None:
@@ -61,9 +63,12 @@ def check(trial: Trial) -> None:
         where = f"architecture.{part}"
         options = {key: value for key, value in architecture[part].items() if key != "_target_"}
         check_options(locate(architecture[part], where), options, where, given)
-    for name, node in config["bottleneck"]["terms"].items():
-        create(node, f"bottleneck.terms.{name}")
+    terms = config["bottleneck"]["terms"]
+    for name, node in terms.items():
+        term = create(node, f"bottleneck.terms.{name}")
+        term.check(task.autoencodes, last=name == list(terms)[-1])
     task.check(architecture, config["bottleneck"])
+    check_phases(task, config["budget"])
 
 
 def train(trial: Trial) -> dict[str, Any]:
@@ -160,15 +165,25 @@ def _ten_steps(trial: Trial, claim: Claim | None, preemption: Preemption) -> tup
     task, examples = prepared_task(trial)
 
     # 2. the network, initialised by the seed
+    build, sizing = sized(trial, task)
     torch.manual_seed(derive(seed, "initialisation"))
-    network = task.network(config["architecture"], config["bottleneck"])
+    network = build()
+    cache = Path(config["paths"]["cache"]).expanduser()
+    network.bottleneck.prepare(len(task.splits["train"]), partial(task.features, "train"), cache)
 
-    # 3. the budget in steps
+    # 3. what it costs
     batch_size = config["data"]["batch_size"]
-    per_epoch = steps_per_epoch(len(task.splits["train"]), batch_size)
-    steps, every = budget_steps(config["budget"], per_epoch)
+    order = epoch_order(task.splits["train"], batch_size, 0, 0)  # the same for all seeds
+    typical = typical_batch(task.splits["train"], order)
+    torch.manual_seed(derive(seed, "flops"))
+    forward = flops.forward_flops(task, network, task.splits["train"].batch(typical))
+    padding = padding_share(task.splits["train"], order)
 
-    # 4. a checkpoint to go on from
+    # 4. the budget in steps
+    per_epoch = steps_per_epoch(len(task.splits["train"]), batch_size)
+    steps, every = budget_steps(config["budget"], per_epoch, forward, len(typical))
+
+    # 5. a checkpoint to go on from
     progress, optimizer_state, scaler, logged = Progress(trial.trial_id), None, None, None
     if (directory / checkpoint.LAST).exists():
         saved = checkpoint.load(directory / checkpoint.LAST, trial.trial_id)
@@ -180,7 +195,7 @@ def _ten_steps(trial: Trial, claim: Claim | None, preemption: Preemption) -> tup
         scaler, logged = saved["scaler"], saved.get("logged")
     start = progress.step
 
-    # 5. loggers and Lightning
+    # 6. loggers and Lightning
     loggers = build_loggers(config, directory, trial.trial_id, start) if rank() == 0 else []
     failed = True
     try:
@@ -188,6 +203,11 @@ def _ten_steps(trial: Trial, claim: Claim | None, preemption: Preemption) -> tup
         def validate(module: TrialModule, trainer: lightning.Trainer) -> dict[str, float]:
             outputs = _evaluate(task, task.validate, "validation", module, trainer)
             return task.selection(outputs, "validation")
+
+        when = config["trainer"]["diagnose"]
+
+        def diagnosed(module: TrialModule) -> dict[str, float]:
+            return logged_names(diagnose(task, network, module.device))
 
         training = Training(
             directory,
@@ -200,10 +220,11 @@ def _ten_steps(trial: Trial, claim: Claim | None, preemption: Preemption) -> tup
             preemption,
             still_ours=(lambda: None) if claim is None else claim.check,
             replacing=replacing if claim is None else claim.replacing,
+            diagnose=diagnosed if when == "validations" else None,
         )
         if claim is not None:
             claim.progress = lambda: {"step": progress.step, "steps": steps, "seconds": progress.seconds}
-        trainer = _build_trainer(config, loggers, training)
+        trainer = build_trainer(config, loggers, training)
         module = TrialModule(task, network, config["optimizer"], seed, start, steps, optimizer_state, logged)
         batches = TrainingBatches(
             task.splits["train"], batch_size, seed, start, steps, trainer.global_rank, trainer.world_size
@@ -211,16 +232,9 @@ def _ten_steps(trial: Trial, claim: Claim | None, preemption: Preemption) -> tup
         if scaler:
             trainer.precision_plugin.load_state_dict(scaler)
 
-        # 6. what it costs
-        order = epoch_order(task.splits["train"], batch_size, 0, 0)  # the same for all seeds
-        typical = typical_batch(task.splits["train"], order)
-        torch.manual_seed(derive(seed, "flops"))
-        forward = flops.forward_flops(task, network, task.splits["train"].batch(typical))
-        padding = padding_share(task.splits["train"], order)
-
         # 7. training
         if len(batches) and not progress.stopped:
-            with _quiet():
+            with quiet():
                 trainer.fit(module, batches)
             preemption.training_ended(training.preempted)
             if progress.step < steps and not progress.stopped:
@@ -241,7 +255,11 @@ def _ten_steps(trial: Trial, claim: Claim | None, preemption: Preemption) -> tup
         evaluation_began = time.monotonic()
         network.eval()
         final = task.finish(network, lambda split: _evaluate(task, task.evaluate, split, module, trainer), seed)
+        generalised = train_scores(
+            config["task"], task, final, lambda split: _evaluate(task, task.validate, split, module, trainer)
+        )
         evaluation_seconds = time.monotonic() - evaluation_began
+        diagnostics = None if when == "never" else diagnose(task, network, module.device)
 
         # 10. the result
         result = result_fields(
@@ -253,6 +271,7 @@ def _ten_steps(trial: Trial, claim: Claim | None, preemption: Preemption) -> tup
                 "value": progress.best_value,
                 "step": progress.best_step,
             },
+            "train": generalised,
             "steps": progress.step,
             "epochs": progress.step / per_epoch,
             "weights_sha256": predictions.weights_sha256(network.state_dict()),
@@ -262,14 +281,15 @@ def _ten_steps(trial: Trial, claim: Claim | None, preemption: Preemption) -> tup
             final_metrics = {
                 f"{split}/{name}": v for split, found in final.metrics.items() for name, v in found.items()
             }
-            logger.log_metrics(final_metrics, step=progress.step)
+            logger.log_metrics({**final_metrics, **logged_names(diagnostics or {})}, step=progress.step)
         whole, rest = divmod(progress.step, per_epoch)
         trained = whole * len(task.splits["train"]) + rest * batch_size
         found = {
             "data": data_fields(config, examples),
-            "parameters": flops.count_parameters(network),
+            "parameters": count_parameters(network) | ({} if sizing is None else {"sizing": sizing.record()}),
             "flops": {"forward_per_example": forward, "training": flops.BACKWARD_FACTOR * forward * trained},
             "result": result,
+            "diagnostics": diagnostics,
             "why_not_reportable": problems,
         }
         timing = {
@@ -286,48 +306,6 @@ def _ten_steps(trial: Trial, claim: Claim | None, preemption: Preemption) -> tup
     finally:
         close(loggers, failed)
         gc.collect()
-
-
-def budget_steps(budget: dict[str, Any], per_epoch: int) -> tuple[int, int | None]:
-    """The budget in optimizer steps, and the steps between validations (None = at the end only)."""
-    if budget["steps"] is not None:
-        steps = budget["steps"]
-    elif budget["epochs"] is not None:
-        steps = max(1, round(budget["epochs"] * per_epoch))
-    else:
-        steps = ENDLESS
-    every = budget["validate_every"]
-    return steps, None if every is None else max(1, round(every * per_epoch))
-
-
-def _build_trainer(config: dict[str, Any], loggers: list[Any], training: Training) -> lightning.Trainer:
-    options, optimizer = config["trainer"], config["optimizer"]
-    ranks = options["devices"] * options["num_nodes"]
-    torch.use_deterministic_algorithms(False)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    clip = optimizer["clip_value"] if optimizer["clip_norm"] is None else optimizer["clip_norm"]
-    progress = sys.stderr.isatty() if options["progress"] == "auto" else options["progress"]
-    with _quiet():
-        return lightning.Trainer(
-            accelerator=options["accelerator"],
-            devices=options["devices"],
-            num_nodes=options["num_nodes"],
-            strategy=DDPStrategy(static_graph=False) if ranks > 1 else "auto",
-            precision=options["precision"],
-            plugins=lightning_plugins() or slurm_plugins(),
-            max_epochs=1,
-            logger=loggers or False,
-            callbacks=[training],
-            enable_checkpointing=False,
-            enable_progress_bar=progress,
-            enable_model_summary=False,
-            limit_val_batches=0,
-            num_sanity_val_steps=0,
-            gradient_clip_val=clip,
-            gradient_clip_algorithm="norm" if optimizer["clip_norm"] is not None else "value",
-            deterministic=options["deterministic"],
-            use_distributed_sampler=False,
-        )
 
 
 def _evaluate(task: Task, score: Any, split: str, module: TrialModule, trainer: lightning.Trainer) -> dict[str, Any]:
@@ -354,22 +332,6 @@ def _keep(directory: Path, kept: str) -> None:
         path.unlink(missing_ok=True)
 
 
-@contextlib.contextmanager
-def _quiet() -> Any:
-    """Lightning without its tips: what matters to a user, we say."""
-    import logging
-
-    logger = logging.getLogger("pytorch_lightning")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            yield
-        finally:
-            logger.setLevel(level)
-
-
 def load_network(directory: str | Path) -> Network:
     """The trained network of a finished trial, with its best weights, in evaluation mode.
 
@@ -380,6 +342,6 @@ def load_network(directory: str | Path) -> Network:
     config = yaml.safe_load((directory / "config.yaml").read_text())
     trial = Trial(config, directory.name)
     task, _ = prepared_task(trial)
-    network = task.network(config["architecture"], config["bottleneck"])
+    network = sized(trial, task)[0]()
     network.load_state_dict(checkpoint.load(directory / checkpoint.BEST, directory.name)["network"])
     return network.eval()

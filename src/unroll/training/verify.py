@@ -28,6 +28,7 @@ from unroll.training.comparison import (
     gaps,
     moved,
     not_comparable,
+    without_later,
 )
 from unroll.training.predictions import FILE_NAME as PREDICTIONS
 from unroll.training.ranks import rank
@@ -87,7 +88,7 @@ def verify(
         raise UserError(
             "A budget in seconds trains another number of steps each time, so it cannot be verified.",
             saw=f"budget.seconds={config['budget']['seconds']}",
-            allowed="budget.epochs or budget.steps",
+            allowed="budget.epochs, budget.steps or budget.flops",
         )
     devices, nodes = _launched()
     config["trainer"] = {**asdict(Trainer()), **config["trainer"], **dict(zip(RANKS, (devices, nodes), strict=True))}
@@ -109,11 +110,13 @@ def verify(
 def compared(record: Mapping[str, Any], again: Mapping[str, Any], changed: list[Changed]) -> Verification:
     """Two finished records of one trial."""
     weights = record["result"]["weights_sha256"]
+    before = without_later(record["result"], again["result"])
+    after = without_later(again["result"], record["result"])
     return Verification(
         record["trial_id"],
         moved(record, again),
         next(differences(_code(record), _code(again), "code"), None),
-        list(differences(record["result"], again["result"])),
+        list(differences(before, after)),
         gaps(record, again),
         not_comparable(record, again),
         None if weights is None else weights == again["result"]["weights_sha256"],

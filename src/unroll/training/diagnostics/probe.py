@@ -1,0 +1,148 @@
+"""Diagnosing a network: one fixed batch of train goes through it, and numbers come out."""
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from unroll.architectures.contracts import length_mask
+from unroll.architectures.network import Network
+from unroll.data.splits import Batch, Split
+from unroll.randomness import derive, generator
+from unroll.tasks.task import Task
+from unroll.training.diagnostics.codes import code_diagnostics
+from unroll.training.diagnostics.gates import watching_gates
+from unroll.training.diagnostics.gradients import (
+    by_distance,
+    directions,
+    gradients,
+    growth,
+    jacobian_norm,
+    layer_norms,
+    trained,
+)
+
+EXAMPLES = 32  # of train, the same for all trials of a data set
+JACOBIAN_EXAMPLES = 8  # the first of them
+
+
+def diagnose(task: Task, network: Network, device: torch.device) -> dict[str, Any]:
+    """Diagnostics of a network in evaluation mode, as docs/record.md lists them; None for what is not finite."""
+    split = task.splits["train"]
+    index = fixed_index(len(split))
+    probes = directions(network.bottleneck.size, derive(0, "diagnostics"))
+    batch, repeated = (split.batch(part).to(device) for part in (index, index[:JACOBIAN_EXAMPLES].repeat(len(probes))))
+    with _undisturbed(network, device):
+        found = {
+            "examples": len(index),
+            **_of_loss(task, network, batch, normaliser_of(split, index)),
+            "code": {"jacobian_norm": _jacobian_norm(network, repeated, probes), **_of_code(network, batch)},
+        }
+    return _finite(found)
+
+
+def fixed_index(examples: int) -> Tensor:
+    """At most `EXAMPLES` examples of a split, in order; no seed of a trial changes them."""
+    chosen = generator(0, "diagnostics").permutation(examples)[:EXAMPLES]
+    return torch.from_numpy(chosen).sort().values
+
+
+def normaliser_of(split: Split, index: Tensor) -> float:
+    """What training divides the sum of these examples' losses by."""
+    return float(split.weights()[index].sum())
+
+
+def _of_loss(task: Task, network: Network, batch: Batch, normaliser: float) -> dict[str, Any]:
+    lengths = {batch.inputs.shape[1]: batch.lengths}
+    if batch.targets.dim() > 1:
+        lengths.setdefault(batch.targets.shape[1], batch.target_lengths)
+    with watching_input(network) as seen, watching_gates(network, lengths) as gates:
+        loss = task.objective(task.losses(network, batch)).sum() / normaliser
+    parameters = trained(network)
+    of_input, *of_parameters = gradients(loss, [seen[0], *parameters.values()])
+    layers = layer_norms(zip(parameters, of_parameters, strict=True))
+    distances = by_distance(of_input * normaliser, batch.lengths)
+    gradient = {
+        "norm": math.hypot(*layers.values()),
+        "growth_per_step": growth(distances),
+        "by_distance": distances.tolist(),
+        "layers": layers,
+    }
+    return {"gradient": gradient, "gates": gates.shares()}
+
+
+def _of_code(network: Network, batch: Batch) -> dict[str, Any]:
+    code = network.encode(batch)
+    found = code.context.found
+    return code_diagnostics(code.code, found.get("mean"), found.get("log_variance"))
+
+
+def _jacobian_norm(network: Network, repeated: Batch, probes: Tensor) -> float:
+    with watching_input(network) as seen:
+        code = network.encode(repeated).code
+    return jacobian_norm(code, seen[0], length_mask(repeated.lengths, seen[0].shape[1]), probes)
+
+
+@contextmanager
+def watching_input(network: Network) -> Iterator[list[Tensor]]:
+    """The embedded inputs x [B,T,D] that the encoder is given in the block, as tensors to differentiate by."""
+    seen: list[Tensor] = []
+
+    def watch(adapter: Any, given: Any, x: Tensor) -> Tensor:
+        x = x if x.requires_grad else x.detach().requires_grad_()
+        seen.append(x)
+        return x
+
+    hook = network.adapter.register_forward_hook(watch)
+    try:
+        yield seen
+    finally:
+        hook.remove()
+
+
+@contextmanager
+def _undisturbed(network: Network, device: torch.device) -> Iterator[None]:
+    """Evaluation mode with gradients; mode and random state are as before afterwards.
+
+    cuDNN's recurrent layers have no backward in evaluation mode, so torch's own stand in.
+    """
+    was_training = network.training
+    network.eval()
+    devices = [device] if device.type == "cuda" else []
+    try:
+        with (
+            torch.random.fork_rng(devices),
+            torch.inference_mode(False),
+            torch.enable_grad(),
+            torch.backends.cudnn.flags(enabled=False),
+        ):
+            torch.manual_seed(derive(0, "diagnostics"))
+            yield
+    finally:
+        network.train(was_training)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if value is None or not math.isfinite(value) else value
+
+
+def logged_names(found: Mapping[str, Any], prefix: str = "diagnostics") -> dict[str, float]:
+    """The numbers of `diagnose` under one name each, for loggers; of a list by distance those at 0, 1, 2, 4, ..."""
+    names: dict[str, float] = {}
+    for key, value in found.items():
+        name = f"{prefix}/{key}"
+        if isinstance(value, Mapping):
+            names |= logged_names(value, name)
+        elif isinstance(value, list):
+            thinned = {place: item for place, item in enumerate(value) if place & (place - 1) == 0}
+            names |= {f"{name}/{place}": item for place, item in thinned.items() if item is not None}
+        elif value is not None:
+            names[name] = value
+    return names

@@ -1,0 +1,62 @@
+"""Lightning as trials use it: what is ours is switched off there, and it keeps its tips to itself."""
+
+import contextlib
+import logging
+import sys
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import pytorch_lightning as lightning
+import torch
+from pytorch_lightning.strategies import DDPStrategy
+
+from unroll.training.callbacks import Training
+from unroll.training.cluster import lightning_plugins
+from unroll.training.preemption import slurm_plugins
+
+
+def build_trainer(config: dict[str, Any], loggers: list[Any], training: Training) -> lightning.Trainer:
+    """The Trainer of a trial: its devices and precision, our loggers and callback, nothing else."""
+    options, optimizer = config["trainer"], config["optimizer"]
+    unused = config["task"].get("protocol") == "pretrain"  # each phase leaves out parameters
+    ranks = options["devices"] * options["num_nodes"]
+    torch.use_deterministic_algorithms(False)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    clip = optimizer["clip_value"] if optimizer["clip_norm"] is None else optimizer["clip_norm"]
+    progress = sys.stderr.isatty() if options["progress"] == "auto" else options["progress"]
+    with quiet():
+        return lightning.Trainer(
+            accelerator=options["accelerator"],
+            devices=options["devices"],
+            num_nodes=options["num_nodes"],
+            strategy=DDPStrategy(static_graph=False, find_unused_parameters=unused) if ranks > 1 else "auto",
+            precision=options["precision"],
+            plugins=lightning_plugins() or slurm_plugins(),
+            max_epochs=1,
+            logger=loggers or False,
+            callbacks=[training],
+            enable_checkpointing=False,
+            enable_progress_bar=progress,
+            enable_model_summary=False,
+            limit_val_batches=0,
+            num_sanity_val_steps=0,
+            gradient_clip_val=clip,
+            gradient_clip_algorithm="norm" if optimizer["clip_norm"] is not None else "value",
+            deterministic=options["deterministic"],
+            use_distributed_sampler=False,
+        )
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Lightning without its tips: what matters to a user, we say."""
+    logger = logging.getLogger("pytorch_lightning")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            logger.setLevel(level)

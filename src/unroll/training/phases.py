@@ -1,0 +1,64 @@
+"""The phases of a trial's training: which one a step is in, as a function of the step and the budget alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from unroll.architectures.network import Network
+from unroll.data.splits import Batch
+from unroll.errors import UserError
+from unroll.tasks.task import Losses, Task
+
+
+@dataclass(frozen=True)
+class Phases:
+    """Pretraining up to step `boundary`, where the optimizer's state and the learning rate start anew; then the task.
+
+    A boundary of 0 is one phase only: the task's losses from the first step on.
+    """
+
+    boundary: int
+    steps: int
+
+    def pretrains(self, step: int) -> bool:
+        """Whether the step that starts after `step` done ones is of the first phase."""
+        return step < self.boundary
+
+    def within(self, step: int) -> tuple[int, int]:
+        """Steps done in the phase, and its length."""
+        if self.pretrains(step):
+            return step, self.boundary
+        return step - self.boundary, self.steps - self.boundary
+
+    def begins_second(self, step: int) -> bool:
+        """Whether the second of two phases starts after `step` done steps."""
+        return 0 < self.boundary == step
+
+    def losses(self, task: Task, network: Network, batch: Batch, step: int) -> Losses:
+        """The losses that are minimised at a step."""
+        if self.pretrains(step):
+            return task.pretraining_losses(network, batch)
+        return task.supervised_losses(network, batch) if self.boundary else task.losses(network, batch)
+
+
+def phases_of(task: Task, steps: int) -> Phases:
+    """The phases of a budget's steps.
+
+    Raises:
+        UserError: a phase would have no step.
+    """
+    return Phases(0 if task.pretraining is None else task.pretraining.boundary(steps), steps)
+
+
+def check_phases(task: Task, budget: Mapping[str, Any]) -> None:
+    """Raise UserError where a budget cannot be divided into a task's phases, as far as it is known without data."""
+    if task.pretraining is None:
+        return
+    if budget["seconds"] is not None:
+        raise UserError(
+            "A budget in seconds has no number of steps to divide into two phases.",
+            saw=f"budget.seconds={budget['seconds']} task.protocol=pretrain",
+            allowed="budget.epochs or budget.steps, or task.protocol=joint",
+        )
+    if budget["steps"] is not None:
+        task.pretraining.boundary(budget["steps"])

@@ -1,0 +1,110 @@
+"""task.protocol=pretrain: an autoencoder first, then a classifier; the same bits wherever it is killed."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from mortal import KILLED, attempt
+from tiny_data import Tiny
+
+from unroll.planning.trial import Trial
+from unroll.results.record import read_record
+from unroll.training import checkpoint
+from unroll.training.callbacks import Training
+from unroll.training.module import TrialModule
+from unroll.training.train import train
+
+BOUNDARY, STEPS = 5, 12  # 4 steps an epoch: validations are due at 4, 8 and 12
+OPTIONS = ["task.protocol=pretrain", f"task.pretrain_steps={BOUNDARY}", "budget.epochs=3", "trainer.log_every=4"]
+EVERY_STEP = "trainer.checkpoint_minutes=0.000001"
+
+Make = Callable[..., Trial]
+
+
+@pytest.fixture
+def make(tiny: Tiny, tmp_path: Path) -> Make:
+    """(runs, *overrides) -> a trial of a variational autoencoder that is pretrained."""
+
+    def make(runs: str, *overrides: str) -> Trial:
+        return tiny.trial("sentiment", tmp_path / runs, "architecture=ae_variational", *OPTIONS, *overrides)
+
+    return make
+
+
+def ending(trial: Trial) -> dict[str, Any]:
+    lines = (trial.directory / "metrics.jsonl").read_text().splitlines()
+    return {"result": read_record(trial.directory)["result"], "log": [json.loads(line) for line in lines]}
+
+
+def test_killed_in_either_phase_and_at_the_boundary(make: Make) -> None:
+    undisturbed = make("undisturbed", "task.frozen=false")
+    train(undisturbed)
+    trial = make("killed", "task.frozen=false", EVERY_STEP)
+    for death in ("after_step_3", f"after_step_{BOUNDARY}", "before_saving_6", "after_step_9"):
+        assert attempt(trial, death) == KILLED
+    assert attempt(trial) == 0
+    assert ending(trial) == ending(undisturbed)
+    assert read_record(trial.directory)["run"]["attempts"] == 4  # the one that died before it saved left nothing
+
+
+def weights_by_step(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> dict[int, dict[str, torch.Tensor]]:
+    """Train; the weights after each step."""
+    found = {}
+    ended = Training.on_train_batch_end
+
+    def noting(self: Training, trainer: Any, module: TrialModule, *rest: Any) -> None:
+        found[module.step] = {name: value.clone() for name, value in module.network.state_dict().items()}
+        ended(self, trainer, module, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "on_train_batch_end", noting)
+        train(trial)
+    return found
+
+
+def moved(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> set[str]:
+    """The parts of the network whose weights differ."""
+    return {
+        "classifier" if name.startswith("heads.classifier") else name.partition(".")[0]
+        for name in before
+        if not torch.equal(before[name], after[name])
+    }
+
+
+def test_what_moves_in_each_phase(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    frozen = weights_by_step(make("frozen"), monkeypatch)
+    tuned = weights_by_step(make("tuned", "task.frozen=false"), monkeypatch)
+    assert moved(frozen[1], frozen[BOUNDARY]) == {"adapter", "encoder", "bottleneck", "decoder", "heads"}
+    assert moved(frozen[BOUNDARY], tuned[BOUNDARY]) == set()
+    assert moved(frozen[BOUNDARY], frozen[STEPS]) == {"classifier"}
+    assert moved(tuned[BOUNDARY], tuned[STEPS]) == {"adapter", "encoder", "bottleneck", "classifier"}
+
+
+def test_only_the_second_phase_is_selected_by_and_each_has_its_own_schedule(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates, states = [], []
+    step = TrialModule.training_step
+
+    def noting(self: TrialModule, *arguments: Any) -> torch.Tensor:
+        (optimizer,) = self.trainer.optimizers
+        rates.append(optimizer.param_groups[0]["lr"])
+        states.append(len(optimizer.state))
+        return step(self, *arguments)
+
+    monkeypatch.setattr(TrialModule, "training_step", noting)
+    trial = make("schedule", "optimizer.schedule=linear", "optimizer.learning_rate=0.1", "trainer.keep_after=all")
+    record = train(trial)
+    first = [0.1 * (1 - done / BOUNDARY) for done in range(BOUNDARY)]
+    second = [0.1 * (1 - done / (STEPS - BOUNDARY)) for done in range(STEPS - BOUNDARY)]
+    assert rates == pytest.approx(first + second)
+    assert [step for step, size in enumerate(states) if size == 0] == [0, BOUNDARY]
+    assert [point["step"] for point in record["result"]["curves"]["validation"]] == [8, 12]
+    assert checkpoint.load(trial.directory / checkpoint.LAST, trial.trial_id)["progress"]["step"] == STEPS
+    lines = [json.loads(line) for line in (trial.directory / "metrics.jsonl").read_text().splitlines()]
+    losses = {line["step"]: {key for key in line if key.startswith("train/")} for line in lines if "train/task" in line}
+    assert min(losses) == 8
+    assert losses[8] == {"train/task"}
