@@ -106,6 +106,29 @@ def status(
     show(Watched(overrides or [], runs, filters or [], config_dir), watch=watch, in_json=as_json)
 
 
+@app.command(context_settings={"ignore_unknown_options": True})
+def matrix(
+    overrides: Overrides = None,
+    tasks: Annotated[list[str] | None, typer.Option("--task", help="Only this task; repeatable.")] = None,
+    architectures: Annotated[
+        list[str] | None, typer.Option("--architecture", help="Only this architecture; repeatable.")
+    ] = None,
+    parameters: Annotated[bool, typer.Option("--parameters", help="Count them where data is on this machine.")] = False,
+    suite: Annotated[str | None, typer.Option("--suite", help="Count this suite's records; needs no torch.")] = None,
+    form: Annotated[str, typer.Option("--format", help="text or md.")] = "text",
+    config_dir: ConfigDir = None,
+) -> None:
+    """Print the grid of architectures and tasks: which cells run, or why not; a suite's records."""
+    from unroll.planning import matrix as grids
+    from unroll.planning.matrix_view import show
+
+    names = tasks or [], architectures or []
+    if suite is None:
+        show(lambda: grids.matrix(overrides or [], config_dir, *names, parameters), form)
+    else:
+        show(lambda: grids.suite_matrix(suite, overrides or [], config_dir, *names), form)
+
+
 @app.command()
 def report(
     overrides: Overrides = None,

@@ -80,6 +80,25 @@ def test_a_row_a_record_a_column_a_field(runs: Path, tmp_path: Path, suffix: str
     assert [file.name for file in out.parent.iterdir()] == [out.name]
 
 
+def test_diagnostics_are_columns_but_for_each_layer_and_distance(tmp_path: Path) -> None:
+    gradient = {"norm": 0.5, "growth_per_step": 0.9, "by_distance": [1.0], "layers": {"encoder": 0.5}}
+    code = {"jacobian_norm": 2.0, "dead_share": 0.25, "zero_share": 0.0, "kl_per_dimension": [0.5]}
+    gates = {"encoder.layers.0.ahead": {"forget": {"closed": 0.0, "open": 0.5}}}
+    found = {"examples": 32, "gradient": gradient, "gates": gates, "code": code}
+    for made in (record(0, 81.5), record(1, 80.5) | {"diagnostics": found}):  # the first is older than diagnostics
+        write_record(tmp_path / made["trial_id"], made)
+    table = records(tmp_path)
+    assert table["diagnostics.gradient.growth_per_step"].to_list() == [None, 0.9]
+    assert [name.removeprefix("diagnostics.") for name in table.columns if name.startswith("diagnostics.")] == [
+        "examples",
+        "gradient.norm",
+        "gradient.growth_per_step",
+        "code.jacobian_norm",
+        "code.dead_share",
+        "code.zero_share",
+    ]
+
+
 @pytest.mark.parametrize(("status", "seeds"), [("finished", [0, 2]), ("failed", [1])])
 def test_one_status(runs: Path, tmp_path: Path, status: str, seeds: list[int]) -> None:
     assert export(runs, tmp_path / "some.csv", status) == len(seeds)

@@ -129,3 +129,18 @@ def test_a_missing_record_is_named(tmp_path: Path) -> None:
 
 def test_the_file_is_plain_json(tmp_path: Path, finished: dict[str, Any]) -> None:
     assert json.loads(write_record(tmp_path, finished).read_text()) == finished
+
+
+def test_diagnostics_may_be_absent_and_are_checked_where_they_are_not(finished: dict[str, Any]) -> None:
+    """Records from before there were any stay valid."""
+    validate(finished | {"diagnostics": None})
+    found = {
+        "examples": 32,
+        "gradient": {"norm": 1.0, "growth_per_step": None, "by_distance": [1.0, None], "layers": {"encoder": 1.0}},
+        "gates": {"encoder.layers.0.ahead": {"forget": {"closed": 0.0, "open": 0.5}}},
+        "code": {"jacobian_norm": 1.0, "dead_share": 0.0, "zero_share": 0.0, "kl_per_dimension": [0.5]},
+    }
+    validate(finished | {"diagnostics": found})
+    found["gradient"]["by_distance"][1] = float("inf")
+    with pytest.raises(UserError, match=r"diagnostics\.gradient\.by_distance\.1: Input should be a finite number"):
+        validate(finished | {"diagnostics": found})

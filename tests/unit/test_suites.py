@@ -16,6 +16,13 @@ def conf(tmp_path: Path) -> str:
         "grid: {task: [compression, generation], architecture: [mlp], seed: [0, 1]}\n"
         "when: {task=generation: [budget.steps=7]}\nbaselines: true\n"
     )
+    (tmp_path / "suite" / "parts.yaml").write_text(
+        "name: parts\noverrides: [budget=quickstart]\ngrid: {seed: [0, 1]}\nparts:\n"
+        "  deep: {grid: {task: [sentiment], architecture: [gru]}, overrides: [architecture.depth=2]}\n"
+        "  wide:\n    grid: {task: [compression], architecture: [mlp, ae], seed: [5]}\n"
+        "    when: {architecture=ae: [budget.steps=7]}\n"
+        "baselines: false\n"
+    )
     (tmp_path / "suite" / "odd.yaml").write_text("name: odd\ngrid: {task: [compression]}\nwhen: {tsk=a: []}\n")
     return str(tmp_path)
 
@@ -32,6 +39,18 @@ def test_networks_are_crossed_and_baselines_follow(conf: str) -> None:
         ("generation", "gmm", 0),
         ("generation", "gmm", 1),
     ]
+
+
+def test_parts_are_crossed_each_by_itself_and_share_what_the_suite_says(conf: str) -> None:
+    trials = [item.trial for item in plan(["suite=parts"], conf).trials]
+    assert [(trial.config["task"]["name"], trial.row, trial.config["seed"]) for trial in trials] == [
+        ("sentiment", "gru", 0),
+        ("sentiment", "gru", 1),
+        ("compression", "mlp", 5),
+        ("compression", "ae", 5),
+    ]
+    assert [trial.config["architecture"]["depth"] for trial in trials] == [2, 2, 1, 1]
+    assert [trial.config["budget"]["steps"] for trial in trials] == [130, 130, 200, 7]
 
 
 def test_overrides_of_one_choice_reach_its_trials_only(conf: str) -> None:

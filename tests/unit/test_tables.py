@@ -279,3 +279,27 @@ def test_units_survive_counts_and_suffixes() -> None:
     assert unit("translation", "nll_per_token_parallel") == "nats"
     assert unit("forecasting", "mse") == "standardised²"
     assert unit("generation", "importance_bound_500") == "nats"
+
+
+def sized(row: str, value: float, counted: int, outside: str | None = None) -> dict[str, Any]:
+    """A record of a trial that should have 1,000 parameters."""
+    found = record(row, 0, value)
+    off = round(100 * (counted / 1000 - 1), 4)
+    sizing = {"target": 1000, "achieved": counted, "off_per_cent": off, "width": 5, "outside": outside}
+    found["parameters"] = {"total": counted + 50, "counted": counted, "embeddings": 50, "sizing": sizing}
+    return found
+
+
+def test_parameters_off_by_more_than_a_hundredth_are_told_of() -> None:
+    (table,) = make_tables([sized("lstm", 81.0, 1010), sized("gru", 80.0, 1025), sized("rnn", 79.0, 985)])
+    assert table.notes == (
+        "gru has 1,025 parameters, +2.5 % from what the budget asks for.",
+        "rnn has 985 parameters, -1.5 % from what the budget asks for.",
+    )
+
+
+def test_what_has_no_width_stands_outside_the_equal_parameter_ranks() -> None:
+    reason = "the architecture has no width"
+    (table,) = make_tables([sized("lstm", 81.0, 1000), sized("linear", 90.0, 1000, reason)])
+    assert [(row.name, row.best) for row in table.rows] == [("lstm", True), ("linear", False)]
+    assert table.notes == (f"linear stands beside the others, unranked: outside equal-parameter ranks: {reason}.",)

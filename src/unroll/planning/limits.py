@@ -46,6 +46,8 @@ RANGES = {
     "budget.epochs": _POSITIVE,
     "budget.steps": _COUNT,
     "budget.seconds": _POSITIVE,
+    "budget.flops": _POSITIVE,
+    "budget.parameters": _COUNT,
     "budget.patience": _COUNT,
     "budget.validate_every": _POSITIVE,
     "optimizer.learning_rate": _POSITIVE,
@@ -86,11 +88,13 @@ RANGES = {
 COMPONENT_CHOICES: dict[str, tuple[Any, ...]] = {
     "architecture.cell": ("rnn", "lstm", "gru"),
     "architecture.merge": ("concat", "sum", "mul", "average", "max"),
+    "architecture.kind": ("constituency", "child_sum"),
     "architecture.activation": ("relu", "tanh", "sigmoid", "gelu"),
     "architecture.bidirectional": (True, False),
     "architecture.reconstructs": (True, False),
     "task.attention": (None, "additive", "multiplicative"),
     "task.channels": ("joint", "independent"),
+    "task.likelihood": ("gaussian", "bernoulli"),
     "task.normalise": ("none", "last_value"),
     "trainer.progress": ("auto", True, False),
 }

@@ -48,7 +48,7 @@ class Origin:
 @dataclass
 class Data:
     name: str = MISSING
-    kind: str = MISSING  # labelled_text | pairs | series | images
+    kind: str = MISSING  # labelled_text | pairs | series | images | adding | copying
     reader: str = MISSING
     options: dict[str, Any] = field(default_factory=dict)
     fraction: float = 1.0
@@ -76,6 +76,8 @@ class Budget:
     epochs: float | None = None
     steps: int | None = None
     seconds: float | None = None
+    flops: float | None = None
+    parameters: int | None = None
     patience: int | None = None
     validate_every: float | None = 1.0
 
@@ -108,6 +110,7 @@ class Trainer:
     log_every: int = 50
     heartbeat_seconds: float = 10.0
     again: bool = False
+    diagnose: str = "end"
 
 
 @dataclass
@@ -132,6 +135,8 @@ class Paths:
     cache: str = MISSING
     data: str | None = None
 
+
+SOLVED = "solved"  # what `architecture.width` says, wherever it is read, under budget.parameters
 
 SECTIONS = {
     "data": Data,
@@ -160,7 +165,7 @@ TASK_METADATA = {
 CHOICES = {
     "task.primary.direction": ("higher", "lower"),
     "task.selection.direction": ("higher", "lower"),
-    "data.kind": ("labelled_text", "pairs", "series", "images"),
+    "data.kind": ("labelled_text", "pairs", "series", "images", "adding", "copying"),
     "data.tokenizer.kind": ("word", "bpe"),
     "data.tokenizer.words": ("whitespace", "moses"),
     "optimizer.name": ("adam", "adamw", "sgd"),
@@ -168,5 +173,6 @@ CHOICES = {
     "trainer.accelerator": ("auto", "cpu", "gpu"),
     "trainer.precision": ("32-true", "bf16-mixed", "16-mixed"),
     "trainer.keep_after": ("none", "best", "all"),
+    "trainer.diagnose": ("end", "validations", "never"),
     "logger.wandb.mode": ("disabled", "offline", "online"),
 }

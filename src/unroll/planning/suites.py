@@ -21,18 +21,25 @@ _SEED = re.compile(r"[+]*seed=")
 
 
 @dataclass
-class Suite:
-    """A named list of trials.
+class Part:
+    """Trials that are crossed together.
 
     `grid` maps override keys to the values that are crossed; `when` maps one choice of the grid, such as
     `task=sentiment`, to overrides that only its trials get.
     """
 
-    name: str = MISSING
-    description: str = ""
     overrides: list[str] = field(default_factory=list)
     grid: dict[str, list[Any]] = field(default_factory=dict)
     when: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass
+class Suite(Part):
+    """A named list of trials: of its grid, or of each of its parts, which add to what the suite says."""
+
+    name: str = MISSING
+    description: str = ""
+    parts: dict[str, Part] = field(default_factory=dict)
     baselines: bool = True
 
 
@@ -95,7 +102,7 @@ def plan(overrides: Sequence[str], config_dir: str | None = None) -> Plan:
         suite = sweep["suite"]
         trials: dict[str, Planned] = {}
         composed = functools.lru_cache(None)(functools.partial(_without_seed, config_dir=config_dir))
-        for combination in _combinations(suite, others):
+        for combination in itertools.chain.from_iterable(_combinations(part, others) for part in _parts(suite)):
             trial = _trial(combination, composed, config_dir)
             trials.setdefault(trial.trial_id, Planned(trial, tuple(combination)))
         if suite["baselines"]:
@@ -144,6 +151,20 @@ def _without_seed(overrides: tuple[str, ...], config_dir: str | None) -> _Compos
     node = compose_node("train", overrides, config_dir)
     raw = canonical(OmegaConf.to_container(node, resolve=False))
     return _Composed(validated(node, config_dir), node if "${seed}" in raw else None)
+
+
+def _parts(suite: dict[str, Any]) -> list[dict[str, Any]]:
+    """The parts, each with what the suite says for all of them; the suite itself where it has none."""
+    if not suite["parts"]:
+        return [suite]
+    return [
+        {
+            "overrides": [*suite["overrides"], *part["overrides"]],
+            "grid": {**suite["grid"], **part["grid"]},
+            "when": {**suite["when"], **part["when"]},
+        }
+        for part in suite["parts"].values()
+    ]
 
 
 def _combinations(suite: dict[str, Any], others: Sequence[str]) -> list[list[str]]:

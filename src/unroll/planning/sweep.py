@@ -102,7 +102,9 @@ def _launch(
     defaults = {"hydra/sweeper": "resumable", "hydra/launcher": "local"}
     chosen = {text.partition("=")[0] for text in todo.hydra}
     own = [f"{key}={value}" for key, value in defaults.items() if key not in chosen]
-    own += [f"hydra.sweep.dir={_quoted(str(folder))}", f"hydra.sweeper.retry_failed={str(retry_failed).lower()}"]
+    runs = planned[0].trial.config["paths"]["runs"]
+    own += [f"paths.runs={_quoted(runs)}", f"hydra.sweep.dir={_quoted(str(folder))}"]
+    own += [f"hydra.sweeper.retry_failed={str(retry_failed).lower()}"]
     own += [f"hydra.sweeper.{key}={'null' if value is None else value}" for key, value in todo.rules.items()]
     if todo.workers is not None:
         own.append(f"hydra.launcher.workers={todo.workers}")

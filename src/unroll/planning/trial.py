@@ -15,6 +15,29 @@ _DESCRIPTIONS = {
     "budget": {"name"},
 }
 
+# Options that came after the first records. At these values a trial is what it was without them, and its id leaves
+# them out, so that older records keep theirs. A key below `encoder`, `decoder` or a term is named by its last word.
+_LATER: dict[str, dict[str, Any]] = {
+    "architecture": {
+        "nonlinearity": "tanh",
+        "biases": 2,
+        "reset": "after",
+        "initialisation": "default",
+        "forget_bias": None,
+        "tied": False,
+        "truncate": None,
+    },
+    "bottleneck": {"importance_samples": 1},
+    "budget": {"flops": None, "parameters": None},
+    "task": {
+        "likelihood": "gaussian",
+        "protocol": "joint",
+        "pretrain_share": 0.5,
+        "pretrain_steps": None,
+        "frozen": True,
+    },
+}
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -67,9 +90,14 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
     sections = ["task", "data"]
     sections += ["baseline"] if is_baseline(config) else ["architecture", "bottleneck", "optimizer", "budget"]
     chosen: dict[str, Any] = {
-        section: {key: value for key, value in config[section].items() if key not in _DESCRIPTIONS.get(section, ())}
+        section: _without_later(
+            {key: value for key, value in config[section].items() if key not in _DESCRIPTIONS.get(section, ())},
+            _LATER.get(section, {}),
+        )
         for section in sections
     }
+    if is_baseline(config) and "tasks" in config["baseline"]:
+        chosen["baseline"]["tasks"] = [config["task"]["name"]]  # that it serves others as well decides nothing
     problem = config["task"].get("problem")
     if is_baseline(config) and problem is not None:
         read = ("name", "protocol_version", "kind", "primary", *problem)
@@ -78,6 +106,14 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
     if not is_baseline(config):
         chosen["precision"] = config["trainer"]["precision"]
     return chosen
+
+
+def _without_later(node: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: _without_later(value, later) if isinstance(value, Mapping) else value
+        for key, value in node.items()
+        if key not in later or value != later[key]
+    }
 
 
 def canonical(value: Any) -> str:

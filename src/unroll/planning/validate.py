@@ -14,7 +14,7 @@ from omegaconf.errors import ConfigKeyError, OmegaConfBaseException, Unsupported
 from unroll.errors import UserError, suggest
 from unroll.planning.groups import options_where
 from unroll.planning.limits import COMPONENT_CHOICES, RANGES
-from unroll.planning.schema import CHOICES, SECTIONS, TASK_METADATA
+from unroll.planning.schema import CHOICES, SECTIONS, SOLVED, TASK_METADATA
 
 _TOP_LEVEL = (*SECTIONS, "task", "architecture", "baseline", "seed")
 _ARCHITECTURE_PARTS = ("name", "reconstructs", "encoder", "decoder")
@@ -30,7 +30,7 @@ def validated(node: DictConfig, config_dir: str | None = None) -> dict[str, Any]
     _nothing_missing(raw, "")
     _names(raw)
     _baseline(raw, config_dir)
-    config = _resolved(node)
+    config = _resolved(_width_to_solve(node, raw))
     for section, kind in SECTIONS.items():
         config[section] = typed(config[section], kind, section)
     _task_description(config["task"])
@@ -79,6 +79,17 @@ def _nothing_missing(value: Any, where: str) -> None:
     if isinstance(value, Mapping):
         for key, item in value.items():
             _nothing_missing(item, f"{where}.{key}" if where else str(key))
+
+
+def _width_to_solve(node: DictConfig, raw: Mapping[str, Any]) -> DictConfig:
+    """Under budget.parameters no given width decides anything: every part that reads it is told so instead."""
+    width = raw["architecture"].get("width")
+    if OmegaConf.select(node, "budget.parameters") is None or width is None:
+        return node
+    _check_range("architecture.width", OmegaConf.select(node, "architecture.width"))
+    node = node.copy()
+    node["architecture"]["width"] = SOLVED
+    return node
 
 
 def _resolved(node: DictConfig) -> dict[str, Any]:
@@ -185,17 +196,21 @@ def _shipped(config: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
 
 
 def _ranges(config: Mapping[str, Any]) -> None:
-    for key, allowed in RANGES.items():
+    for key in RANGES:
         found, value = _value(config, key)
-        if not found or value is None:
-            continue
-        for number in value if isinstance(value, list) else [value]:
-            if isinstance(number, bool) or not isinstance(number, int | float):
-                raise UserError(f"'{key}' is not a number.", saw=value, allowed=str(allowed))
-            if not allowed.holds(number):
-                raise UserError(f"'{key}' is out of range.", saw=value, allowed=str(allowed))
-            if allowed.whole and not float(number).is_integer():
-                raise UserError(f"'{key}' is not a whole number.", saw=value, allowed=str(allowed))
+        if found and value is not None and value != SOLVED:
+            _check_range(key, value)
+
+
+def _check_range(key: str, value: Any) -> None:
+    allowed = RANGES[key]
+    for number in value if isinstance(value, list) else [value]:
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise UserError(f"'{key}' is not a number.", saw=value, allowed=str(allowed))
+        if not allowed.holds(number):
+            raise UserError(f"'{key}' is out of range.", saw=value, allowed=str(allowed))
+        if allowed.whole and not float(number).is_integer():
+            raise UserError(f"'{key}' is not a whole number.", saw=value, allowed=str(allowed))
 
 
 def _finite(value: Any, where: str) -> None:
@@ -228,10 +243,10 @@ def _contradictions(config: Mapping[str, Any], config_dir: str | None) -> None:
         )
     if data["kind"] in ("labelled_text", "pairs") and data["tokenizer"] is None:
         raise UserError(f"data={data['name']} is text and has no tokenizer.", saw="data.tokenizer: null")
-    given = {key: budget[key] for key in ("epochs", "steps", "seconds") if budget[key] is not None}
+    given = {key: budget[key] for key in ("epochs", "steps", "seconds", "flops") if budget[key] is not None}
     if len(given) != 1:
         raise UserError(
-            "A budget is exactly one of epochs, steps and seconds.",
+            "A budget is exactly one of epochs, steps, seconds and flops.",
             saw=" ".join(f"budget.{key}={value}" for key, value in given.items()) or "none of them",
             allowed="one of them; set the others to null",
             run="unroll train " + " ".join(_one_of(given)),
@@ -240,7 +255,7 @@ def _contradictions(config: Mapping[str, Any], config_dir: str | None) -> None:
         raise UserError(
             "A budget in seconds has no number of steps for a learning rate to fall over.",
             saw=f"budget.seconds={budget['seconds']} optimizer.schedule={optimizer['schedule']}",
-            allowed="optimizer.schedule=constant, or budget.epochs or budget.steps",
+            allowed="optimizer.schedule=constant, or budget.epochs, budget.steps or budget.flops",
         )
     _without_effect(config)
     if len(optimizer["betas"]) != 2:
@@ -305,7 +320,7 @@ def _baseline(config: Mapping[str, Any], config_dir: str | None) -> None:
 
 
 def _one_of(given: Mapping[str, Any]) -> list[str]:
-    kept = next((key for key in ("seconds", "steps", "epochs") if key in given), "epochs")
+    kept = next((key for key in ("flops", "seconds", "steps", "epochs") if key in given), "epochs")
     dropped = [f"budget.{key}=null" for key in given if key != kept]
     return [*dropped, f"budget.{kept}={given.get(kept, 1)}"]
 

@@ -33,10 +33,19 @@ class _Data(_Part):
     verified: bool  # the content hash equals the one in the data set's YAML
 
 
+class _Sizing(_Part):
+    target: NonNegativeInt
+    achieved: NonNegativeInt
+    off_per_cent: float
+    width: NonNegativeInt | None  # null: the architecture has none
+    outside: str | None  # why it stands outside the equal-parameter ranks
+
+
 class _Parameters(_Part):
     total: NonNegativeInt
     counted: NonNegativeInt  # without embeddings and the projection to the vocabulary
     embeddings: NonNegativeInt
+    sizing: _Sizing | None = None  # null or absent: the width was given
 
 
 class _Flops(_Part):
@@ -71,9 +80,25 @@ class _Counts(_Part):
     test: NonNegativeInt
 
 
+class _Gap(_Part):
+    """Of the primary metric, or of the selection metric where that is cheaper to score: value = train - test."""
+
+    metric: str
+    train: float
+    test: float
+    value: float
+
+
+class _Train(_Part):
+    examples: NonNegativeInt
+    metrics: dict[str, float]
+    gap: _Gap
+
+
 class _Result(_Part):
     metrics: _Metrics
     primary: _Primary
+    train: _Train | None = None  # of a sample of train; absent in baselines' and older records
     selection: _Selection | None  # null: nothing was selected (baselines)
     examples: _Counts
     steps: NonNegativeInt
@@ -83,6 +108,35 @@ class _Result(_Part):
     data_sha256: str
     labels: dict[str, str] = Field(default_factory=dict)
     curves: dict[str, Any] = Field(default_factory=dict)
+
+
+class _Gradient(_Part):
+    norm: float | None
+    growth_per_step: float | None
+    by_distance: list[float | None]
+    layers: dict[str, float | None]
+
+
+class _CodeDiagnostics(_Part):
+    """Absent: the code has no such thing."""
+
+    jacobian_norm: float | None
+    dead_share: float | None
+    zero_share: float | None
+    hoyer: float | None = None
+    saturated_share: float | None = None
+    kl: float | None = None
+    kl_per_dimension: list[float | None] = Field(default_factory=list)
+    active_units: float | None = None
+
+
+class _Diagnostics(_Part):
+    """Null anywhere: the number was not finite."""
+
+    examples: NonNegativeInt
+    gradient: _Gradient
+    gates: dict[str, dict[str, dict[str, float | None]]]
+    code: _CodeDiagnostics
 
 
 class _Code(_Part):
@@ -126,6 +180,7 @@ class _Record(_Part):
     parameters: _Parameters | None = None
     flops: _Flops | None = None
     result: _Result | None = None
+    diagnostics: _Diagnostics | None = None  # null or absent: none were made (baselines, trainer.diagnose=never)
     run: _Run
     reportable: bool
     why_not_reportable: list[str]

@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 
 FORMATS = (".csv", ".parquet")
 STATUSES = ("finished", "failed")
+_NO_COLUMNS = (
+    "config.data.origin.",
+    "result.curves",
+    "diagnostics.gradient.by_distance",
+    "diagnostics.gradient.layers",
+    "diagnostics.gates",
+    "diagnostics.code.kl_per_dimension",
+)
 
 
 def record_paths(folder: str | Path) -> list[Path]:
@@ -68,7 +76,8 @@ def frame(records: Sequence[dict[str, Any]]) -> "pl.DataFrame":
     """Return one row a record and one column a leaf, named by its dotted path; absent leaves are null.
 
     Columns such as `result.metrics.test.accuracy` keep their numbers; lists, and leaves whose type differs
-    from record to record, become their JSON text. `config.data.origin` and `result.curves` are left out.
+    from record to record, become their JSON text. `config.data.origin`, `result.curves` and what diagnostics say of
+    each layer, gate, distance and dimension are left out.
     """
     import json
 
@@ -77,7 +86,7 @@ def frame(records: Sequence[dict[str, Any]]) -> "pl.DataFrame":
     rows = []
     for record in records:
         flat = flatten(record)
-        rows.append({k: v for k, v in flat.items() if not k.startswith(("config.data.origin.", "result.curves"))})
+        rows.append({k: v for k, v in flat.items() if not k.startswith(_NO_COLUMNS)})
     columns: dict[str, pl.Series] = {}
     for name in dict.fromkeys(key for row in rows for key in row):
         values = [row.get(name) for row in rows]

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # A coded size may pass the task's rate by this much, since the quantiser is chosen on validation.
 RATE_TOLERANCE = 1.05
 
+OFF_PER_CENT = 1.0  # from budget.parameters: more is said below the table
+
 
 @dataclass(frozen=True)
 class Row:
@@ -32,6 +34,7 @@ class Row:
     parameters: int | None  # without embeddings and the projection to the vocabulary
     seconds: float | None  # mean training time
     unranked: str | None  # why it does not compete; None where it does
+    off: float | None = None  # per cent from budget.parameters; None where the width was given
     best: bool = False
 
     @property
@@ -167,15 +170,17 @@ def _row(name: str, baseline: bool, variant: list[str], records: list[dict[str, 
         metrics=metrics,
         parameters=finished[0]["parameters"]["counted"] if finished else None,
         seconds=summarise(seconds).mean if seconds else None,
-        unranked=_unranked(config, metrics),
+        unranked=_unranked(config, metrics, finished[0]["parameters"] if finished else {}),
+        off=(finished[0]["parameters"].get("sizing") or {}).get("off_per_cent") if finished else None,
     )
 
 
-def _unranked(config: Mapping[str, Any], metrics: Mapping[str, Summary]) -> str | None:
+def _unranked(config: Mapping[str, Any], metrics: Mapping[str, Summary], parameters: Mapping[str, Any]) -> str | None:
     rate, measured = config["task"].get("rate"), metrics.get("bits_per_pixel")
     if rate is not None and measured is not None and measured.mean > rate * RATE_TOLERANCE:
         return f"it takes {measured.mean:.3f} bits per pixel where the task allows {rate}"
-    return None
+    outside = (parameters.get("sizing") or {}).get("outside")
+    return None if outside is None else f"outside equal-parameter ranks: {outside}"
 
 
 def _sorted(rows: Iterable[Row], direction: str) -> list[Row]:
@@ -219,6 +224,8 @@ def _notes(networks: Sequence[Row], baselines: Sequence[Row], primary: Mapping[s
     for row in (*networks, *baselines):
         if row.unranked:
             yield f"{row.label} stands beside the others, unranked: {row.unranked}."
+        if row.off is not None and abs(row.off) > OFF_PER_CENT:
+            yield f"{row.label} has {row.parameters:,} parameters, {row.off:+.1f} % from what the budget asks for."
     for row in (*networks, *baselines):
         if failed := [trial["trial_id"] for trial in row.trials if trial["status"] == "failed"]:
             yield f"Failed, and left out of the mean of {row.label}: {', '.join(failed)}."

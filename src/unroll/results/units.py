@@ -1,10 +1,13 @@
 """The unit of every metric that the tasks report, so that no table shows a bare number."""
 
 _UNITS = {
+    "error": "%",
     "accuracy": "%",
     "macro_f1": "%",
     "ece": "%",
     "nll": "nats",
+    "whole_sequences": "%",
+    "solved": "%",
     "sacrebleu": "BLEU",
     "chrf": "chrF",
     "nll_per_token": "nats",
@@ -16,6 +19,7 @@ _UNITS = {
     "psnr": "dB",
     "bits_per_pixel": "bits",
     "ssim": "of 1",
+    "sharpness": "of the images' own",
     "quantiser_step": "code units",
     "precision": "share",
     "recall": "share",
@@ -26,6 +30,7 @@ _UNITS = {
     "frechet_mnist_classifier": "squared feature distance",
 }
 _TASK_UNITS = {
+    "error": "%",
     ("forecasting", "mse"): "standardised²",
     ("forecasting", "mae"): "standardised",
     ("compression", "mse"): "pixel² (range 1)",
