@@ -16,13 +16,14 @@ from unroll.tasks.task import Task
 from unroll.training.prepared import build_task
 
 ARCHITECTURES = ("rnn", "lstm", "gru", "birnn", "bilstm", "bigru", "mlp", "ae", "ae_variational")
-TASKS = ("sentiment", "translation", "forecasting", "compression", "generation")
+TASKS = ("sentiment", "translation", "forecasting", "compression", "generation", "classification")
 SMALL = ["architecture.width=6"]
 TASK_OPTIONS = {
     "sentiment": ["task.embedding=5", "task.dropout=0"],
     "translation": ["task.embedding=5", "task.dropout=0"],
     "forecasting": ["task.window=6", "task.horizon=3", "task.channels=joint"],
     "compression": [],
+    "classification": [],
     "generation": ["task.samples=20", "task.density_components=1", "task.importance_samples=7"],
 }
 WORDS = ["good", "fine", "bad", "dull", "the", "film", "plot", "is"]
@@ -93,6 +94,7 @@ DATA = {
     "forecasting": series,
     "compression": images,
     "generation": images,
+    "classification": images,
 }
 
 

@@ -25,6 +25,11 @@ def rnn_step(w: Weights, x: np.ndarray, h: np.ndarray) -> np.ndarray:
     return np.tanh(w["weight_ih_l0"] @ x + w["bias_ih_l0"] + w["weight_hh_l0"] @ h + w["bias_hh_l0"])
 
 
+def rnn_relu_step(w: Weights, x: np.ndarray, h: np.ndarray) -> np.ndarray:
+    """h' = max(0, W x + b + U h + b')."""
+    return np.maximum(0, w["weight_ih_l0"] @ x + w["bias_ih_l0"] + w["weight_hh_l0"] @ h + w["bias_hh_l0"])
+
+
 def lstm_step(w: Weights, x: np.ndarray, h: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Gates i, f, g, o; c' = f c + i g, h' = o tanh(c')."""
     gates = w["weight_ih_l0"] @ x + w["bias_ih_l0"] + w["weight_hh_l0"] @ h + w["bias_hh_l0"]
@@ -42,6 +47,18 @@ def gru_step(w: Weights, x: np.ndarray, h: np.ndarray) -> np.ndarray:
     return (1 - z) * n + z * h
 
 
+def gru_before_step(w: Weights, x: np.ndarray, h: np.ndarray) -> np.ndarray:
+    """The reset gate before the product: n = tanh(W x + b + U (r h) + b')."""
+    seen = np.split(w["weight_ih_l0"] @ x + w["bias_ih_l0"], 3)
+    u, b = np.split(w["weight_hh_l0"], 3), np.split(w["bias_hh_l0"], 3)
+    r, z = (logistic(seen[gate] + u[gate] @ h + b[gate]) for gate in (0, 1))
+    n = np.tanh(seen[2] + u[2] @ (r * h) + b[2])
+    return (1 - z) * n + z * h
+
+
+STEPS = {"rnn": rnn_step, "rnn_relu": rnn_relu_step, "gru": gru_step, "gru_before": gru_before_step}
+
+
 def run(cell: str, w: Weights, xs: np.ndarray, start: tuple[np.ndarray, ...] | None = None) -> np.ndarray:
     """Outputs [T, H] of one example xs [T, D]; `start` is (h,), or (h, c) for an LSTM; zeros if None."""
     width = w["weight_hh_l0"].shape[1]
@@ -51,7 +68,7 @@ def run(cell: str, w: Weights, xs: np.ndarray, start: tuple[np.ndarray, ...] | N
         if cell == "lstm":
             h, c = lstm_step(w, x, h, c)
         else:
-            h = {"rnn": rnn_step, "gru": gru_step}[cell](w, x, h)
+            h = STEPS[cell](w, x, h)
         outputs.append(h)
     return np.array(outputs)
 

@@ -15,7 +15,7 @@ import numpy as np
 import yaml
 
 from unroll.data import readers
-from unroll.data.readers.columns import content_sha256
+from unroll.data.readers.columns import SPLITS, content_sha256
 from unroll.planning.compose import compose
 from unroll.planning.trial import Trial
 
@@ -30,7 +30,7 @@ FRENCH = {
 GOOD, BAD = ("good", "fine", "lovely"), ("bad", "dull", "awful")
 PLAIN = ("film", "plot", "actor", "the", "a", "is", "very", "and")
 
-# What makes a trial small, wherever its task, architecture or data has such a key.
+# What makes a trial small, wherever its task, architecture or bottleneck gives such a key a value.
 SMALL = {
     "task": {
         "embedding": 12,
@@ -41,6 +41,7 @@ SMALL = {
         "importance_samples": 5,
     },
     "architecture": {"width": 24},
+    "bottleneck": {"ratio": 0.1},
     "baseline": {"period": 6},
 }
 
@@ -130,10 +131,16 @@ def _images(random: np.random.Generator, sizes: Sizes, corrupt: bool) -> dict[st
     seen, unseen = shapes(sizes["train"] + sizes["validation"]), shapes(sizes["test"])
     labels = {"y_train": np.arange(len(seen)) % 4, "y_test": np.arange(len(unseen)) % 4}
     if corrupt:
-        unseen, labels["y_test"] = 255 - random.integers(0, 200, unseen.shape).astype(np.uint8), labels["y_test"] + 5
+        unseen = 255 - random.integers(0, 200, unseen.shape).astype(np.uint8)
+        labels["y_test"] = (labels["y_test"] + 1) % 4
     buffer = io.BytesIO()
     np.savez(buffer, x_train=seen, x_test=unseen, **labels)
     return {"mnist.npz": buffer.getvalue()}
+
+
+def _seeds(random: np.random.Generator, sizes: Sizes, corrupt: bool) -> dict[str, bytes]:
+    """What synthetic data is made from."""
+    return {"train": b"1", "validation": b"2", "test": b"4" if corrupt else b"3"}
 
 
 TOKENIZER = {"kind": "word", "words": "whitespace", "lowercase": True, "vocabulary_size": 200, "min_count": 1}
@@ -154,6 +161,16 @@ DATA: dict[str, dict[str, Any]] = {
     },
     "series": {"files": _series, "reader": "series_csv", "options": lambda sizes: {"rows": series_rows(sizes)}},
     "images": {"files": _images, "reader": "mnist", "options": lambda sizes: {"validation": sizes["validation"]}},
+    "adding": {
+        "files": _seeds,
+        "reader": "adding",
+        "options": lambda sizes: {"length": 6, "sizes": [sizes[split] for split in SPLITS]},
+    },
+    "copying": {
+        "files": _seeds,
+        "reader": "copying",
+        "options": lambda sizes: {"length": 2, "recalled": 3, "alphabet": 8, "sizes": [sizes[s] for s in SPLITS]},
+    },
 }
 
 
@@ -180,13 +197,21 @@ class Tiny:
         return compose([*self.overrides(task, runs), *small, *overrides], self.config_dir)
 
 
-@functools.cache
 def small_overrides(task: str, *chosen: str) -> list[str]:
-    """SMALL as overrides, as far as a task and an architecture have such keys."""
-    config = compose([f"task={task}", *chosen]).config
+    """SMALL as overrides, as far as a task and an architecture or baseline give such keys a value."""
+    baseline = any(override.startswith("baseline=") for override in chosen)
+    of_choice = _keys(f"task={task}", *chosen) if baseline else _keys(*chosen)  # a network goes with every task
+    keys = {**of_choice, "task": _keys(f"task={task}")["task"]}
     return [
-        f"{group}.{key}={value}" for group, keys in SMALL.items() for key, value in keys.items() if key in config[group]
+        f"{group}.{key}={value}" for group, small in SMALL.items() for key, value in small.items() if key in keys[group]
     ]
+
+
+@functools.cache
+def _keys(*chosen: str) -> dict[str, set[str]]:
+    """The keys with a value in each group of SMALL in a composed config."""
+    config = compose(list(chosen)).config
+    return {group: {key for key, value in config[group].items() if value is not None} for group in SMALL}
 
 
 def write_tiny(folder: Path, sizes: Sizes = SIZES, corrupt: bool = False) -> Tiny:

@@ -23,6 +23,7 @@ OPTIONS: dict[str, list[str]] = {
     "depth": ["architecture.depth=4"],
     "cell": ["architecture.cell=rnn", "architecture.cell=lstm", "architecture.cell=gru"],
     "bidirectional": ["architecture.bidirectional=true", "architecture.bidirectional=false"],
+    "kind": ["architecture.kind=constituency", "architecture.kind=child_sum"],
     "activation": [f"architecture.activation={name}" for name in ("relu", "tanh", "sigmoid", "gelu")],
 }
 MERGES = ("concat", "sum", "mul", "average", "max")
@@ -42,7 +43,7 @@ def run(cell: Cell, network: Network) -> dict[str, Tensor]:
     batch = cell.task.splits["train"].batch(torch.arange(8))
     torch.manual_seed(0)
     with torch.no_grad():
-        code = network.encode(batch.inputs, batch.lengths, batch.index)
+        code = network.encode(batch)
         losses = cell.task.losses(network, batch)
     named = {name: loss for name, loss in vars(losses).items() if loss is not None}
     return {"code": code.code, **named}

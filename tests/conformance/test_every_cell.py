@@ -13,13 +13,12 @@ from torch import Tensor
 
 from unroll.architectures.network import Network
 from unroll.data.splits import Batch
-from unroll.planning.trial import Trial
+from unroll.planning.trial import Trial, make_trial
 from unroll.results.record import read_record
 from unroll.tasks.task import GaussianNoise, Task
 from unroll.training import checkpoint
 from unroll.training.train import train
 
-TWO_STEPS = ["budget.epochs=null", "budget.steps=2", "budget.validate_every=null"]
 LEARNING_STEPS = 200
 
 
@@ -27,7 +26,7 @@ def outputs(task: Task, network: Network, batch: Batch) -> dict[str, Tensor]:
     """The code and the losses of each example, which all that is evaluated is made of."""
     with torch.no_grad():
         losses = task.losses(network, batch)
-        found = {"code": network.encode(batch.inputs, batch.lengths, batch.index).code}
+        found = {"code": network.encode(batch).code}
     return found | {name: loss for name, loss in vars(losses).items() if loss is not None}
 
 
@@ -52,10 +51,21 @@ def check_record(trial: Trial) -> dict:
     return record
 
 
-def test_trains_two_steps_and_writes_a_record(cell: Cell, tiny: Tiny, tmp_path: Path) -> None:
+def check_diagnostics(found: dict) -> None:
+    """All that an encoder of any kind has; what is there is finite, since records hold no other numbers."""
+    assert found["examples"] == 32
+    gradient, code = found["gradient"], found["code"]
+    assert None not in [gradient["norm"], *gradient["by_distance"], *gradient["layers"].values(), *code.values()]
+    assert gradient["norm"] > 0
+    assert max(gradient["by_distance"]) > 0
+    assert gradient["layers"]
+    assert code["jacobian_norm"] > 0
+
+
+def test_trains_two_steps_and_writes_a_record(cell: Cell, tmp_path: Path) -> None:
     config = cell.trial.config
-    overrides = [f"architecture={config['architecture']['name']}", *TWO_STEPS]
-    trial = tiny.trial(config["task"]["name"], tmp_path, *overrides)
+    budget = {**config["budget"], "epochs": None, "steps": 2, "validate_every": None}
+    trial = make_trial({**config, "budget": budget, "paths": {**config["paths"], "runs": str(tmp_path)}})
     returned = train(trial)
     record = check_record(trial)
     assert record["result"] == returned["result"]
@@ -67,6 +77,7 @@ def test_trains_two_steps_and_writes_a_record(cell: Cell, tiny: Tiny, tmp_path: 
         record["result"]["primary"]["value"] == record["result"]["metrics"]["test"][config["task"]["primary"]["name"]]
     )
     assert record["result"]["metrics"]["validation"].keys() == record["result"]["metrics"]["test"].keys()
+    check_diagnostics(record["diagnostics"])
 
 
 def test_learns_eight_examples(cell: Cell) -> None:

@@ -10,6 +10,7 @@ from tiny_data import CONF, TASKS, Tiny, names, write_tiny
 from unroll.tasks.task import Task
 from unroll.training import train as story
 from unroll.training.callbacks import Training
+from unroll.training.generalisation import SAMPLE, train_sample
 from unroll.training.prepared import build_task, prepared_task
 from unroll.training.train import train
 
@@ -83,6 +84,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         _, examples = prepared_task(trial)
         task = build_task(trial)
         task.prepare(examples, trial.config["data"])
+        task.splits[SAMPLE] = train_sample(task.splits, task.seen)
         task.splits["test"] = Guarded(task.splits["test"], found, state)
         finish = task.finish
 

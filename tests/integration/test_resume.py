@@ -15,7 +15,8 @@ from unroll.training import checkpoint
 from unroll.training.train import train
 
 EVERY_STEP = "trainer.checkpoint_minutes=0.000001"
-COMMON = ["budget.epochs=3", "trainer.log_every=5"]  # 4 steps an epoch, a validation after each
+# 4 steps an epoch, a validation after each
+COMMON = ["budget.epochs=3", "trainer.log_every=5", "trainer.diagnose=validations"]
 TRIALS = {
     "dropout": ["sentiment", "architecture=deep_lstm", "architecture.dropout=0.3"],
     "sampling": ["generation", "architecture=ae_variational"],

@@ -187,7 +187,8 @@ def test_several_devices_need_another_launcher(sweep: Callable[..., bool]) -> No
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopping_it_stops_its_workers(conf: str, tmp_path: Path, number: signal.Signals) -> None:
     code = (
-        f"import sys; sys.path[:0] = {[str(folder) for folder in Path(__file__).parents[:2]]!r}\n"
+        f"import signal, sys; sys.path[:0] = {[str(folder) for folder in Path(__file__).parents[:2]]!r}\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs without it\n"
         "from test_sweep import hang\nfrom unroll.planning.sweep import run_sweep\n"
         "if __name__ == '__main__':\n"
         f"    run_sweep(['suite=four', 'paths.runs={tmp_path}/runs', 'workers=2'], {conf!r}, job=hang)\n"
@@ -203,7 +204,7 @@ def test_stopping_it_stops_its_workers(conf: str, tmp_path: Path, number: signal
             break
         poll.wait(0.1)
     process.send_signal(number)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=120)
     assert "KeyboardInterrupt" in said
     for pid in pids:
         for _ in range(100):

@@ -11,11 +11,12 @@ from local_cluster import ROOT, LocalCluster, environment, environment_file
 from tiny_data import Tiny, small_overrides, write_tiny
 
 Overrides = Callable[[str, Path], list[str]]
-SUITE = {
-    "name": "two_seeds",
-    "description": "What the array and the launcher share.",
-    "grid": {"task": ["sentiment"], "seed": [0, 1]},
-    "baselines": False,
+SUITES = {
+    "two_seeds": {"grid": {"task": ["sentiment"], "seed": [0, 1]}},
+    "one_fails": {
+        "grid": {"task": ["forecasting"], "optimizer": ["adam", "sgd"]},
+        "when": {"optimizer=sgd": ["optimizer.learning_rate=1e30", "optimizer.clip_norm=null"]},
+    },
 }
 
 
@@ -33,8 +34,11 @@ def slurm_environment() -> dict[str, str]:
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     tiny = write_tiny(tmp_path_factory.mktemp("slurm") / "data")
-    (tiny.folder / "conf" / "suite").mkdir()
-    (tiny.folder / "conf" / "suite" / "two_seeds.yaml").write_text(yaml.safe_dump(SUITE))
+    folder = tiny.folder / "conf" / "suite"
+    folder.mkdir()
+    for name, suite in SUITES.items():
+        content = {"name": name, "description": "What an array or the launcher shares.", "baselines": False, **suite}
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(content))
     return tiny
 
 

@@ -51,6 +51,42 @@ def test_an_array_shares_a_suite_and_only_the_warned_task_is_requeued(
     assert results(runs) == alone
 
 
+def test_an_array_goes_on_after_a_failing_trial(cluster: LocalCluster, tiny: Tiny, overrides: Overrides) -> None:
+    """Its tasks say so by their exit codes; submitted again, it trains nothing; the failed trial only when asked."""
+    runs = cluster.folder / "runs"
+    suite = ["--config-dir", tiny.config_dir, "suite=one_fails", *overrides("forecasting", runs), "budget.epochs=5"]
+    attempts = []
+    for again in ([], [], ["--retry-failed"]):
+        job = cluster.submit("sweep.sbatch", *again, *suite, options=("--array=0-1",))
+        cluster.ended(job)
+        assert "FAILED" in [cluster.shown(f"{job}_{task}", "JobState") for task in (0, 1)], cluster.log()
+        records = {record["config"]["optimizer"]["name"]: record for record in map(read_record, runs.glob("*-*"))}
+        assert {name: record["status"] for name, record in records.items()} == {"adam": "finished", "sgd": "failed"}
+        assert "is not finite at step" in records["sgd"]["error"]["message"]
+        attempts.append({name: record["run"]["started"] for name, record in records.items()})
+    first, second, third = attempts
+    assert first == second
+    assert third["adam"] == first["adam"]
+    assert third["sgd"] != first["sgd"]
+
+
+def test_a_cancelled_array_goes_on_when_submitted_again(
+    cluster: LocalCluster, tiny: Tiny, overrides: Overrides, alone: Results
+) -> None:
+    runs = cluster.folder / "runs"
+    job = cluster.submit("sweep.sbatch", *arguments(tiny, overrides, runs), options=("--array=0-1",))
+    cluster.trains(job, runs)
+    cluster.run("scancel", job)
+    cluster.ended(job)
+    assert [cluster.shown(f"{job}_{task}", "JobState") for task in (0, 1)] == ["CANCELLED"] * 2, cluster.log()
+    begun = {path.parent.name for path in runs.glob("*/last.ckpt")}
+    assert begun, "what was done is saved"
+    job = cluster.submit("sweep.sbatch", *arguments(tiny, overrides, runs), options=("--array=0-1",))
+    cluster.ended(job)
+    assert results(runs) == alone
+    assert all(read_record(runs / trial)["run"]["attempts"] == 2 for trial in begun), "they went on"
+
+
 @pytest.mark.parametrize("disturb", [None, "USR2"])
 def test_the_launcher_sends_each_trial_to_a_job(
     disturb: str | None, cluster: LocalCluster, tiny: Tiny, overrides: Overrides, alone: Results

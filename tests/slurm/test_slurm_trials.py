@@ -114,6 +114,33 @@ def test_a_disturbed_trial_ends_with_the_same_bits(
     assert cluster.log().count(said) == 1, cluster.log()
 
 
+def test_a_trial_that_needs_more_than_its_time_limit_ends_with_the_same_bits(
+    cluster: LocalCluster, tiny: Tiny, overrides: Overrides
+) -> None:
+    """Slurm looks every 30 s: it warns between 25 and 55 s after the start; each attempt goes on from the last."""
+    longer = ["budget.epochs=6000"]
+    folders = {name: cluster.folder / name for name in ("limited", "unlimited")}
+    jobs = {
+        name: cluster.submit(
+            "train.sbatch",
+            *("--config-dir", tiny.config_dir, "task=sentiment", *overrides("sentiment", runs), *longer),
+            options=("--signal=USR1@5",),
+        )
+        for name, runs in folders.items()
+    }
+    cluster.trains(jobs["limited"], folders["limited"])
+    cluster.run("scontrol", "update", f"JobId={jobs['limited']}", "TimeLimit=1")
+    cluster.ended(*jobs.values())
+    states = {name: cluster.shown(job, "JobState") for name, job in jobs.items()}
+    assert states == dict.fromkeys(jobs, "COMPLETED"), cluster.log()
+    restarts = {name: int(cluster.shown(job, "Restarts")) for name, job in jobs.items()}
+    assert restarts["limited"] >= 1 > restarts["unlimited"]
+    assert cluster.log().count("Stopped by SIGUSR1") == restarts["limited"]
+    limited, unlimited = (read_record(directory(runs)) for runs in folders.values())
+    assert limited["run"]["attempts"] == restarts["limited"] + 1
+    assert limited["result"] == unlimited["result"]
+
+
 def test_a_cancelled_trial_stays_cancelled_and_goes_on_when_submitted_again(
     cluster: LocalCluster,
     tiny: Tiny,

@@ -2,19 +2,29 @@
 
 import hashlib
 import re
+import sys
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import pytest
+from tiny_data import SIZES, TASKS, small_overrides, write_tiny
 
 from unroll.planning.compose import compose
 from unroll.training.prepared import prepared_task
+from unroll.training.train import train
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
 
 
+def block(name: str) -> str:
+    """The code block of the README whose first line is the comment `# name`."""
+    (found,) = re.findall(rf"  ```\w+\n  # {re.escape(name)}\n(.*?)  ```", README, re.DOTALL)
+    return re.sub("^  ", "", found, flags=re.MULTILINE)
+
+
 def test_a_data_set_is_one_yaml(tmp_path: Path) -> None:
-    (block,) = re.findall(r"  ```yaml\n  # mine/data/river\.yaml\n(.*?)  ```", README, re.DOTALL)
     rows = np.random.default_rng(0).normal(size=(10_000, 2)).cumsum(axis=0)
     start = datetime(2020, 1, 1)
     lines = [f"{start + timedelta(hours=hour)},{a:.3f},{b:.3f}" for hour, (a, b) in enumerate(rows)]
@@ -22,9 +32,33 @@ def test_a_data_set_is_one_yaml(tmp_path: Path) -> None:
     (tmp_path / "river").mkdir()
     (tmp_path / "river" / "river.csv").write_bytes(content)
     (tmp_path / "mine" / "data").mkdir(parents=True)
-    text = re.sub("^  ", "", block, flags=re.MULTILINE).replace("<sha256>", hashlib.sha256(content).hexdigest())
+    text = block("mine/data/river.yaml").replace("<sha256>", hashlib.sha256(content).hexdigest())
     (tmp_path / "mine" / "data" / "river.yaml").write_text(text)
     overrides = ["task=forecasting", "data=river", "architecture=gru"]
     places = [f"paths.data={tmp_path}", f"paths.cache={tmp_path}/cache"]
     task, _ = prepared_task(compose([*overrides, *places], str(tmp_path / "mine")))
     assert [len(task.splits[name]) for name in ("train", "validation", "test")] == [6881, 977, 1977]
+
+
+@pytest.fixture
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The README's architecture in a folder of its own, and on the path for Python."""
+    python, text = block("mine/attentive.py"), block("mine/architecture/attentive.yaml")
+    assert len((python + text).splitlines()) < 40
+    (tmp_path / "architecture").mkdir()
+    (tmp_path / "attentive.py").write_text(python)
+    (tmp_path / "architecture" / "attentive.yaml").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path
+    sys.modules.pop("attentive", None)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_an_architecture_is_one_file_and_one_yaml(task: str, mine: Path, tmp_path: Path) -> None:
+    tiny = write_tiny(mine)
+    (mine / "architecture").rename(mine / "conf" / "architecture")  # beside the data: --config-dir takes one folder
+    small = [*tiny.overrides(task, tmp_path / "runs"), *small_overrides(task), "architecture=attentive"]
+    record = train(compose([*small, "budget.epochs=null", "budget.steps=2"], tiny.config_dir))
+    assert (record["status"], record["result"]["examples"], record["result"]["steps"]) == ("finished", SIZES, 2)
+    attention = ["task.attention=additive"] if task == "translation" else []
+    assert compose([f"task={task}", "architecture=attentive", *attention], tiny.config_dir).row == "attentive"
