@@ -46,10 +46,10 @@ from unroll.tasks.task import Task
 from unroll.tracking.loggers import build_loggers, close
 from unroll.training.callbacks import Training
 from unroll.training.checkpoint import Progress
+from unroll.training.lightning_trainer import build_trainer, quiet
 from unroll.training.module import TrialModule
 from unroll.training.preemption import Preemption
 from unroll.training.prepared import prepared_task
-from unroll.training.train import _build_trainer, _quiet
 
 SEED, LEARNING_RATE, CLIP_NORM, LOG_EVERY = 0, 1e-3, 1.0, 50
 
@@ -205,9 +205,9 @@ def run_unroll(case: Case) -> Clock:
         config["trainer"],
         preemption=Preemption(),
     )
-    trainer = _build_trainer(config, loggers, training)
+    trainer = build_trainer(config, loggers, training)
     module = TrialModule(case.task, case.network(), config["optimizer"], SEED, 0, case.steps)
-    with _quiet():
+    with quiet():
         trainer.fit(module, case.unroll_batches(clock))
     close(loggers, failed=False)
     assert progress.step == case.steps
