@@ -27,6 +27,22 @@ def test_every_order_reads_the_same_pixels() -> None:
     assert (rows.lengths.unique().tolist(), permuted.lengths.unique().tolist()) == ([28], [784])
 
 
+def test_chunks_shorten_the_same_sequence() -> None:
+    whole, chunks = (
+        made_up.prepared(made_up.trial("classification", "task.order=permuted", f"task.chunk={chunk}"))
+        for chunk in (1, 7)
+    )
+    batch = chunks.splits["test"].batch(ROWS)
+    assert batch.inputs.shape == (9, 112, 7)
+    assert torch.equal(batch.inputs.flatten(1), whole.splits["test"].batch(ROWS).inputs.flatten(1))
+
+
+@pytest.mark.parametrize(("order", "chunk"), [("rows", 4), ("pixels", 0), ("pixels", 5)])
+def test_chunks_without_effect_or_with_a_rest_are_refused(order: str, chunk: int) -> None:
+    with pytest.raises(UserError, match=f"task.chunk={chunk}"):
+        made_up.prepared(made_up.trial("classification", f"task.order={order}", f"task.chunk={chunk}"))
+
+
 def test_the_permutation_is_one_for_all_splits_seeds_and_times() -> None:
     first, second = (
         made_up.prepared(made_up.trial("classification", "task.order=permuted", f"seed={seed}")) for seed in (0, 1)

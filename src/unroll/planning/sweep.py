@@ -151,12 +151,13 @@ def _quoted(text: str) -> str:
 def _report(todo: Plan, trials: Sequence[Trial], folder: Path, console: "Console") -> bool:
     from unroll.results.record import read_record
     from unroll.results.report import rich_table, write_report
+    from unroll.results.scores import scores_under
 
     states = {trial.trial_id: state(trial) for trial in trials}
     records = [read_record(trial.record_path) for trial in trials if states[trial.trial_id] in ("finished", "failed")]
     for table in rich_table(records, trials):
         console.print(table)
-    path = write_report(records, folder / "report.md", trials, title=f"Suite {todo.name}")
+    path = write_report(records, folder / "report.md", trials, f"Suite {todo.name}", scores_under(folder.parent))
     unfinished = [trial for trial in trials if states[trial.trial_id] != "finished"]
     for trial in unfinished:
         print(f"{states[trial.trial_id]}: {trial.record_path}")

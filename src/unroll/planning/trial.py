@@ -35,6 +35,7 @@ _LATER: dict[str, dict[str, Any]] = {
         "pretrain_share": 0.5,
         "pretrain_steps": None,
         "frozen": True,
+        "chunk": 1,
     },
 }
 

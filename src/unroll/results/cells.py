@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 
+from unroll.results.comparisons import Comparison
 from unroll.results.statistics import Summary
 from unroll.results.tables import Row, Table
 from unroll.results.units import unit
@@ -39,6 +40,17 @@ def _interval(summary: Summary | None, places: int) -> str:
     return f"{number(summary.low, places)} to {number(summary.high, places)}"
 
 
+def difference(comparison: Comparison | None, places: int) -> str:
+    """A difference with its interval and adjusted p, such as "-1.20 [-2.00, -0.40], p 0.012"."""
+    if comparison is None:
+        return "—"
+    paired = comparison.paired
+    shown = f"{'+' if paired.difference > 0 else ''}{number(paired.difference, places)}"
+    if paired.low is not None and paired.high is not None:
+        shown += f" [{number(paired.low, places)}, {number(paired.high, places)}]"
+    return shown if comparison.adjusted is None else f"{shown}, p {comparison.adjusted:.2g}"
+
+
 def _places(rows: Iterable[Row]) -> int:
     return decimals(row.primary.mean for row in rows if row.primary)
 
@@ -57,9 +69,12 @@ def _seeds(row: Row) -> str:
 
 
 def main(table: Table, intervals: bool) -> Grid:
-    """The primary metric, n, parameters and seconds of each row; `intervals` adds the 95 % t-interval."""
+    """The primary metric, n, parameters and seconds of each row; `intervals` adds the 95 % t-interval, and what the row
+    differs by from the best network where that was compared."""
     header = ["", f"{table.metric}, {table.unit}\n({ARROWS[table.direction]})", "n"]
     header += ["95 % t-interval of the mean"] if intervals else []
+    compared = intervals and any(row.to_best for row in table.rows)
+    header += ["to the best network: difference [95 %], p"] if compared else []
     header += ["parameters", "seconds"]
     places = _places(table.rows)
     rows = []
@@ -67,6 +82,8 @@ def main(table: Table, intervals: bool) -> Grid:
         cells = [_label(row), _value(row, places), _seeds(row)]
         if intervals:
             cells.append(_interval(row.primary, places))
+        if compared:
+            cells.append(difference(row.to_best, places))
         cells.append("—" if row.parameters is None else f"{row.parameters:,}")
         cells.append("—" if row.seconds is None else f"{row.seconds:.1f}")
         rows.append(cells)

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unroll.results import cells
+from unroll.results.paired import DRAWS
+from unroll.results.scores import Scores, score_name, scores_under
 from unroll.results.store import read_records
 from unroll.results.tables import Table, make_tables
 
@@ -29,11 +31,11 @@ def report(folder: str | Path, trials: Sequence["Trial"] | None = None, out: str
     ones too.
     Raises UserError when the folder is not there or a record is damaged.
     """
-    records = read_records(folder)
+    records, scores = read_records(folder), scores_under(folder)
     path = Path(out) if out is not None else Path(folder) / "report.md"
     if path.suffix == ".md":
-        return [write_report(records, path, trials)]
-    return write_tables(records, path, trials)
+        return [write_report(records, path, trials, scores=scores)]
+    return write_tables(records, path, trials, scores)
 
 
 def write_report(
@@ -41,17 +43,21 @@ def write_report(
     path: str | Path,
     trials: Sequence["Trial"] | None = None,
     title: str = "Report",
+    scores: Scores | None = None,
 ) -> Path:
     """Write every table of the records to one Markdown file and return its path."""
-    return _write(Path(path), markdown(records, title, trials))
+    return _write(Path(path), markdown(records, title, trials, scores))
 
 
 def write_tables(
-    records: Sequence[dict[str, Any]], folder: str | Path, trials: Sequence["Trial"] | None = None
+    records: Sequence[dict[str, Any]],
+    folder: str | Path,
+    trials: Sequence["Trial"] | None = None,
+    scores: Scores | None = None,
 ) -> list[Path]:
     """Write one Markdown file for each task and data set into `folder`; return their paths, sorted."""
     pages: dict[tuple[str, str], list[Table]] = {}
-    for table in make_tables(records, trials):
+    for table in make_tables(records, trials, scores):
         pages.setdefault((table.task, table.data), []).append(table)
     return [
         _write(Path(folder) / f"{task}-{data}.md", _page(tables, f"{task} on {data}"))
@@ -59,9 +65,14 @@ def write_tables(
     ]
 
 
-def markdown(records: Iterable[dict[str, Any]], title: str, trials: Sequence["Trial"] | None = None) -> str:
+def markdown(
+    records: Iterable[dict[str, Any]],
+    title: str,
+    trials: Sequence["Trial"] | None = None,
+    scores: Scores | None = None,
+) -> str:
     """Return a Markdown page: an overview, then each problem's table, its test metrics and its trials."""
-    return _page(make_tables(records, trials), title)
+    return _page(make_tables(records, trials, scores), title)
 
 
 def summary(records: Iterable[dict[str, Any]]) -> str:
@@ -118,9 +129,27 @@ def _below(table: Table) -> list[str]:
     said = [f"Protocol {table.protocol} of the task."]
     if table.networks:
         said.append(f"Checkpoint of each trial: {table.selection}.")
+    said += _compared(table)
     if table.common:
         said.append(f"Task options of all networks: {', '.join(table.common)}.")
     return [*said, *table.notes]
+
+
+def _compared(table: Table) -> list[str]:
+    """How the rows were compared with the best network: by examples, by seeds alone, or some so and some so."""
+    found = [row.to_best.paired for row in table.rows if row.to_best]
+    said = []
+    if any(paired.examples for paired in found):
+        score = score_name(table.metric)
+        blocks = ", windows that overlap drawn together" if found[0].block > 1 else ""
+        said.append(
+            f"Compared with the best network by a paired bootstrap of the test examples' {score}, nested in "
+            f"seeds ({DRAWS:,} draws{blocks})."
+        )
+    if any(not paired.examples for paired in found):
+        kept = "where no scores of examples are kept" if said else "no score of single examples being there"
+        said.append(f"Compared with the best network by Student's t of paired seeds, {kept}.")
+    return [*said, "p after Holm's correction over this table's rows."] if said else []
 
 
 def _grid(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from unroll.planning.trial import is_baseline
 from unroll.results import variants
+from unroll.results.comparisons import Comparison, compare
+from unroll.results.scores import Scores
 from unroll.results.statistics import Summary, better, summarise
 
 if TYPE_CHECKING:
@@ -36,6 +38,11 @@ class Row:
     unranked: str | None  # why it does not compete; None where it does
     off: float | None = None  # per cent from budget.parameters; None where the width was given
     best: bool = False
+    to_best: Comparison | None = None  # this row minus the best network; None for that one and for unranked rows
+
+    @property
+    def finished(self) -> tuple[dict[str, Any], ...]:
+        return tuple(trial for trial in self.trials if trial["status"] == "finished")
 
     @property
     def label(self) -> str:
@@ -75,8 +82,13 @@ class Table:
         return f"{self.task} on {self.data}" + (f" ({', '.join(self.problem)})" if self.problem else "")
 
 
-def make_tables(records: Iterable[dict[str, Any]], trials: Sequence["Trial"] | None = None) -> list[Table]:
-    """Return the records' tables, sorted by title; with `trials`, of exactly those, missing ones too."""
+def make_tables(
+    records: Iterable[dict[str, Any]], trials: Sequence["Trial"] | None = None, scores: Scores | None = None
+) -> list[Table]:
+    """Return the records' tables, sorted by title; with `trials`, of exactly those, missing ones too.
+
+    With `scores` every ranked row is compared with its table's best network.
+    """
     by_id = {record["trial_id"]: record for record in records}
     if trials is not None:
         by_id = {trial.trial_id: by_id.get(trial.trial_id) or _missing(trial) for trial in trials}
@@ -89,7 +101,7 @@ def make_tables(records: Iterable[dict[str, Any]], trials: Sequence["Trial"] | N
         task, data, protocol, data_options, *problem = key
         if heads.count(key[:2] + key[4:]) > 1:
             problem += [data_options, f"protocol {protocol}"]
-        tables.append(_table(task, data, protocol, tuple(filter(None, problem)), members))
+        tables.append(_table(task, data, protocol, tuple(filter(None, problem)), members, scores))
     return sorted(tables, key=lambda table: table.title)
 
 
@@ -104,7 +116,14 @@ def _problem(config: Mapping[str, Any]) -> tuple[str, ...]:
     return task["name"], data["name"], str(task["protocol_version"]), data_options, *posed
 
 
-def _table(task: str, data: str, protocol: str, problem: tuple[str, ...], records: list[dict[str, Any]]) -> Table:
+def _table(
+    task: str,
+    data: str,
+    protocol: str,
+    problem: tuple[str, ...],
+    records: list[dict[str, Any]],
+    scores: Scores | None,
+) -> Table:
     rows = _rows(records)
     described = next((r["result"]["primary"] for r in records if r["status"] == "finished"), None)
     described = described or records[0]["config"]["task"]["primary"]
@@ -118,6 +137,9 @@ def _table(task: str, data: str, protocol: str, problem: tuple[str, ...], record
         ]
     networks = _sorted([row for row in rows if not row.baseline], direction)
     baselines = _sorted([row for row in rows if row.baseline], direction)
+    if scores is not None:
+        compared = _compared([*networks, *baselines], scores)
+        networks, baselines = compared[: len(networks)], compared[len(networks) :]
     selection = records[0]["config"]["task"]["selection"]
     extreme = "highest" if selection["direction"] == "higher" else "lowest"
     return Table(
@@ -181,6 +203,16 @@ def _unranked(config: Mapping[str, Any], metrics: Mapping[str, Summary], paramet
         return f"it takes {measured.mean:.3f} bits per pixel where the task allows {rate}"
     outside = (parameters.get("sizing") or {}).get("outside")
     return None if outside is None else f"outside equal-parameter ranks: {outside}"
+
+
+def _compared(rows: Sequence[Row], scores: Scores) -> list[Row]:
+    """Rows, the best network's first, with what each ranked one differs by from that."""
+    if not rows or rows[0].baseline or rows[0].unranked or not rows[0].primary:
+        return list(rows)
+    others = [row for row in rows[1:] if row.primary and not row.unranked]
+    found = compare([(row.finished, rows[0].finished) for row in others], scores)
+    by_label = {(row.baseline, row.label): comparison for row, comparison in zip(others, found, strict=True)}
+    return [replace(row, to_best=by_label.get((row.baseline, row.label))) for row in rows]
 
 
 def _sorted(rows: Iterable[Row], direction: str) -> list[Row]:

@@ -29,6 +29,7 @@ class Classification(Classifier):
     Args:
         order: rows (MNIST: 28 steps of 28 values) | pixels (784 steps of one, in scan order) | permuted (the same 784
             steps in one order, fixed for all trials): the two last as in Le, Jaitly, Hinton 2015, section 4.2.
+        chunk: pixels that are read together, in the orders by pixel: 784 / chunk steps of chunk values.
         dropout: on the code.
         beta: weight of the bottleneck's penalties, read by their YAML.
         reconstruction_weight: of the pixels' Gaussian nats (sum over an image, one learned scale) where the
@@ -39,7 +40,7 @@ class Classification(Classifier):
         frozen: whether the pretrained code stays as it is, or is fine-tuned.
 
     Raises:
-        UserError: an unknown order.
+        UserError: an unknown order, or a chunk that has no effect or does not divide the image.
     """
 
     def __init__(
@@ -52,10 +53,14 @@ class Classification(Classifier):
         pretrain_share: float = pretraining.SHARE,
         pretrain_steps: int | None = None,
         frozen: bool = True,
+        chunk: int = 1,
     ):
         if order not in ORDERS:
             raise UserError(f"Unknown task.order.{suggest(order, ORDERS)}", saw=order, allowed=ORDERS)
-        self.order, self.dropout, self.beta = order, dropout, beta
+        if chunk < 1 or (order == "rows" and chunk > 1):
+            saw = f"task.chunk={chunk} with task.order={order}"
+            raise UserError("Pixels are read in chunks where the order is by pixel.", saw=saw, allowed=ORDERS[1:])
+        self.order, self.chunk, self.dropout, self.beta = order, chunk, dropout, beta
         self.reconstruction_weight = reconstruction_weight
         self.pretraining = pretraining.chosen(protocol, pretrain_share, pretrain_steps, frozen)
 
@@ -63,6 +68,9 @@ class Classification(Classifier):
         """The classes are those of train."""
         images = image_splits(examples, 1.0)
         self.side = images["test"].pixels.shape[1]
+        if self.side**2 % self.chunk:
+            saw = f"task.chunk={self.chunk} of {self.side**2} pixels"
+            raise UserError("Chunks of pixels must divide the image.", saw=saw, allowed="1, 2, 4, 7, 14, ... of 784")
         order = np.arange(self.side**2)
         if self.order == "permuted":
             order = generator(0, "pixel order").permutation(order)
@@ -77,14 +85,17 @@ class Classification(Classifier):
         """Grey values [B,H,W] of uint8 -> steps [B,T,D] in [0, 1]."""
         if self.order == "rows":
             return pixels.float().div_(255)
-        return pixels.flatten(1)[:, self.places, None].float().div_(255)
+        return pixels.flatten(1)[:, self.places].unflatten(1, (-1, self.chunk)).float().div_(255)
 
     def network(self, architecture: Mapping[str, Any], bottleneck: Mapping[str, Any]) -> Network:
         """Steps -> code -> class; with reconstruction also code -> steps."""
-        steps = self.side**2
         shape = image_shape(self.side)
         if self.order != "rows":
-            shape = Shape(input_width=1, max_length=steps, output_width=1, output_length=steps, reference_code=steps)
+            pixels, width = self.side**2, self.chunk
+            steps = pixels // width
+            shape = Shape(
+                input_width=width, max_length=steps, output_width=width, output_length=steps, reference_code=pixels
+            )
         decodes = self.decodes(architecture)
         network = Network(shape, architecture, bottleneck, nn.Identity(), decodes)
         self.add_classifier(network)
