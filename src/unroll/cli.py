@@ -137,11 +137,10 @@ def report(
     config_dir: ConfigDir = None,
 ) -> None:
     """Write the tables of all records, or of a suite's: suite=quickstart."""
-    from unroll.planning.sweep import suite_trials
+    from unroll.planning.suites import plan
     from unroll.results.report import report as write
 
-    trials = suite_trials(overrides, config_dir) if overrides else None
-    for path in write(runs, trials, out):
+    for path in write(runs, plan(overrides, config_dir) if overrides else None, out):
         typer.echo(path)
 
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from unroll.results.report import write_tables
+from unroll.planning.suites import plan
+from unroll.results.report import report, write_tables
+from unroll.results.scores import score_name, scores_under
 from unroll.results.store import read_records
 from unroll.results.tables import make_tables
 from unroll.results.units import unit
@@ -20,9 +22,30 @@ def records() -> list[dict]:
 
 
 def test_tables_are_what_the_records_give(records: list[dict], tmp_path: Path) -> None:
-    made = {path.name: path.read_text() for path in write_tables(records, tmp_path)}
+    made = {path.name: path.read_text() for path in write_tables(records, tmp_path, scores=scores_under(RECORDS))}
     committed = {path.name: path.read_text() for path in (ROOT / "results" / "tables").glob("*.md")}
     assert committed == made, "run: unroll report --runs results/records --out results/tables"
+
+
+SUITES = sorted((ROOT / "results" / "suites").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", SUITES, ids=lambda page: page.stem)
+def test_a_suites_page_is_what_the_records_give(page: Path, tmp_path: Path) -> None:
+    (made,) = report(RECORDS, plan([f"suite={page.stem}"]), tmp_path / page.name)
+    assert page.read_text() == made.read_text(), f"run: python scripts/publish.py suite={page.stem}"
+
+
+def test_scores_of_examples_are_those_of_the_records(records: list[dict]) -> None:
+    """Their mean is the primary metric, but for BLEU, which is no mean over sentences."""
+    read = scores_under(RECORDS)
+    for record in records:
+        scores = read(record) if record["status"] == "finished" else None
+        if scores is None:
+            continue
+        assert len(scores) == record["result"]["examples"]["test"], record["trial_id"]
+        if score_name(record["result"]["primary"]["name"]) != "sentence_bleu":
+            assert scores.mean() == pytest.approx(record["result"]["primary"]["value"], rel=1e-4), record["trial_id"]
 
 
 def test_the_readme_shows_the_records() -> None:

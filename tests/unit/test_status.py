@@ -251,6 +251,7 @@ def test_watching_in_a_terminal_ends_with_130(every: Path) -> None:
         stdout=theirs,
         stderr=subprocess.PIPE,
         env={**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "30"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # shells start background jobs without it
     )
     os.close(theirs)
     shown = b""

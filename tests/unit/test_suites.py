@@ -91,3 +91,17 @@ def test_mistakes(conf: str, overrides: list[str], said: list[str]) -> None:
         plan(overrides, conf)
     for words in said:
         assert words in str(caught.value)
+
+
+def test_a_misspelt_key_of_a_part_is_named(tmp_path: Path) -> None:
+    (tmp_path / "suite").mkdir()
+    (tmp_path / "suite" / "odd.yaml").write_text("name: odd\nparts: {one: {gird: {task: [adding]}}}\n")
+    with pytest.raises(UserError, match=r"no key 'gird' in 'sweep.suite.parts.one'.*grid"):
+        plan(["suite=odd"], str(tmp_path))
+
+
+def test_the_matrix_crosses_every_architecture_that_ships() -> None:
+    trials = [item.trial for item in plan(["suite=matrix"]).trials]
+    networks = {trial.config["architecture"]["name"] for trial in trials} - {"baseline"}
+    conf = Path(__file__).resolve().parents[2] / "conf" / "architecture"
+    assert networks == {path.stem for path in conf.glob("[!_]*.yaml")} - {"baseline"}

@@ -129,6 +129,12 @@ def test_markdown_says_everything_that_belongs_to_a_number() -> None:
     assert "sample standard deviation" in text
 
 
+def test_networks_below_a_baseline_are_named() -> None:
+    records = [record("lstm", 0, 80.0), record("gru", 0, 60.0), record("rnn", 0, 50.0), record("tfidf_lr", 0, 70.0)]
+    (table,) = make_tables(records)
+    assert table.notes == ("Worse than the baseline tfidf_lr (70 %): gru, rnn.",)
+
+
 def test_a_beaten_baseline_is_not_announced() -> None:
     (table,) = make_tables([*FIVE[:4], record("tfidf_lr", 0, 81.4)])
     assert not [note for note in table.notes if "beats" in note]

@@ -17,6 +17,7 @@ from unroll.planning.validate import check_seed, typed, validated
 
 _OWN_KEYS = ("suite", "workers", "sweep")
 _OF_NETWORKS = re.compile(r"[+~]*(architecture|bottleneck|optimizer|budget)([.@=/]|$)")
+_DIRECTIONS = (None, "higher", "lower")
 _SEED = re.compile(r"[+]*seed=")
 
 
@@ -34,12 +35,30 @@ class Part:
 
 
 @dataclass
+class Claim:
+    """What is said of architectures, as comparisons among a suite's trials.
+
+    Each of `pairs` names two architectures: by the claim the first has the better `metric`, wherever the two differ by
+    the architecture alone. `where` are filters on the trials. `metric` is `primary`, or a field of the record, as
+    `run.training_seconds`, with the `direction` that is better.
+    """
+
+    says: str = MISSING
+    pairs: list[list[str]] = MISSING
+    where: list[str] = field(default_factory=list)
+    metric: str = "primary"
+    direction: str | None = None
+    note: str = ""
+
+
+@dataclass
 class Suite(Part):
     """A named list of trials: of its grid, or of each of its parts, which add to what the suite says."""
 
     name: str = MISSING
     description: str = ""
     parts: dict[str, Part] = field(default_factory=dict)
+    claims: dict[str, Claim] = field(default_factory=dict)
     baselines: bool = True
 
 
@@ -80,6 +99,7 @@ class Plan:
     workers: int | None
     rules: dict[str, Any]
     hydra: tuple[str, ...]
+    claims: dict[str, dict[str, Any]] = field(default_factory=dict)  # of `Claim`s
 
 
 def plan(overrides: Sequence[str], config_dir: str | None = None) -> Plan:
@@ -111,7 +131,21 @@ def plan(overrides: Sequence[str], config_dir: str | None = None) -> Plan:
                 trials.setdefault(trial.trial_id, Planned(trial, tuple(combination)))
     if not trials:
         raise UserError(f"The suite {suite['name']} has no trials.", saw=suite["grid"], allowed="values a key")
-    return Plan(suite["name"], suite["description"], tuple(trials.values()), sweep["workers"], sweep["sweep"], hydra)
+    _check_claims(suite["claims"])
+    planned, rules = tuple(trials.values()), sweep["sweep"]
+    return Plan(suite["name"], suite["description"], planned, sweep["workers"], rules, hydra, suite["claims"])
+
+
+def _check_claims(claims: dict[str, dict[str, Any]]) -> None:
+    for name, claim in claims.items():
+        if any(len(pair) != 2 for pair in claim["pairs"]) or not claim["pairs"]:
+            raise UserError(f"'suite.claims.{name}.pairs' are two architectures each.", saw=claim["pairs"])
+        if (claim["direction"] is None) != (claim["metric"] == "primary") or claim["direction"] not in _DIRECTIONS:
+            saw = f"metric: {claim['metric']}, direction: {claim['direction']}"
+            allowed = "metric: primary without a direction, or a field of the record with higher or lower"
+            raise UserError(
+                f"'suite.claims.{name}' has no direction that goes with its metric.", saw=saw, allowed=allowed
+            )
 
 
 def _check_ranges(sweep: dict[str, Any]) -> None:

@@ -149,6 +149,7 @@ def _quoted(text: str) -> str:
 
 
 def _report(todo: Plan, trials: Sequence[Trial], folder: Path, console: "Console") -> bool:
+    from unroll.results.claims import answers
     from unroll.results.record import read_record
     from unroll.results.report import rich_table, write_report
     from unroll.results.scores import scores_under
@@ -157,7 +158,10 @@ def _report(todo: Plan, trials: Sequence[Trial], folder: Path, console: "Console
     records = [read_record(trial.record_path) for trial in trials if states[trial.trial_id] in ("finished", "failed")]
     for table in rich_table(records, trials):
         console.print(table)
-    path = write_report(records, folder / "report.md", trials, f"Suite {todo.name}", scores_under(folder.parent))
+    scores = scores_under(folder.parent)
+    path = write_report(
+        records, folder / "report.md", trials, f"Suite {todo.name}", scores, answers(todo, records, scores)
+    )
     unfinished = [trial for trial in trials if states[trial.trial_id] != "finished"]
     for trial in unfinished:
         print(f"{states[trial.trial_id]}: {trial.record_path}")

@@ -133,6 +133,9 @@ def _known_keys(kind: type, parent: str) -> list[str]:
     node: Any = OmegaConf.structured(kind)
     for part in filter(None, parent.split(".")):
         inner = node._get_node(part)
+        if inner is None:  # a key that the user chose: suite.parts.NAME
+            node = OmegaConf.structured(node._metadata.element_type)
+            continue
         reference = getattr(inner._metadata, "ref_type", None)
         node = OmegaConf.structured(reference) if inner._is_none() and reference else inner
     return sorted(str(key) for key in node)

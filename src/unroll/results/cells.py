@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 
+from unroll.results.claims import UNDECIDED, VERDICTS, Answer
 from unroll.results.comparisons import Comparison
 from unroll.results.statistics import Summary
 from unroll.results.tables import Row, Table
@@ -134,6 +135,25 @@ def metrics(table: Table) -> Grid:
     header = ["", *(f"{name}{', ' if (u := unit(table.task, name)) else ''}{u}" for name in names)]
     rows = [[_label(row), *(_spread(row.metrics.get(name), places[name]) for name in names)] for row in table.rows]
     return header, rows
+
+
+def verdicts(answers: Sequence[Answer]) -> Grid:
+    """Each claim with its verdict and how many of its comparisons bear it out."""
+    rows = [[a.says, f"**{a.verdict}**", *(str(a.count(verdict)) for verdict in VERDICTS)] for a in answers]
+    return ["said", "verdict", *VERDICTS], rows
+
+
+def tests(answer: Answer) -> Grid:
+    """Each comparison of a claim: both means, the difference with its interval and p, the verdict."""
+    rows = []
+    for test in answer.tests:
+        places = decimals(test.values)
+        pair = [f"{name} {number(value, places)}" for name, value in zip(test.pair, test.values, strict=True)]
+        said = test.verdict if test.verdict == UNDECIDED else f"**{test.verdict}**"
+        metric = ", ".join(filter(None, (test.metric, test.unit)))
+        rows.append([test.setting, metric, *pair, str(test.comparison.paired.seeds)])
+        rows[-1] += [difference(test.comparison, places), said]
+    return ["", "metric on test", "mean", "against", "seeds", "difference [95 %], p", "verdict"], rows
 
 
 def trials(table: Table) -> Grid:

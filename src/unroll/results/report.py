@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unroll.results import cells
+from unroll.results.claims import VERDICTS, Answer, answers
 from unroll.results.paired import DRAWS
 from unroll.results.scores import Scores, score_name, scores_under
 from unroll.results.store import read_records
@@ -13,6 +14,7 @@ from unroll.results.tables import Table, make_tables
 if TYPE_CHECKING:
     import rich.table
 
+    from unroll.planning.suites import Plan
     from unroll.planning.trial import Trial
 
 CAPTION = (
@@ -23,19 +25,30 @@ CAPTION = (
 )
 
 
-def report(folder: str | Path, trials: Sequence["Trial"] | None = None, out: str | Path | None = None) -> list[Path]:
+CLAIMS_CAPTION = (
+    "A comparison pairs two architectures that differ in nothing else, on the same seeds and the same test examples "
+    "(a bootstrap of examples nested in seeds; Student's t of paired seeds where a metric has no score of an example). "
+    "It holds or is contradicted where p is below 0.05 after Holm's correction over the claim's comparisons, else it "
+    "is undecided, which is not equality: the interval says how large a difference may have been missed. A claim is "
+    "mixed where some hold and some are contradicted."
+)
+
+
+def report(folder: str | Path, plan: "Plan | None" = None, out: str | Path | None = None) -> list[Path]:
     """Write the report of the records under `folder`; return the files written.
 
     `out` ending in .md takes one file with every table, any other `out` is a folder that takes a file for
-    each task and data set; without it, folder/report.md. With `trials`, exactly those are reported, missing
-    ones too.
+    each task and data set; without it, folder/report.md. With `plan`, exactly the trials of that suite are
+    reported, missing ones too, and in one file also what its claims come to.
     Raises UserError when the folder is not there or a record is damaged.
     """
     records, scores = read_records(folder), scores_under(folder)
+    trials = None if plan is None else [item.trial for item in plan.trials]
     path = Path(out) if out is not None else Path(folder) / "report.md"
-    if path.suffix == ".md":
-        return [write_report(records, path, trials, scores=scores)]
-    return write_tables(records, path, trials, scores)
+    if path.suffix != ".md":
+        return write_tables(records, path, trials, scores)
+    title = "Report" if plan is None else f"Suite {plan.name}"
+    return [write_report(records, path, trials, title, scores, () if plan is None else answers(plan, records, scores))]
 
 
 def write_report(
@@ -44,9 +57,10 @@ def write_report(
     trials: Sequence["Trial"] | None = None,
     title: str = "Report",
     scores: Scores | None = None,
+    answers: Sequence[Answer] = (),
 ) -> Path:
-    """Write every table of the records to one Markdown file and return its path."""
-    return _write(Path(path), markdown(records, title, trials, scores))
+    """Write answers to claims, then every table of the records, to one Markdown file and return its path."""
+    return _write(Path(path), markdown(records, title, trials, scores, answers))
 
 
 def write_tables(
@@ -70,9 +84,10 @@ def markdown(
     title: str,
     trials: Sequence["Trial"] | None = None,
     scores: Scores | None = None,
+    answers: Sequence[Answer] = (),
 ) -> str:
-    """Return a Markdown page: an overview, then each problem's table, its test metrics and its trials."""
-    return _page(make_tables(records, trials, scores), title)
+    """Return a Markdown page: claims, an overview, then each problem's table, its test metrics and its trials."""
+    return _page(make_tables(records, trials, scores), title, answers)
 
 
 def summary(records: Iterable[dict[str, Any]]) -> str:
@@ -86,8 +101,14 @@ def _write(path: Path, text: str) -> Path:
     return path
 
 
-def _page(tables: Sequence[Table], title: str) -> str:
-    parts = [f"# {title}", CAPTION if tables else "No records."]
+def _page(tables: Sequence[Table], title: str, answers: Sequence[Answer] = ()) -> str:
+    parts = [f"# {title}"]
+    if answers:
+        parts += ["## What is said, and what the trials say", CLAIMS_CAPTION, _grid(*cells.verdicts(answers))]
+        for answer in answers:
+            parts += [f"### {answer.says}", _paragraph(answer)]
+            parts += [_grid(*cells.tests(answer))] if answer.tests else []
+    parts.append(CAPTION if tables else "No records.")
     if len(tables) > 1:
         parts += ["## Overview", _grid(*cells.overview(tables))]
     for table in tables:
@@ -123,6 +144,15 @@ def rich_table(records: Iterable[dict[str, Any]], trials: Sequence["Trial"] | No
         networks = len({row.label for table in tables for row in table.networks})
         found.append(shown("Every architecture x task", header, rows, CAPTION, {networks}))
     return found
+
+
+def _paragraph(answer: Answer) -> str:
+    """A claim's answer in words: the verdict, the counts behind it, what is missing, and the note of its YAML."""
+    counts = ", ".join(f"{answer.count(verdict)} {verdict}" for verdict in VERDICTS)
+    said = [f"**{answer.verdict.capitalize()}**: of {len(answer.tests)} comparisons {counts}."]
+    if answer.missing:
+        said.append(f"{answer.missing} more lack finished trials.")
+    return " ".join([*said, answer.note.strip()]).strip()
 
 
 def _below(table: Table) -> list[str]:

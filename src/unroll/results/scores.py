@@ -64,4 +64,4 @@ def copy_scores(record: Mapping[str, Any], folder: str | Path, out: str | Path) 
 def block_of(config: Mapping[str, Any]) -> int:
     """Return how many neighbouring test examples depend on each other: overlapping windows of a series do."""
     task = config["task"]
-    return int(task["window"] + task["horizon"]) if task["kind"] == "series" else 1
+    return int(task["window"] + task["horizon"]) if "window" in task else 1

@@ -242,17 +242,26 @@ def _common(networks: Sequence[Row]) -> tuple[str, ...]:
     )
 
 
+def _is_worse(row: Row, value: float, direction: str) -> bool:
+    return row.primary is not None and not row.unranked and better(value, row.primary.mean, direction)
+
+
 def _notes(networks: Sequence[Row], baselines: Sequence[Row], primary: Mapping[str, Any]) -> Iterable[str]:
     unit, direction = primary["unit"], primary["direction"]
     competing = [row.primary.mean for row in networks if row.primary and not row.unranked]
     for row in baselines:
-        if row.primary and not row.unranked and competing:
+        if not row.primary or row.unranked or not competing:
+            continue
+        mean = row.primary.mean
+        worse = [other.label for other in networks if _is_worse(other, mean, direction)]
+        if len(worse) == len(competing):
             strongest = max(competing) if direction == "higher" else min(competing)
-            if better(row.primary.mean, strongest, direction):
-                yield (
-                    f"The baseline {row.label} ({row.primary.mean:.4g} {unit}) beats every network; "
-                    f"the best of them reaches {strongest:.4g} {unit}."
-                )
+            yield (
+                f"The baseline {row.label} ({mean:.4g} {unit}) beats every network; "
+                f"the best of them reaches {strongest:.4g} {unit}."
+            )
+        elif worse:
+            yield f"Worse than the baseline {row.label} ({mean:.4g} {unit}): {', '.join(worse)}."
     for row in (*networks, *baselines):
         if row.unranked:
             yield f"{row.label} stands beside the others, unranked: {row.unranked}."
