@@ -10,7 +10,7 @@ from unroll.planning.trial import Trial
 from unroll.tasks.task import Task
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cell:
     """An architecture on a task, with the tiny data prepared."""
 

@@ -1,5 +1,6 @@
 """Each architecture on each task: trains, evaluates, records; learns; comes back from disk; ignores padding."""
 
+import functools
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 import torch
 import yaml
 from cell import Cell
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tiny_data import CONF, SIZES, Tiny, names
 from torch import Tensor
 
@@ -114,28 +117,38 @@ def test_comes_back_from_disk_bit_by_bit(cell: Cell, tmp_path: Path) -> None:
         assert torch.equal(found[name], value), name
 
 
-def test_order_of_examples_does_not_matter(cell: Cell) -> None:
-    index = torch.arange(8)
-    shuffled = torch.tensor([5, 2, 7, 0, 3, 6, 1, 4])
-    split, network = cell.task.splits["validation"], cell.network()
-    expected = outputs(cell.task, network, split.batch(index))
-    found = outputs(cell.task, network, split.batch(index[shuffled]))
-    assert_close(found, {name: value[shuffled] for name, value in expected.items()})
+@settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_the_batch_does_not_matter(cell: Cell, data: st.DataObject) -> None:
+    """An example's code, losses and predictions are the same in any batch, of any size, order and padding."""
+    split = cell.task.splits["train"]
+    index = torch.tensor(data.draw(st.lists(st.integers(0, len(split) - 1), min_size=1, max_size=9)))
+    network, everything = _in_one_batch(cell)
+    found = outputs(cell.task, network, split.batch(index))
+    assert_close(found, {name: value[index] for name, value in everything.items()})
+    predicted, again = (_predictions(cell.task, network, split.batch(index)) for _ in range(2))
+    for name, expected in _predictions(cell.task, network, split.batch(index.flip(0))).items():
+        if torch.equal(predicted[name], again[name]):  # else it is sampled, as a bound on the likelihood is
+            torch.testing.assert_close(predicted[name], expected.flip(0), rtol=1e-5, atol=1e-5, msg=f"{name} by order")
 
 
-def test_an_example_does_not_see_the_others(cell: Cell) -> None:
-    """Alone or among longer ones, that is without and with padding, its outputs are the same."""
+@functools.lru_cache(maxsize=1)
+def _in_one_batch(cell: Cell) -> tuple[Network, dict[str, Tensor]]:
+    """The network, and its outputs for all of train at once: as much padding as there is."""
     split, network = cell.task.splits["train"], cell.network()
-    keys = split.length_keys()
-    order = torch.argsort(keys[0]) if keys else torch.arange(len(split))
-    short, long = order[:3], order[-2:]
-    together = split.batch(torch.cat((short, long)))
-    alone = split.batch(short)
-    if keys:
-        assert together.inputs.shape[1] > alone.inputs.shape[1]
-    expected = outputs(cell.task, network, alone)
-    found = outputs(cell.task, network, together)
-    assert_close({name: value[:3] for name, value in found.items()}, expected)
+    keys, batch = split.length_keys(), split.batch(torch.arange(len(split)))
+    assert not keys or (batch.lengths < batch.inputs.shape[1]).any()
+    return network, outputs(cell.task, network, batch)
+
+
+def _predictions(task: Task, network: Network, batch: Batch) -> dict[str, Tensor]:
+    """What the final evaluation is made of; sentences as numbers."""
+    with torch.no_grad():
+        found = task.evaluate(network, batch)
+    return {
+        name: torch.tensor([hash(value) for value in values]) if isinstance(values, list) else torch.as_tensor(values)
+        for name, values in found.items()
+    }
 
 
 def test_what_lies_in_the_padding_does_not_matter(cell: Cell) -> None:
