@@ -1,7 +1,8 @@
-"""Write the table of results/records into README.md, between its two markers. Run after `unroll report`."""
+"""Write the table of suite=reference, made from results/records, into README.md between its two markers."""
 
 from pathlib import Path
 
+from unroll.planning.sweep import suite_trials
 from unroll.results.report import summary
 from unroll.results.store import read_records
 
@@ -17,9 +18,9 @@ def filled(readme: str) -> str:
     """Return the README's text with the table of the committed records between the markers."""
     before, rest = readme.split(BEGIN)
     after = rest.split(END)[1]
-    records = read_records(ROOT / "results" / "records") if (ROOT / "results" / "records").is_dir() else []
-    shown = f"\n\n{summary(records)}\n\n{CAPTION}\n\n" if records else "\n"
-    return f"{before}{BEGIN}{shown}{END}{after}"
+    of_suite = {trial.trial_id for trial in suite_trials(["suite=reference"])}
+    records = [record for record in read_records(ROOT / "results" / "records") if record["trial_id"] in of_suite]
+    return f"{before}{BEGIN}\n\n{summary(records)}\n\n{CAPTION}\n\n{END}{after}"
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """Copy the finished records of a suite into results/records, with their examples' test scores, then make the suite's
-page in results/suites, the tables and the README's table again.
+page in results/tables and the README's table again.
 
     python scripts/publish.py suite=reference paths.runs=RUNS
 
-Trials that are published already need not be in RUNS. What names the machine's folders (`config.paths`, and `paths.*`
-in the command) is left out of the copies; all else is as training wrote it. Refuses a trial that is not finished, or
-not reportable.
+What is not in RUNS stays as it was published, or missing: the page says so. What names the machine's folders
+(`config.paths`, and `paths.*` in the command) is left out of the copies; all else is as training wrote it. Refuses
+finished trials that are not reportable.
 """
 
 import json
@@ -15,7 +15,6 @@ from pathlib import Path
 
 from unroll.errors import UserError
 from unroll.planning.suites import plan
-from unroll.planning.trial import Trial
 from unroll.results.record import read_record
 from unroll.results.report import report
 from unroll.results.scores import copy_scores
@@ -35,28 +34,23 @@ def without_folders(record: dict) -> dict:
     }
 
 
-def _published(trial: Trial) -> bool:
-    return (RECORDS / f"{trial.trial_id}.json").exists()
-
-
 def main(overrides: list[str]) -> None:
     """Publish a suite's records."""
     planned = plan(overrides)
-    trials = [item.trial for item in planned.trials]
-    new = [trial for trial in trials if trial.record_path.exists() or not _published(trial)]
+    new = [item.trial for item in planned.trials if item.trial.record_path.exists()]
     records = [read_record(trial.directory) for trial in new]
     for record in records:
-        if not record["reportable"]:
+        if record["status"] == "finished" and not record["reportable"]:
             raise UserError(f"{record['trial_id']} is not reportable.", saw=record["why_not_reportable"])
     RECORDS.mkdir(parents=True, exist_ok=True)
     for trial, record in zip(new, records, strict=True):
-        copy_scores(record, trial.directory, RECORDS)
+        if record["status"] == "finished":
+            copy_scores(record, trial.directory, RECORDS)
         text = json.dumps(without_folders(record), indent=1, ensure_ascii=False, allow_nan=False)
         (RECORDS / f"{record['trial_id']}.json").write_text(text + "\n", encoding="utf-8")
-    report(RECORDS, planned, ROOT / "results" / "suites" / f"{planned.name}.md")
-    report(RECORDS, None, ROOT / "results" / "tables")
+    report(RECORDS, planned, ROOT / "results" / "tables" / f"{planned.name}.md")
     runpy.run_path(str(ROOT / "scripts" / "fill_readme.py"), run_name="__main__")
-    print(f"{len(records)} records in {RECORDS.relative_to(ROOT)}")
+    print(f"{len(records)} records of {len(planned.trials)} trials published to {RECORDS.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":
