@@ -79,19 +79,13 @@ def answer(name: str, claim: Mapping[str, Any], records: Iterable[Mapping[str, A
 
     A test holds or is contradicted where its p, after Holm's correction over the claim's tests, is below 5 %.
     """
-    settings: dict[tuple[tuple[str, str], ...], dict[str, list[Mapping[str, Any]]]] = {}
+    settings: dict[variants.Setting, dict[str, list[Mapping[str, Any]]]] = {}
     for record in records:
         config = record["config"]
-        if is_baseline(config):
-            continue
-        chosen = {
-            key: value
-            for key, value in variants.options(config).items()
-            if not key.startswith(("architecture.", "bottleneck."))
-        }
-        rows = settings.setdefault(tuple(sorted(chosen.items())), {})
-        rows.setdefault(config["architecture"]["name"], []).append(record)
-    named = _named(list(settings))
+        if not is_baseline(config):
+            rows = settings.setdefault(variants.setting(config), {})
+            rows.setdefault(config["architecture"]["name"], []).append(record)
+    named = variants.named_settings(list(settings))
     asked = [
         (pair[0], pair[1], named[key], _finished(rows[pair[0]]), _finished(rows[pair[1]]))
         for key, rows in settings.items()
@@ -104,23 +98,6 @@ def answer(name: str, claim: Mapping[str, Any], records: Iterable[Mapping[str, A
 
 def _finished(records: Records) -> Records:
     return [record for record in records if record["status"] == "finished"]
-
-
-def _named(keys: Sequence[tuple[tuple[str, str], ...]]) -> dict[tuple[tuple[str, str], ...], str]:
-    """Settings by task, data and the options in which those of the same task differ."""
-    by_task: dict[tuple[str, str], list[dict[str, str]]] = {}
-    for key in keys:
-        options = dict(key)
-        by_task.setdefault((options["task.name"], options["data.name"]), []).append(options)
-    found = {}
-    for (task, data), members in by_task.items():
-        told_apart = variants.differences([("", options) for options in members])
-        for options, different in zip(members, told_apart, strict=True):
-            shown = ", ".join(different)
-            found[tuple(sorted(options.items()))] = f"{task.strip(chr(34))} on {data.strip(chr(34))}" + (
-                f" ({shown})" if shown else ""
-            )
-    return found
 
 
 def _tests(

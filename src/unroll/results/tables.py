@@ -36,6 +36,8 @@ class Row:
     parameters: int | None  # without embeddings and the projection to the vocabulary
     seconds: float | None  # mean training time
     unranked: str | None  # why it does not compete; None where it does
+    gap: Summary | None = None  # train - test; None where no trial has it
+    gap_metric: str | None = None
     off: float | None = None  # per cent from budget.parameters; None where the width was given
     best: bool = False
     to_best: Comparison | None = None  # this row minus the best network; None for that one and for unranked rows
@@ -181,6 +183,7 @@ def _row(name: str, baseline: bool, variant: list[str], records: list[dict[str, 
         for metric in names
     }
     seconds = [s for r in finished if (s := r["run"].get("training_seconds")) is not None]
+    gaps = [gap for result in results if (gap := (result.get("train") or {}).get("gap"))]
     config = records[0]["config"]
     return Row(
         name=name,
@@ -193,6 +196,8 @@ def _row(name: str, baseline: bool, variant: list[str], records: list[dict[str, 
         parameters=finished[0]["parameters"]["counted"] if finished else None,
         seconds=summarise(seconds).mean if seconds else None,
         unranked=_unranked(config, metrics, finished[0]["parameters"] if finished else {}),
+        gap=summarise([gap["value"] for gap in gaps]) if gaps else None,
+        gap_metric=gaps[0]["metric"] if gaps else None,
         off=(finished[0]["parameters"].get("sizing") or {}).get("off_per_cent") if finished else None,
     )
 

@@ -7,6 +7,9 @@ from typing import Any
 from unroll.planning.trial import identity, is_baseline
 from unroll.results.store import flatten
 
+Setting = tuple[tuple[str, str], ...]  # sorted options of a trial, all but the architecture's own and the seed
+OWN = ("architecture.", "bottleneck.", "baseline.")  # options of what a row is called after
+
 # Options of a task that pose another problem, whose numbers do not compare: a table each.
 PROBLEM_OPTIONS = ("horizon", "rate", "samples")
 
@@ -26,6 +29,31 @@ def options(config: Mapping[str, Any]) -> dict[str, str]:
 def name(config: Mapping[str, Any]) -> str:
     """Return the architecture's name, or the baseline's."""
     return str(config["baseline" if is_baseline(config) else "architecture"]["name"])
+
+
+def own_options(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return those of the options that are the architecture's and its bottleneck's, or the baseline's."""
+    return {key: value for key, value in options(config).items() if key.startswith(OWN)}
+
+
+def setting(config: Mapping[str, Any]) -> Setting:
+    """Return what two architectures share that are compared as nothing but architectures."""
+    return tuple(sorted((key, value) for key, value in options(config).items() if not key.startswith(OWN)))
+
+
+def named_settings(keys: Sequence[Setting]) -> dict[Setting, str]:
+    """Return settings with names: task, data, and the options in which those of the same task and data differ."""
+    by_task: dict[tuple[str, str], list[Setting]] = {}
+    for key in keys:
+        chosen = dict(key)
+        by_task.setdefault((chosen["task.name"], chosen["data.name"]), []).append(key)
+    found = {}
+    for (task, data), members in by_task.items():
+        told_apart = differences([("", dict(key)) for key in members])
+        for key, different in zip(members, told_apart, strict=True):
+            shown = f" ({', '.join(different)})" if different else ""
+            found[key] = f"{json.loads(task)} on {json.loads(data)}{shown}"
+    return found
 
 
 def differences(rows: Sequence[tuple[str, Mapping[str, str]]]) -> list[list[str]]:
@@ -48,7 +76,7 @@ def _differing(rows: Sequence[Mapping[str, str]], own: bool) -> list[str]:
     columns = {
         key: tuple(row.get(key, "absent") for row in rows)
         for key in sorted({key for row in rows for key in row}, key=lambda key: (key.count("."), key))
-        if key.startswith(("architecture.", "bottleneck.", "baseline.")) == own
+        if key.startswith(OWN) == own
     }
     columns = {key: values for key, values in columns.items() if len(set(values)) > 1}
     named = {
