@@ -1,5 +1,5 @@
-"""Copy the finished records of a suite into results/records, with their examples' test scores, then make the suite's
-page in results/tables and the README's table again.
+"""Copy the finished records of a suite into results/records, with their examples' test scores, then make every
+generated file again, the suite's page in results/tables among them. Without a suite, only the latter.
 
     python scripts/publish.py suite=reference paths.runs=RUNS
 
@@ -9,18 +9,17 @@ finished trials that are not reportable.
 """
 
 import json
-import runpy
 import sys
 from pathlib import Path
 
 from unroll.errors import UserError
 from unroll.planning.suites import plan
+from unroll.results.generated import RECORDS, generated, write
 from unroll.results.record import read_record
-from unroll.results.report import report
 from unroll.results.scores import copy_scores
 
 ROOT = Path(__file__).resolve().parents[1]
-RECORDS = ROOT / "results" / "records"
+RESULTS = ROOT / "results"
 
 
 def without_folders(record: dict) -> dict:
@@ -34,23 +33,29 @@ def without_folders(record: dict) -> dict:
     }
 
 
-def main(overrides: list[str]) -> None:
-    """Publish a suite's records."""
+def publish(overrides: list[str]) -> str:
+    """Copy a suite's records, and return its name."""
     planned = plan(overrides)
     new = [item.trial for item in planned.trials if item.trial.record_path.exists()]
     records = [read_record(trial.directory) for trial in new]
     for record in records:
         if record["status"] == "finished" and not record["reportable"]:
             raise UserError(f"{record['trial_id']} is not reportable.", saw=record["why_not_reportable"])
-    RECORDS.mkdir(parents=True, exist_ok=True)
+    folder = RESULTS / RECORDS
+    folder.mkdir(parents=True, exist_ok=True)
     for trial, record in zip(new, records, strict=True):
         if record["status"] == "finished":
-            copy_scores(record, trial.directory, RECORDS)
+            copy_scores(record, trial.directory, folder)
         text = json.dumps(without_folders(record), indent=1, ensure_ascii=False, allow_nan=False)
-        (RECORDS / f"{record['trial_id']}.json").write_text(text + "\n", encoding="utf-8")
-    report(RECORDS, planned, ROOT / "results" / "tables" / f"{planned.name}.md")
-    runpy.run_path(str(ROOT / "scripts" / "fill_readme.py"), run_name="__main__")
-    print(f"{len(records)} records of {len(planned.trials)} trials published to {RECORDS.relative_to(ROOT)}")
+        (folder / f"{record['trial_id']}.json").write_text(text + "\n", encoding="utf-8")
+    print(f"{len(records)} records of {len(planned.trials)} trials published to {folder.relative_to(ROOT)}")
+    return planned.name
+
+
+def main(overrides: list[str]) -> None:
+    """Publish a suite's records, if one is named, and make the generated files."""
+    suites = [publish(overrides)] if overrides else []
+    write(generated(RESULTS, suites))
 
 
 if __name__ == "__main__":

@@ -133,10 +133,24 @@ def matrix(
 def report(
     overrides: Overrides = None,
     runs: Runs = Path("runs"),
-    out: Annotated[Path | None, typer.Option("--out", help="A .md file, or a folder.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="A .md, .tex or .csv file, or a folder.")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only say which generated files the records do not give.")
+    ] = False,
+    results: Annotated[Path, typer.Option("--results", help="What --check looks at.")] = Path("results"),
     config_dir: ConfigDir = None,
 ) -> None:
     """Write the tables of all records, or of a suite's: suite=quickstart."""
+    if check:
+        from unroll.results.generated import refuse_unlike
+
+        try:
+            refuse_unlike(results)
+        except UserError as error:
+            typer.echo(error, err=True)
+            raise typer.Exit(TRIALS_FAILED) from error
+        typer.echo(f"{results}: every generated file is what the records give")
+        return
     from unroll.planning.suites import plan
     from unroll.results.report import report as write
 

