@@ -29,8 +29,8 @@ CLAIMS_CAPTION = (
 
 ACROSS_CAPTION = (
     "Networks that differ in the architecture alone, by the primary metric on test. A failed trial loses all its "
-    "comparisons: it ranks last in its block, and only another failed one is its equal. Seeds and problems are drawn "
-    "from no population, so all of this speaks of these problems. Unranked rows and baselines do not take part."
+    "comparisons: it ranks last in its block, and only another failed one is its equal. More seeds are not more "
+    "problems: all of this speaks of these problems alone. Unranked rows and baselines do not take part."
 )
 
 RANKS_CAPTION = (
