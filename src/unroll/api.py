@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unroll.errors import UserError, suggest
+from unroll.errors import UserError
 from unroll.planning.trial import Trial
 
 if TYPE_CHECKING:
@@ -90,15 +90,10 @@ def find_record(trial: str | Path, runs: str | Path = "runs") -> dict[str, Any]:
     Raises:
         UserError: there is none, or it is damaged.
     """
-    from unroll.results.record import FILE_NAME, read_record
+    from unroll.results.record import read_record
+    from unroll.results.store import locate
 
-    places = [Path(trial), Path(trial) / FILE_NAME, Path(runs) / trial / FILE_NAME, Path(runs) / f"{trial}.json"]
-    for place in places:
-        if place.is_file():
-            return read_record(place)
-    ids = sorted(found.parent.name for found in Path(runs).glob(f"*/{FILE_NAME}"))
-    raise UserError(
-        f"There is no record of this trial.{suggest(str(trial), ids)}",
-        saw=trial,
-        allowed=f"a trial's id under {runs}/, its directory, or its record; {len(ids)} trials are there",
-    )
+    place = locate(trial, runs)
+    if place.is_file():
+        return read_record(place)
+    raise UserError("The trial has no record yet.", saw=place, run=f"unroll show {trial} --runs {runs}")

@@ -159,6 +159,27 @@ def report(
 
 
 @app.command()
+def show(
+    trial: Annotated[str, typer.Argument(help="A trial's id, its directory, or its record.")],
+    runs: Runs = Path("runs"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+    config_dir: ConfigDir = None,
+) -> None:
+    """Print a trial's config, result, environment, the command to run it again, and its curves."""
+    import json
+
+    from unroll.results.show import show as known
+    from unroll.results.show_view import lines
+
+    found = known(trial, runs, config_dir)
+    if as_json:
+        typer.echo(json.dumps(found, indent=1, ensure_ascii=False))
+        return
+    for line in lines(found):
+        typer.secho(line, bold=not line.startswith(" "))
+
+
+@app.command()
 def verify(
     trial: Annotated[str, typer.Argument(help="A trial's id, its directory, or its record.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="Of the trainer: trainer.threads=2.")] = None,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "unroll"]
 HEAVY = ("torch", "pytorch_lightning", "datasets", "hydra", "polars", "wandb")
 
@@ -49,6 +50,14 @@ def test_help_is_quick_and_imports_nothing_heavy() -> None:
 
 def test_showing_a_config_imports_no_torch() -> None:
     assert not modules("train", "--cfg", "job").intersection({"torch", "pytorch_lightning", "datasets"})
+
+
+def test_showing_a_trial_imports_no_torch_and_is_json_where_asked() -> None:
+    arguments = ("show", "sentiment-sst2-lstm-s1-6e8759aa23", "--runs", str(ROOT / "results" / "records"), "--json")
+    assert not modules(*arguments).intersection({"torch", "pytorch_lightning", "datasets", "polars"})
+    shown = json.loads(unroll(*arguments).stdout)
+    assert shown["command"] == "unroll train task=sentiment architecture=lstm data=sst2 seed=1"
+    assert shown["result"]["primary"]["name"] == "accuracy"
 
 
 def test_cfg_shows_the_job() -> None:
@@ -119,6 +128,7 @@ def complete(line: str) -> list[str]:
     ("line", "offered"),
     [
         ("unroll tr", ["train"]),
+        ("unroll s", ["show", "status", "sweep"]),
         ("unroll train arch", ["architecture.", "architecture="]),
         ("unroll train architecture=big", ["architecture=bigru"]),
         ("unroll train architecture=gru optimizer.l", ["optimizer.learning_rate="]),

@@ -106,6 +106,16 @@ class Watched:
             raise
 
 
+def look_at(directory: Path, trial_id: str, config: Mapping[str, Any] | None = None) -> Seen:
+    """Return what the files of one trial's directory say; without a config, its name tells what it can."""
+    runs = {"paths": {"runs": str(directory.parent)}}
+    stated = [Trial({**config, **runs, "trial_id": trial_id}, directory.name)] if config is not None else []
+    for trial in stated or _trials_under(directory.parent, None):
+        if trial.directory == directory:
+            return _seen(trial, {str(directory.parent): {directory.name}})
+    raise UserError("This directory is no trial's.", saw=directory, allowed="a directory named by a trial's id")
+
+
 def counts(seen: Iterable[Seen]) -> dict[str, int]:
     """Return how many trials are in each state, in the order of STATES, without zeros."""
     found = Counter(one.state for one in seen)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,11 @@ def _without_later(node: Mapping[str, Any], later: Mapping[str, Any]) -> dict[st
         for key, value in node.items()
         if key not in later or value != later[key]
     }
+
+
+def neutral(path: Sequence[str]) -> dict[str, Any]:
+    """Return the options that came later to the section that a path begins with, at the values that change nothing."""
+    return _LATER.get(path[0], {})
 
 
 def canonical(value: Any) -> str:

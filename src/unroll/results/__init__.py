@@ -5,4 +5,5 @@ Out: data frames (`store.frame`), means and intervals (`statistics`), grouped ro
 by the scores of their test examples (`comparisons`), networks across problems (`across`: `ranks`, `improvement`),
 answers to claims (`claims`). What is shown of them are grids (`cells`) in sections (`page`), written as Markdown, LaTeX
 or CSV or printed by Rich (`report`). `generated` makes the committed pages, and says which are not what records give.
+All that is known of one trial is `show`.
 """

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unroll.errors import UserError
+from unroll.errors import UserError, suggest
 from unroll.results.record import FILE_NAME, read_record
 
 if TYPE_CHECKING:
@@ -33,6 +33,34 @@ def record_paths(folder: str | Path) -> list[Path]:
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder} to read records from.")
     return sorted([*folder.glob(f"*/{FILE_NAME}"), *folder.glob("*.json")])
+
+
+def locate(trial: str | Path, runs: str | Path) -> Path:
+    """Return the record's file that a trial's id (under `runs`), its directory or the file itself names.
+
+    A trial that has no record yet is its directory.
+
+    Raises:
+        UserError: there is neither, with the nearest id under `runs`.
+    """
+    files = [Path(trial), Path(trial) / FILE_NAME, Path(runs) / trial / FILE_NAME, Path(runs) / f"{trial}.json"]
+    directories = [Path(trial), Path(runs) / trial]
+    there = [path for path in files if path.is_file()] + [path for path in directories if is_trial(path)]
+    if there:
+        return there[0]
+    under = Path(runs).iterdir() if Path(runs).is_dir() else ()
+    ids = sorted(path.name.removesuffix(".json") for path in under if path.suffix == ".json" or is_trial(path))
+    raise UserError(
+        f"There is no record of this trial, nor its directory.{suggest(str(trial), ids)}",
+        saw=trial,
+        allowed=f"a trial's id under {runs}/, its directory, or its record; {len(ids)} trials are there",
+    )
+
+
+def is_trial(directory: Path) -> bool:
+    """Whether a trial began in a directory: it holds a record, a config, or a claim."""
+    files = (FILE_NAME, "config.yaml")
+    return any((directory / name).is_file() for name in files) or any(directory.glob("claim-*.json"))
 
 
 def read_records(folder: str | Path, damaged: list[UserError] | None = None) -> list[dict[str, Any]]:

@@ -1,0 +1,112 @@
+"""`unroll show`: what it knows of trials in every state, and the lines that it prints."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from stub_records import write_failed, write_finished
+
+from unroll.errors import UserError
+from unroll.planning.claims import PROGRESS, claimed
+from unroll.planning.compose import compose
+from unroll.planning.trial import Trial
+from unroll.results.show import show
+from unroll.results.show_view import curve, lines
+
+
+@pytest.fixture
+def trial(tmp_path: Path) -> Trial:
+    return compose(["task=forecasting", "architecture=gru", "architecture.width=16", f"paths.runs={tmp_path}"])
+
+
+def page(trial: Trial, tmp_path: Path) -> list[str]:
+    return list(lines(show(trial.trial_id, tmp_path)))
+
+
+def begin(trial: Trial, *logged: str) -> None:
+    trial.directory.mkdir()
+    (trial.directory / "config.yaml").write_text(yaml.safe_dump(trial.config))
+    (trial.directory / "metrics.jsonl").write_text("".join(logged))
+
+
+def test_a_finished_trial(trial: Trial, tmp_path: Path) -> None:
+    write_finished(trial, lambda trial: 0.25)
+    said = page(trial, tmp_path)
+    assert said[0] == f"{trial.trial_id}: finished, reportable"
+    headings = [line for line in said[1:] if not line.startswith(" ")]
+    assert headings == ["config", "result", "environment", "run it again"]
+    assert "  unroll train task=forecasting architecture=gru architecture.width=16" in said
+    assert said[3] == "  differs by     task=forecasting architecture=gru architecture.width=16"
+    assert "  primary        test mse -0.25 standardised², lower is better" in said
+    assert "  selection      validation mse 0.25 at step 1, lower is better" in said
+    assert any("python==3." in line for line in said)
+
+
+def test_a_failed_trial_shows_its_error_and_why_it_is_not_reportable(trial: Trial, tmp_path: Path) -> None:
+    write_failed(trial)
+    said = page(trial, tmp_path)
+    assert said[0] == f"{trial.trial_id}: failed, not reportable"
+    assert "  ValueError     the stub fails here" in said
+    assert "  not reportable failed: ValueError" in said
+    assert "result" not in said
+
+
+def test_a_trial_without_a_record_says_where_it_stands(trial: Trial, tmp_path: Path) -> None:
+    begin(
+        trial,
+        '{"step": 50, "train/task": 4.0}\n',
+        '{"step": 80, "validation/mse": 0.5}\n',
+        '{"step": 100, "train/task": NaN}\n',
+        '{"step": 150, "train/ta',
+    )
+    said = page(trial, tmp_path)
+    assert said[0] == f"{trial.trial_id}: interrupted: it goes on from its last checkpoint when it is run again"
+    assert said[-2:] == [
+        "  validation mse  ▁  0.5 at step 80 to 0.5 at 80; lowest 0.5 at 80, highest 0.5 at 80",
+        "  train task      ▁   4 at step 50 to 4 at 50; lowest 4 at 50, highest 4 at 50",
+    ]
+    with claimed(trial.directory, 10.0):
+        (trial.directory / PROGRESS).write_text('{"step": 150, "steps": 600, "seconds": 30.0}')
+        assert page(trial, tmp_path)[0] == f"{trial.trial_id}: running, step 150 of 600, 90 s of training left"
+    assert json.loads(json.dumps(show(trial.directory), allow_nan=False))["curves"]["train task"] == [
+        [50, 4.0],
+        [100, None],
+    ]
+
+
+def test_a_trial_is_its_id_its_directory_or_its_record(trial: Trial, tmp_path: Path) -> None:
+    write_finished(trial)
+    wanted = show(trial.trial_id, tmp_path)
+    assert show(trial.directory, "elsewhere") == wanted
+    assert show(trial.record_path, "elsewhere") == wanted
+    alone = tmp_path / "committed" / f"{trial.trial_id}.json"
+    alone.parent.mkdir()
+    alone.write_bytes(trial.record_path.read_bytes())
+    assert show(trial.trial_id, alone.parent) == {**wanted, "place": str(alone)}
+
+
+def test_an_unknown_trial_is_told_the_nearest(trial: Trial, tmp_path: Path) -> None:
+    begin(trial)
+    with pytest.raises(UserError, match=f"Did you mean '{trial.trial_id}'") as unknown:
+        show(trial.trial_id.replace("gru", "grü"), tmp_path)
+    assert "1 trials are there" in str(unknown.value)
+    with pytest.raises(UserError, match="no record"):
+        show("nothing", tmp_path / "nowhere")
+
+
+def test_a_record_of_other_data_than_todays_is_stale(trial: Trial, tmp_path: Path) -> None:
+    write_finished(trial)
+    record = json.loads(trial.record_path.read_text())
+    record["data"] |= {"verified": True, "content_sha256": "f" * 64}
+    trial.record_path.write_text(json.dumps(record))
+    assert "stale" in page(trial, tmp_path)[0]
+
+
+def test_a_curve() -> None:
+    rising = curve([(step, step / 10) for step in range(8)])
+    assert rising.startswith("▁▂▃▄▅▆▇█  0 at step 0 to 0.7 at 7; lowest 0 at 0, highest 0.7 at 7")
+    many = curve([(step, 1.0 if step < 600 else 3.0) for step in range(1200)])
+    assert many.startswith("▁" * 30 + "█" * 30 + "  ")
+    assert curve([(1, None), (2, 5.0), (3, None), (4, 6.0)]).startswith(" ▁ █  5 at step 2 to 6 at 4")
+    assert curve([(1, None)]) == "   no finite value"
