@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from unroll.architectures.contracts import Encoded, Shape, length_mask
 from unroll.architectures.network import Network
 from unroll.components import create
+from unroll.errors import UserError
 from unroll.planning.compose import compose
 
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
@@ -24,17 +25,47 @@ OPTIONS: dict[str, list[str]] = {
     "cell": ["architecture.cell=rnn", "architecture.cell=lstm", "architecture.cell=gru"],
     "bidirectional": ["architecture.bidirectional=true", "architecture.bidirectional=false"],
     "kind": ["architecture.kind=constituency", "architecture.kind=child_sum"],
+    "individual": ["architecture.individual=true"],
+    "kernel": ["architecture.kernel=3"],
+    "nonlinearity": ["architecture.nonlinearity=relu"],
+    "biases": ["architecture.biases=1"],
+    "reset": ["architecture.reset=before"],
+    "initialisation": ["architecture.initialisation=orthogonal"],
+    "forget_bias": ["architecture.forget_bias=3"],
+    "tied": ["architecture.tied=true"],
     "activation": [f"architecture.activation={name}" for name in ("relu", "tanh", "sigmoid", "gelu")],
 }
 MERGES = ("concat", "sum", "mul", "average", "max")
+# What an architecture of its family has to be for an option to be its own; else it is refused.
+OWNERS: dict[str, tuple[str, Any]] = {
+    "kernel": ("variant", "dlinear"),
+    "nonlinearity": ("cell", "rnn"),
+    "reset": ("cell", "gru"),
+    "forget_bias": ("cell", "lstm"),
+    "tied": ("bidirectional", True),
+}
 KNOBS = {name: compose([f"architecture={name}"]).config["architecture"] for name in ARCHITECTURES}
+
+
+def owns(knobs: dict[str, Any], key: str) -> bool:
+    owner, value = OWNERS.get(key, (key, knobs.get(key)))
+    return key in knobs and knobs.get(owner) == value
+
+
 CHANGES = [
     (name, change)
     for name, knobs in KNOBS.items()
     for key, changes in OPTIONS.items()
-    if key in knobs
+    if owns(knobs, key)
     for change in changes
     if change != f"architecture.{key}={str(knobs[key]).lower()}"
+]
+REFUSED = [
+    (name, change)
+    for name, knobs in KNOBS.items()
+    for key, changes in OPTIONS.items()
+    if key in knobs and OWNERS.get(key, (key,))[0] in knobs and not owns(knobs, key)
+    for change in changes
 ]
 
 
@@ -93,6 +124,25 @@ def test_the_name_says_what_it_is(architecture: str) -> None:
 def test_each_option_changes_the_output(architecture: str, change: str, make_cell: Cells) -> None:
     plain, changed = (make_cell("forecasting", architecture, *overrides) for overrides in ((), (change,)))
     assert differ(run(plain, plain.network()), run(changed, changed.network()))
+
+
+@pytest.mark.parametrize(("architecture", "change"), REFUSED)
+def test_an_option_of_another_architecture_is_refused(architecture: str, change: str, make_cell: Cells) -> None:
+    with pytest.raises(UserError):
+        make_cell("forecasting", architecture, change).network()
+
+
+@pytest.mark.parametrize("architecture", [name for name in ARCHITECTURES if "truncate" in KNOBS[name]])
+def test_truncation_changes_gradients_only(architecture: str, make_cell: Cells) -> None:
+    plain, short = (make_cell("forecasting", architecture, *more) for more in ((), ("architecture.truncate=2",)))
+    networks = plain.network(), short.network()
+    assert not differ(run(plain, networks[0]), run(short, networks[1]))
+    gradients = []
+    for cell, network in zip((plain, short), networks, strict=True):
+        network.encode(cell.task.splits["train"].batch(torch.arange(8))).code.sum().backward()
+        gradients.append({name: p.grad for name, p in network.named_parameters() if p.grad is not None})
+    assert gradients[0].keys() == gradients[1].keys() != set()
+    assert differ(*gradients)
 
 
 @pytest.mark.parametrize("architecture", [name for name in ARCHITECTURES if KNOBS[name].get("bidirectional")])

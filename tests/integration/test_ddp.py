@@ -40,6 +40,11 @@ CASES = {
         "nll_per_token_parallel",
         (2,),
     ),
+    "forecasting": (  # a penalty of the batch's mean activations, and little else
+        ["architecture=ae", "bottleneck=sparse_kl", "bottleneck.terms.sparse.beta=100", "optimizer.learning_rate=0.01"],
+        "mse",
+        (2,),
+    ),
     "generation": (["architecture=ae_variational"], "elbo", (4,)),
 }
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from unroll.architectures.contracts import Encoder, Shape
-from unroll.architectures.linear import LinearDecoder, LinearEncoder, decompose
+from unroll.architectures.linear import KERNEL, LinearDecoder, LinearEncoder, decompose
 from unroll.errors import UserError
 
 
@@ -37,7 +37,7 @@ def average(x: np.ndarray, kernel: int) -> np.ndarray:
 def test_forecasts_are_those_of_the_equations(kind: str, individual: bool) -> None:
     torch.manual_seed(0)
     x = torch.randn(2, 7, 3)
-    encoder = LinearEncoder(forecasting(7, 4, 3), kind, individual, kernel=5)
+    encoder = LinearEncoder(forecasting(7, 4, 3), kind, individual, kernel=5 if kind == "dlinear" else KERNEL)
 
     def mapped(name: str, values: np.ndarray) -> np.ndarray:
         layers = getattr(encoder, name).layers
@@ -100,6 +100,8 @@ def test_elsewhere_it_is_one_linear_map_each_way() -> None:
     [
         (lambda: LinearEncoder(forecasting(8, 2, 1), "nliner"), "nlinear"),
         (lambda: LinearEncoder(forecasting(8, 2, 1), "dlinear", kernel=0), "kernel=0"),
+        (lambda: LinearEncoder(forecasting(8, 2, 1), "nlinear", kernel=24), "kernel=24"),
+        (lambda: LinearEncoder(Shape(1, 8, 1, 2, 8), "dlinear", kernel=24), "kernel=24"),
         (lambda: LinearDecoder(Shape(1, 8, 1, 2, 8, attention="additive"), 4, 4), "task.attention=additive"),
     ],
 )

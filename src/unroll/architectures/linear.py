@@ -11,6 +11,7 @@ from unroll.architectures.feedforward import first
 from unroll.errors import UserError, suggest
 
 VARIANTS = ("linear", "nlinear", "dlinear")
+KERNEL = 25  # steps of the moving average where none is asked for (Zeng et al. 2023)
 
 
 class Parts(NamedTuple):
@@ -59,7 +60,7 @@ class LinearEncoder(nn.Module):
         minimum: smallest code size that ratio gives.
 
     Raises:
-        UserError: an unknown variant, or a kernel or size that is none.
+        UserError: an unknown variant, a kernel or size that is none, or a kernel that nothing would read.
     """
 
     state_width = 0
@@ -69,7 +70,7 @@ class LinearEncoder(nn.Module):
         shape: Shape,
         variant: str,
         individual: bool = False,
-        kernel: int = 25,
+        kernel: int = KERNEL,
         ratio: float = 1.0,
         minimum: int = 1,
     ):
@@ -78,6 +79,12 @@ class LinearEncoder(nn.Module):
             raise UserError(f"Unknown linear network.{suggest(variant, VARIANTS)}", saw=variant, allowed=VARIANTS)
         if kernel < 1:
             raise UserError("A moving average has steps.", saw=f"kernel={kernel}", allowed="1 or more")
+        if kernel != KERNEL and not (variant == "dlinear" and shape.forecasts):
+            raise UserError(
+                "Only dlinear takes a moving average, and on forecasting only.",
+                saw=f"variant={variant}, kernel={kernel}",
+                allowed=f"kernel={KERNEL}, or architecture=dlinear task=forecasting",
+            )
         if not ratio > 0 or minimum < 1:
             raise UserError("A code has a size.", saw=f"ratio={ratio}, minimum={minimum}", allowed="above 0; 1 or more")
         self.variant, self.kernel, self.forecasts = variant, kernel, shape.forecasts
