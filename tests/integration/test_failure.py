@@ -34,6 +34,21 @@ def test_a_loss_that_is_not_finite(tiny: Tiny, tmp_path: Path) -> None:
     assert record["why_not_reportable"] == ["failed: FloatingPointError"]
 
 
+@pytest.mark.parametrize(
+    ("task", "wrong", "said"),
+    [
+        ("generation", "task.density_components=65", "more components than there are images"),
+        ("compression", "paths.cache={}/file/cache", "data cache .*/file/cache cannot be written"),
+    ],
+)
+def test_what_the_user_can_mend_leaves_no_record(task: str, wrong: str, said: str, tiny: Tiny, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    trial = tiny.trial(task, tmp_path / "runs", "architecture=ae", wrong.format(tmp_path))
+    with pytest.raises(UserError, match=said):
+        train(trial)
+    assert not trial.record_path.exists()
+
+
 @pytest.mark.parametrize("method", ["prepare", "network", "losses", "validate", "evaluate", "metrics"])
 def test_an_error_anywhere_is_recorded(
     method: str, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

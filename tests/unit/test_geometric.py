@@ -110,3 +110,9 @@ def test_without_phate_it_says_what_to_install(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setitem(__import__("sys").modules, "phate", None)
     with pytest.raises(UserError, match="pip install"):
         geometry.phate_embedding(POINTS, 2, 5, tmp_path)
+
+
+def test_a_cache_that_takes_no_files_is_told_of_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be written"):
+        geometry.phate_embedding(POINTS, 2, 5, tmp_path / "file")

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from unroll.architectures.contracts import Context
 from unroll.architectures.network import Code
 from unroll.data.splits import ImageSplit
-from unroll.tasks.generation import Generation, binarised
+from unroll.tasks.generation import FULL_COVARIANCE, Generation, binarised
 from unroll.tasks.measures import coding, images
 from unroll.tasks.task import Outputs, Task
 
@@ -118,6 +118,19 @@ def test_binarising_keeps_the_grey_value_on_average() -> None:
     np.testing.assert_allclose(found, [0, 64 / 255, 128 / 255, 1], atol=0.015)
     assert found[0] == 0
     assert found[3] == 1
+
+
+@pytest.mark.parametrize("width", [FULL_COVARIANCE, FULL_COVARIANCE + 1])
+def test_the_density_of_wide_codes_is_diagonal(width: int) -> None:
+    """One component is the sample mean and the maximum-likelihood covariance, 1e-4 added to its diagonal."""
+    codes = np.random.default_rng(0).normal(1, 2, (30, width))
+    found = task_of(2, 5).density(codes, seed=0)
+    np.testing.assert_allclose(found.means_[0], codes.mean(axis=0))
+    if width > FULL_COVARIANCE:
+        np.testing.assert_allclose(found.covariances_[0], codes.var(axis=0) + 1e-4)
+    else:
+        wanted = np.cov(codes.T, bias=True) + 1e-4 * np.eye(width)
+        np.testing.assert_allclose(found.covariances_[0], wanted, atol=1e-9)
 
 
 class Ignores(nn.Module):

@@ -4,7 +4,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,24 +34,34 @@ def prepare(folder: Path, make: Callable[[], Splits], describe: Callable[[Splits
     be written, and whatever `make` raises.
     """
     if not (folder / "about.json").is_file():
-        from filelock import FileLock
-
-        try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(folder.with_name(folder.name + ".lock"))
-            lock.acquire()
-        except OSError as error:
-            raise UserError(
-                f"the data cache {folder.parent} cannot be written",
-                saw=str(error),
-                allowed="a folder that you may write to: paths.cache=FOLDER or UNROLL_CACHE=FOLDER",
-            ) from error
-        try:
+        with locked(folder):
             if not (folder / "about.json").is_file():
                 _write(folder, make(), describe)
-        finally:
-            lock.release()
     return _read(folder)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of something in the cache, whether it is there yet or not; what it lies in is made.
+
+    Raises UserError where the cache cannot be written.
+    """
+    from filelock import FileLock
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path.with_name(path.name + ".lock"))
+        lock.acquire()
+    except OSError as error:
+        raise UserError(
+            f"the data cache {path.parent} cannot be written",
+            saw=str(error),
+            allowed="a folder that you may write to: paths.cache=FOLDER or UNROLL_CACHE=FOLDER",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _write(folder: Path, splits: Splits, describe: Callable[[Splits], dict[str, Any]]) -> None:

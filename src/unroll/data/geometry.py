@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from unroll.data.cache import locked
 from unroll.errors import UserError
 
 SEED = 0  # of PHATE: the same for every trial, like the share of train
@@ -20,7 +21,8 @@ def phate_embedding(features: np.ndarray, dimensions: int, neighbours: int, cach
     However many processes call this at once, one computes it; the file appears by a rename, so it is whole or absent.
 
     Raises:
-        UserError: phate is not installed, or there are too few examples for that many neighbours.
+        UserError: phate is not installed, the cache cannot be written, or there are too few examples for that
+            many neighbours.
     """
     if len(features) <= neighbours:
         raise UserError(
@@ -30,10 +32,7 @@ def phate_embedding(features: np.ndarray, dimensions: int, neighbours: int, cach
     recipe = json.dumps(["phate 2", list(features.shape), dimensions, neighbours, SEED]).encode()
     path = cache / f"geometry-{hashlib.sha256(recipe + features.tobytes()).hexdigest()[:16]}.npy"
     if not path.is_file():
-        from filelock import FileLock
-
-        cache.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):
+        with locked(path):
             if not path.is_file():
                 _write(path, compute(features, dimensions, neighbours))
     return np.load(path)

