@@ -5,7 +5,7 @@ OVERRIDES ?=
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: setup quickstart test lint bench bench-sweeps constraints clean
+.PHONY: setup quickstart reproduce-fast test lint bench bench-sweeps constraints clean
 
 setup: $(STAMP)
 
@@ -17,6 +17,11 @@ $(STAMP): pyproject.toml constraints.txt
 # Every architecture x task of suite=quickstart, two seeds, on data that comes from PyPI wheels.
 quickstart: setup
 	$(BIN)/unroll sweep suite=quickstart $(OVERRIDES)
+
+# Published parameter counts, and the table whose rows need no training: minutes, with ETTh1 from $UNROLL_DATA or the hub.
+reproduce-fast: setup
+	$(BIN)/unroll reproduce keras_parameter_counts tai2015_sst bentrevett_multi30k_deen --row 'parameters*' $(OVERRIDES)
+	$(BIN)/unroll reproduce ltsf_linear_etth --row 'repeat*' $(OVERRIDES)
 
 # One thread a process: processes of several threads each would fight for the cores. Three workers on two cores, since
 # tests of Slurm and of killed sweeps wait more than they compute; who has nothing left takes over from the others.

@@ -158,6 +158,24 @@ def report(
         typer.echo(path)
 
 
+@app.command(context_settings={"ignore_unknown_options": True})
+def reproduce(
+    words: Annotated[list[str] | None, typer.Argument(help="Published tables, and overrides: budget=paper.")] = None,
+    rows: Annotated[list[str] | None, typer.Option("--row", help="Only this row, or pattern; repeatable.")] = None,
+    show_list: Annotated[bool, typer.Option("--list", help="List the published tables.")] = False,
+    judge: Annotated[bool, typer.Option("--judge", help="Train nothing: judge the records that are there.")] = False,
+    runs: Annotated[Path | None, typer.Option("--runs", help="The folder of trials or records.")] = None,
+    config_dir: ConfigDir = None,
+) -> None:
+    """Train what published tables describe, and print reported beside reproduced numbers with verdicts."""
+    from unroll.planning import reproduce as reproduction
+
+    if show_list:
+        reproduction.show_list(runs)
+    elif not reproduction.run_reproduction(words or [], rows or [], config_dir, train=not judge, runs=runs):
+        raise typer.Exit(TRIALS_FAILED)
+
+
 @app.command()
 def show(
     trial: Annotated[str, typer.Argument(help="A trial's id, its directory, or its record.")],

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 COMMANDS = {"train": "train", "sweep": "sweep"}  # command: its root config
-_OTHERS = ("data", "doctor", "export", "matrix", "report", "show", "status", "verify")
+_OTHERS = ("data", "doctor", "export", "matrix", "report", "reproduce", "show", "status", "verify")
 _LINE = re.compile(r"^\s*(?:\S*python[\d.]*\s+-m\s+)?\S+\s+(?P<command>\S*)(?P<rest>.*)$", re.DOTALL)
 
 

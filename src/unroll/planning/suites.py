@@ -11,13 +11,14 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 
 from unroll.errors import UserError, suggest
 from unroll.planning.compose import compose_node, composer
-from unroll.planning.groups import group_value
+from unroll.planning.groups import conf_directory, group_value
 from unroll.planning.trial import Trial, canonical, is_baseline, make_trial
 from unroll.planning.validate import check_seed, typed, validated
 
 _OWN_KEYS = ("suite", "workers", "sweep")
 _OF_NETWORKS = re.compile(r"[+~]*(architecture|bottleneck|optimizer|budget)([.@=/]|$)")
 _DIRECTIONS = (None, "higher", "lower")
+Make = Callable[[Sequence[str]], Trial]  # overrides -> trial
 _SEED = re.compile(r"[+]*seed=")
 
 
@@ -111,9 +112,7 @@ def plan(overrides: Sequence[str], config_dir: str | None = None) -> Plan:
     Raises:
         UserError: an unknown suite, or a trial of it that cannot be composed.
     """
-    own = [text for text in overrides if re.split(r"[.=]", text.lstrip("+~"))[0] in _OWN_KEYS]
-    hydra = tuple(text for text in overrides if re.match(r"[+~]*hydra[./=]", text))
-    others = [text for text in overrides if text not in (*own, *hydra)]
+    own, hydra, others = sorted_out(overrides)
     with composer(config_dir):
         node = compose_node("sweep", own, config_dir)
         plain: Any = OmegaConf.to_container(node, resolve=True)
@@ -121,19 +120,47 @@ def plan(overrides: Sequence[str], config_dir: str | None = None) -> Plan:
         _check_ranges(sweep)
         suite = sweep["suite"]
         trials: dict[str, Planned] = {}
-        composed = functools.lru_cache(None)(functools.partial(_without_seed, config_dir=config_dir))
+        make = maker(config_dir)
         for combination in itertools.chain.from_iterable(_combinations(part, others) for part in _parts(suite)):
-            trial = _trial(combination, composed, config_dir)
+            trial = make(combination)
             trials.setdefault(trial.trial_id, Planned(trial, tuple(combination)))
         if suite["baselines"]:
             for combination in _baselines(list(trials.values()), config_dir):
-                trial = _trial(combination, composed, config_dir)
+                trial = make(combination)
                 trials.setdefault(trial.trial_id, Planned(trial, tuple(combination)))
     if not trials:
         raise UserError(f"The suite {suite['name']} has no trials.", saw=suite["grid"], allowed="values a key")
     _check_claims(suite["claims"])
     planned, rules = tuple(trials.values()), sweep["sweep"]
     return Plan(suite["name"], suite["description"], planned, sweep["workers"], rules, hydra, suite["claims"])
+
+
+def maker(config_dir: str | None = None) -> Make:
+    """Return what composes trials inside a composer block: those that differ by their seed alone are composed once."""
+    composed = functools.lru_cache(None)(functools.partial(_without_seed, config_dir=config_dir))
+    return functools.partial(_trial, composed=composed, config_dir=config_dir)
+
+
+def sorted_out(overrides: Sequence[str]) -> tuple[list[str], tuple[str, ...], list[str]]:
+    """Return a sweep's own overrides (of `suite`, `workers`, `sweep`), Hydra's, and those that go to each trial."""
+    own = [text for text in overrides if re.split(r"[.=]", text.lstrip("+~"))[0] in _OWN_KEYS]
+    hydra = tuple(text for text in overrides if re.match(r"[+~]*hydra[./=]", text))
+    return own, hydra, [text for text in overrides if text not in (*own, *hydra)]
+
+
+def plan_of(name: str, trials: Sequence[Planned], own: Sequence[str], hydra: tuple[str, ...]) -> Plan:
+    """Return trials that no suite lists as a plan, under a sweep's own overrides.
+
+    Raises:
+        UserError: an override of no such key, or out of range.
+    """
+    root: Any = OmegaConf.load(conf_directory() / "sweep.yaml")
+    del root["defaults"]
+    merged = OmegaConf.merge(root, {"suite": {"name": name}}, OmegaConf.from_dotlist(list(own)))
+    plain: Any = OmegaConf.to_container(merged)
+    sweep = typed(plain, Sweep, "sweep")
+    _check_ranges(sweep)
+    return Plan(name, "", tuple(trials), sweep["workers"], sweep["sweep"], hydra)
 
 
 def _check_claims(claims: dict[str, dict[str, Any]]) -> None:

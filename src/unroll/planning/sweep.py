@@ -55,14 +55,35 @@ def run_sweep(
         if tunes(todo.hydra):
             print("Networks are tuned: the points of the space take the place of what is listed.")
         return True
-    folder = Path(trials[0].trial.config["paths"]["runs"]) / todo.name
-    if tunes(todo.hydra) or to_launch(trials, retry_failed):
-        previous = signal.signal(signal.SIGTERM, _interrupt)
-        try:
-            trials = _launch(todo, in_order(trials), folder, config_dir, retry_failed, job) or trials
-        finally:
-            signal.signal(signal.SIGTERM, previous)
-    return _report(todo, [item.trial for item in trials], folder, console)
+    trials = launch(todo, trials, config_dir, retry_failed=retry_failed, job=job)
+    return _report(todo, [item.trial for item in trials], _folder(todo, trials), console)
+
+
+def launch(
+    todo: Plan,
+    trials: Sequence[Planned],
+    config_dir: str | None = None,
+    *,
+    retry_failed: bool = False,
+    job: Job | None = None,
+) -> list[Planned]:
+    """Train those of a plan's trials that have no record yet; return the trials, or what a tuning put in their place.
+
+    Raises:
+        UserError: a trial is wrong; nothing was trained.
+    """
+    if not tunes(todo.hydra) and not to_launch(trials, retry_failed):
+        return list(trials)
+    previous = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        tuned = _launch(todo, in_order(trials), _folder(todo, trials), config_dir, retry_failed, job)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    return tuned or list(trials)
+
+
+def _folder(todo: Plan, trials: Sequence[Planned]) -> Path:
+    return Path(trials[0].trial.config["paths"]["runs"]) / todo.name
 
 
 def suite_trials(overrides: Sequence[str], config_dir: str | None = None) -> list[Trial]:

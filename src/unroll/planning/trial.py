@@ -36,6 +36,7 @@ _LATER: dict[str, dict[str, Any]] = {
         "pretrain_steps": None,
         "frozen": True,
         "chunk": 1,
+        "drop_last": None,
     },
 }
 

@@ -35,7 +35,7 @@ _TASK_UNITS = {
     ("forecasting", "mae"): "standardised",
     ("compression", "mse"): "pixel² (range 1)",
 }
-_SUFFIXES = ("_prior", "_parallel")
+_SUFFIXES = ("_prior", "_parallel", "_drop_last")
 
 
 def unit(task: str, metric: str) -> str:

@@ -1,0 +1,214 @@
+"""Published tables: `results/reported/*.yaml`, read and checked. A table's numbers, its protocol, and its trials."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from unroll.errors import UserError, suggest
+
+PAPER, CPU = "paper", "cpu"
+BUDGETS = (PAPER, CPU)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Tolerance(_Part):
+    """How far a mean may be from a published value to count as the same; one of the four."""
+
+    relative: float | None = None  # a share of the published value
+    absolute: float | None = None  # in the metric's unit
+    decimals: int | None = None  # equal when rounded to as many as were published
+    exact: bool = False
+
+    @model_validator(mode="after")
+    def _is_one(self) -> "Tolerance":
+        given = [name for name in ("relative", "absolute", "decimals") if getattr(self, name) is not None]
+        if len(given) + self.exact != 1:
+            raise ValueError("one of relative, absolute, decimals and exact: true")
+        return self
+
+    def __str__(self) -> str:
+        if self.relative is not None:
+            return f"{100 * self.relative:g} % of the published value"
+        if self.absolute is not None:
+            return f"{self.absolute:g} in the metric's unit"
+        return "none" if self.exact else f"equal to {self.decimals} decimals"
+
+
+class Metric(_Part):
+    """A column: which number of a record it is."""
+
+    field: str  # dotted path in the record, or `parameters` of what is counted
+    unit: str
+    direction: Literal["higher", "lower", "equal"]  # equal: neither is better (a parameter count, a saturation)
+    scale: float = 1.0  # of the record's number to the published unit
+    decimals: int = 2  # as published
+    tolerance: Tolerance | None = None  # in place of the table's
+
+
+class Value(_Part):
+    """A published number, with the spread over n runs where that was published."""
+
+    value: float
+    spread: float | None = None
+    n: int | None = None
+
+
+def _value(given: Any) -> Any:
+    return {"value": given} if isinstance(given, int | float) and not isinstance(given, bool) else given
+
+
+class Deviation(_Part):
+    """What differs from the paper. One that makes numbers incomparable is the verdict's reason."""
+
+    says: str
+    comparable: bool = True
+
+
+class Choice(_Part):
+    """Hyper-parameters that the paper leaves open: `points` are trained with one seed, validation chooses one."""
+
+    points: list[list[str]] = Field(min_length=2, max_length=4)
+    overrides: list[str] = Field(default_factory=list)  # of the choosing alone, such as a shorter budget
+
+
+class Row(_Part):
+    """A row of a table: published values, and the trials, the count or the reason that there are none."""
+
+    says: str
+    reported: dict[str, Annotated[Value, BeforeValidator(_value)]] = Field(default_factory=dict)
+    overrides: list[str] | None = None  # of its trials
+    choose: Choice | None = None
+    count: list[dict[str, Any]] | None = None  # parts whose parameters are added up
+    cannot: str | None = None  # why it is not run here
+    deviations: list[Deviation] = Field(default_factory=list)
+    tolerance: Tolerance | None = None  # in place of the metric's and the table's
+
+    @model_validator(mode="after")
+    def _is_of_one_kind(self) -> "Row":
+        kinds = [name for name in ("overrides", "count", "cannot") if getattr(self, name) is not None]
+        if len(kinds) != 1:
+            raise ValueError(f"one of overrides, count and cannot, not {' and '.join(kinds) or 'none'}")
+        if self.choose is not None and self.overrides is None:
+            raise ValueError("choose belongs to overrides")
+        if self.cannot is not None and not self.reported:
+            raise ValueError("a row that cannot run shows its published values")
+        return self
+
+
+class Ordering(_Part):
+    """An order that a paper claims: rows from best to worst, by one metric."""
+
+    says: str
+    metric: str
+    rows: list[str] = Field(min_length=2)
+
+
+class Budget(_Part):
+    """How long its trials train: as published, or on one machine without a GPU."""
+
+    says: str
+    overrides: list[str] = Field(default_factory=list)
+    published: bool = True  # of `paper`: whether the source states it, so that a share of it means something
+
+
+class Source(_Part):
+    """Where the published numbers were read."""
+
+    read: str
+    primary: bool  # in the paper itself, or its own code; false: quoted by another source
+
+
+class Reported(_Part):
+    """One published table."""
+
+    name: str
+    title: str
+    citation: str
+    link: str
+    source: Source
+    data: str
+    split: str
+    protocol: str
+    metrics: dict[str, Metric]
+    tolerance: Tolerance
+    seeds: list[int] = Field(default_factory=lambda: [0, 1, 2], min_length=1)
+    overrides: list[str] = Field(default_factory=list)  # of every row
+    budgets: dict[str, Budget] = Field(default_factory=dict)  # of BUDGETS
+    deviations: list[Deviation] = Field(default_factory=list)  # of every row
+    rows: dict[str, Row] = Field(min_length=1)
+    orderings: list[Ordering] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> "Reported":
+        for name, row in self.rows.items():
+            if unknown := set(row.reported) - set(self.metrics):
+                raise ValueError(f"rows.{name}.reported: no such metric {', '.join(sorted(unknown))}")
+        for number, ordering in enumerate(self.orderings):
+            if unknown := set(ordering.rows) - set(self.rows):
+                raise ValueError(f"orderings.{number}: no such row {', '.join(sorted(unknown))}")
+            if ordering.metric not in self.metrics or self.metrics[ordering.metric].direction == "equal":
+                raise ValueError(f"orderings.{number}: no metric {ordering.metric} with a direction")
+        if unknown := set(self.budgets) - set(BUDGETS):
+            raise ValueError(f"budgets: {', '.join(sorted(unknown))} is none of {', '.join(BUDGETS)}")
+        if any(row.overrides is not None for row in self.rows.values()) and CPU not in self.budgets:
+            raise ValueError("a table with trials has budgets.cpu")
+        return self
+
+    def tolerance_of(self, row: Row, metric: str) -> Tolerance:
+        """The narrowest statement counts: the row's, else the metric's, else the table's."""
+        return row.tolerance or self.metrics[metric].tolerance or self.tolerance
+
+
+def reported_directory() -> Path:
+    """Return the folder of published tables: inside an installed package, else the checkout's."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "reported", package.parents[1] / "results" / "reported"):
+        if folder.is_dir():
+            return folder
+    raise UserError(
+        "The published tables that Unroll ships with are not there: the installation is damaged.",
+        saw=str(package / "reported"),
+        run="pip install --force-reinstall unroll",
+    )
+
+
+def table_names(folder: Path | None = None) -> list[str]:
+    """Return the names of all published tables, sorted."""
+    return sorted(path.stem for path in (folder or reported_directory()).glob("*.yaml"))
+
+
+def read_table(name: str, folder: Path | None = None) -> Reported:
+    """Return a published table.
+
+    Raises:
+        UserError: there is no such table, or its file does not follow the schema.
+    """
+    folder = folder or reported_directory()
+    names = table_names(folder)
+    if name not in names:
+        raise UserError(
+            f"There is no published table '{name}'.{suggest(name, names)}",
+            saw=name,
+            allowed=names,
+            run="unroll reproduce --list",
+        )
+    path = folder / f"{name}.yaml"
+    try:
+        found = Reported.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (ValidationError, yaml.YAMLError) as error:
+        raise UserError(f"{path.name} is not a published table.", saw=_described(error)) from None
+    if found.name != name:
+        raise UserError(f"{path.name} has another name inside.", saw=found.name, allowed=name)
+    return found
+
+
+def _described(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    problems = error.errors(include_url=False)
+    return "\n           ".join(f"{'.'.join(map(str, item['loc'])) or 'the table'}: {item['msg']}" for item in problems)

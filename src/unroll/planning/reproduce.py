@@ -1,0 +1,159 @@
+"""`unroll reproduce`: a published table's trials are trained, then each number gets its verdict."""
+
+import fnmatch
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unroll.errors import UserError
+from unroll.planning.compose import compose, composer
+from unroll.planning.reported import BUDGETS, CPU, Reported, read_table, table_names
+from unroll.planning.reproduction import Find, TablePlan, plan_table
+from unroll.planning.suites import maker, plan_of, sorted_out
+from unroll.planning.sweep import launch
+
+PUBLISHED = Path("results/records")  # of a checkout
+
+if TYPE_CHECKING:
+    from unroll.results.reproduced import Reproduction
+
+
+def run_reproduction(
+    words: Sequence[str],
+    rows: Sequence[str] = (),
+    config_dir: str | None = None,
+    *,
+    train: bool = True,
+    runs: str | Path | None = None,
+) -> bool:
+    """Reproduce published tables, print them and write `report.md`; return whether every trial has a finished record.
+
+    Args:
+        words: names of tables and overrides: `budget=paper|cpu`, `seed=0,1`, `workers`, `sweep.*`, `hydra*`; all
+            others go to each trial.
+        rows: names or patterns of rows; none: all.
+        config_dir: a folder with more YAML in Hydra groups, or None.
+        train: train what has no record; otherwise judge what is there.
+        runs: the folder of records to judge without training; None: that of the trials.
+
+    Raises:
+        UserError: an unknown table, row or budget, or a trial that is wrong; nothing was trained.
+    """
+    names = [word for word in words if "=" not in word]
+    overrides = [word for word in words if "=" in word]
+    if not names:
+        raise UserError(
+            "No published table is named.", allowed=table_names(), run=f"unroll reproduce {table_names()[0]}"
+        )
+    tables = [_narrowed(read_table(name), rows) for name in names]
+    budgets = [text.partition("=")[2] for text in overrides if text.startswith("budget=")]
+    budget = budgets[-1] if budgets else CPU
+    if budget not in BUDGETS:
+        raise UserError("A table is reproduced under one of two budgets.", saw=f"budget={budget}", allowed=BUDGETS)
+    overrides = [text for text in overrides if not text.startswith("budget=")]
+    if runs is not None:
+        overrides.append(f"paths.runs={runs}")
+    return all([_run(table, overrides, budget, config_dir, train) for table in tables])
+
+
+def _narrowed(table: Reported, rows: Sequence[str]) -> Reported:
+    if not rows:
+        return table
+    kept = {name: row for name, row in table.rows.items() if any(fnmatch.fnmatch(name, glob) for glob in rows)}
+    if not kept:
+        raise UserError(f"{table.name} has no such row.", saw=", ".join(rows), allowed=table.rows)
+    orders = [order for order in table.orderings if set(order.rows) <= set(kept)]
+    return table.model_copy(update={"rows": kept, "orderings": orders})
+
+
+def _run(table: Reported, overrides: Sequence[str], budget: str, config_dir: str | None, train: bool) -> bool:
+    from rich.console import Console
+
+    from unroll.results.reproduction_page import page, rich_tables
+
+    own, hydra, others = sorted_out(overrides)
+    name = f"reproduce-{table.name}"
+    paths = [text for text in others if text.startswith("paths.")]
+    runs = Path(compose(paths, config_dir).config["paths"]["runs"])
+
+    def planned() -> TablePlan:
+        return plan_table(table, finder(runs), others, config_dir, budget)
+
+    plan = planned()
+    if train and any(row.is_open for row in plan.rows):
+        launch(plan_of(name, plan.choosing, own, hydra), plan.choosing, config_dir)
+        plan = planned()
+    if train and plan.comparing:
+        launch(plan_of(name, plan.comparing, own, hydra), plan.comparing, config_dir)
+    found = judged(plan, runs)
+    console = Console()
+    for shown in rich_tables(found):
+        console.print(shown)
+    path = runs / name / "report.md"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page(found), encoding="utf-8")
+    unfinished = [trial_id for row in found.outcomes for trial_id in (*row.failed, *row.missing)]
+    for trial_id in unfinished:
+        print(f"without a finished record: {trial_id}")
+    print(f"Report: {path}", flush=True)
+    return not unfinished and not any(row.is_open for row in plan.rows)
+
+
+def finder(folder: str | Path) -> Find:
+    """What finds the record of a trial in a folder of trials or of records; None where there is none."""
+    from unroll.results.record import FILE_NAME, read_record
+
+    folder = Path(folder)
+
+    def find(trial_id: str) -> Mapping[str, Any] | None:
+        for path in (folder / trial_id / FILE_NAME, folder / f"{trial_id}.json"):
+            if path.is_file():
+                return read_record(path)
+        return None
+
+    return find
+
+
+def judged(plan: TablePlan, folder: str | Path) -> "Reproduction":
+    """A table's plan with what the records of a folder say."""
+    from unroll.results.reproduced import reproduced
+    from unroll.results.scores import scores_under
+
+    return reproduced(plan, finder(folder), scores_under(folder), counted)
+
+
+def counted(parts: Sequence[Mapping[str, Any]]) -> int:
+    """The parameters of a wiring's parts; torch is imported for those alone."""
+    from unroll.architectures.counting import count_parts
+
+    with composer():
+        return count_parts(parts)
+
+
+def overview(folder: str | Path, config_dir: str | None = None) -> list["Reproduction"]:
+    """Every published table, judged by the records of a folder, under the budget that has more of them."""
+    found, find = [], finder(folder)
+    make = maker(config_dir)
+    for name in table_names():
+        table = read_table(name)
+        plans = [plan_table(table, find, (), config_dir, budget, make) for budget in table.budgets or (CPU,)]
+        judgements = [judged(plan, folder) for plan in plans]
+        found.append(max(judgements, key=lambda one: (len(one.records), one.plan.budget == CPU)))
+    return found
+
+
+def show_list(runs: str | Path | None = None) -> None:
+    """Print each published table: its rows, how many can run and were run, and the verdicts of their numbers."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from unroll.results.reproduction_page import summary
+
+    folder = Path(runs) if runs is not None else PUBLISHED if PUBLISHED.is_dir() else Path("runs")
+    header, lines = summary(overview(folder))
+    shown = Table(title=f"Published tables, judged by the records of {folder}", title_justify="left")
+    for name in header:
+        shown.add_column(name, overflow="fold")
+    for line in lines:
+        shown.add_row(*line)
+    Console().print(shown)

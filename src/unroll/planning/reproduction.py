@@ -1,0 +1,149 @@
+"""A published table's rows as trials: what is trained to choose, and what is trained to compare."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from unroll.errors import UserError
+from unroll.planning.compose import composer
+from unroll.planning.reported import CPU, PAPER, Reported, Row
+from unroll.planning.suites import Make, Planned, maker
+from unroll.planning.trial import Trial, is_baseline
+
+Find = Callable[[str], Mapping[str, Any] | None]  # a trial's id -> its record, or None
+
+
+@dataclass(frozen=True)
+class Point:
+    """One choice of open hyper-parameters: its overrides, and the trial that is trained to judge it."""
+
+    overrides: tuple[str, ...]
+    planned: Planned
+
+
+@dataclass(frozen=True)
+class RowPlan:
+    """A row's trials, one a seed; none where it is counted, cannot run, or the choice is not made yet."""
+
+    name: str
+    row: Row
+    points: tuple[Point, ...]
+    chosen: int | None  # of the points; None: there are none, or some are not trained yet
+    trials: tuple[Planned, ...]
+    share: float | None  # of the published budget; None: it is the published one, or that is not known
+
+    @property
+    def is_open(self) -> bool:
+        """Whether points have to be trained first."""
+        return bool(self.points) and self.chosen is None
+
+
+@dataclass(frozen=True)
+class TablePlan:
+    """All rows of a published table under one budget."""
+
+    table: Reported
+    budget: str
+    rows: tuple[RowPlan, ...]
+
+    @property
+    def choosing(self) -> tuple[Planned, ...]:
+        """The trials of points, without repetition."""
+        return _once([point.planned for row in self.rows for point in row.points])
+
+    @property
+    def comparing(self) -> tuple[Planned, ...]:
+        """The trials of rows, without repetition."""
+        return _once([planned for row in self.rows for planned in row.trials])
+
+
+def plan_table(
+    table: Reported,
+    find: Find,
+    overrides: Sequence[str] = (),
+    config_dir: str | None = None,
+    budget: str = CPU,
+    make: Make | None = None,
+) -> TablePlan:
+    """Compose the trials of every row.
+
+    Args:
+        table: what was published.
+        find: gives the record of a trial, where there is one: points are chosen by their validation metric.
+        overrides: go to each trial; `seed=...` takes the place of the table's seeds.
+        config_dir: a folder with more YAML in Hydra groups, or None.
+        budget: paper | cpu.
+        make: composes trials; several tables may share one.
+
+    Raises:
+        UserError: another budget, one that the table has not got, or a trial that cannot be composed.
+    """
+    if budget not in table.budgets and table.budgets:
+        raise UserError(f"{table.name} has no such budget.", saw=f"budget={budget}", allowed=table.budgets)
+    seeds = [int(seed) for text in overrides if text.startswith("seed=") for seed in text[5:].split(",")]
+    others = [text for text in overrides if not text.startswith("seed=")]
+    with composer(config_dir):
+        make = make or maker(config_dir)
+        rows = [_row(table, name, find, budget, seeds or table.seeds, others, make) for name in table.rows]
+    return TablePlan(table, budget, tuple(rows))
+
+
+def _row(
+    table: Reported,
+    name: str,
+    find: Find,
+    budget: str,
+    seeds: Sequence[int],
+    others: Sequence[str],
+    make: Make,
+) -> RowPlan:
+    row = table.rows[name]
+    if row.overrides is None:
+        return RowPlan(name, row, (), None, (), None)
+    wanted, published = table.budgets[budget], table.budgets.get(PAPER)
+
+    def planned(seed: int, *more: str, of: Sequence[str] = wanted.overrides) -> Planned:
+        texts = (*table.overrides, *of, *row.overrides, *more, *others, f"seed={seed}")
+        return Planned(make(texts), texts)
+
+    points: list[Point] = []
+    chosen = None
+    if row.choose is not None:
+        points = [Point(tuple(point), planned(seeds[0], *point, *row.choose.overrides)) for point in row.choose.points]
+        chosen = _best([find(point.planned.trial.trial_id) for point in points])
+    if points and chosen is None:
+        return RowPlan(name, row, tuple(points), None, (), None)
+    more: tuple[str, ...] = points[chosen].overrides if chosen is not None else ()
+    trials = _once([planned(seed, *more) for seed in seeds])
+    share = None
+    if published is not None and published.published and not is_baseline(trials[0].trial.config):
+        share = _share(trials[0].trial, planned(seeds[0], *more, of=published.overrides).trial)
+    return RowPlan(name, row, tuple(points), chosen, trials, share)
+
+
+def _best(records: Sequence[Mapping[str, Any] | None]) -> int | None:
+    """The point with the best validation metric, the first of equals; None while one has not finished."""
+    values = []
+    for record in records:
+        if record is None or record["status"] != "finished" or record["result"]["selection"]["value"] is None:
+            return None
+        selection = record["result"]["selection"]
+        sign = -1.0 if selection["direction"] == "higher" else 1.0
+        values.append(sign * selection["value"])
+    return values.index(min(values))
+
+
+def _share(trial: Trial, published: Trial) -> float | None:
+    """The part of the published budget that a trial takes: of epochs or steps, where both are given in them."""
+    for key in ("epochs", "steps"):
+        own, theirs = trial.config["budget"][key], published.config["budget"][key]
+        if own is not None and theirs is not None:
+            return None if own == theirs else float(own / theirs)
+    return None
+
+
+def _once(planned: Sequence[Planned]) -> tuple[Planned, ...]:
+    found: dict[str, Planned] = {}
+    for item in planned:
+        found.setdefault(item.trial.trial_id, item)
+    return tuple(found.values())

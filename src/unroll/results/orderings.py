@@ -1,0 +1,104 @@
+"""Whether the order of rows that a paper claims is the order that their trials give: what readers act on."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from unroll.planning.reported import Metric, Ordering
+from unroll.results.comparisons import Comparison, Records, compare, compare_values, couples
+from unroll.results.fields import is_primary, value_of
+from unroll.results.scores import Scores
+from unroll.results.statistics import better
+
+HOLDS, PARTLY, CONTRADICTED, UNDECIDED = "holds", "holds in part", "contradicted", "undecided"
+RULE = (
+    "Every two rows of a claimed order are compared on the same seeds (and test examples, where scores are kept), with "
+    "Holm's correction over the pairs. It holds where every pair is sure (p < 0.05) and as claimed, holds in part "
+    "where some are and none is surely reversed, is contradicted where one is, and is undecided otherwise. Kendall's "
+    "tau is of the means' order with the claimed one."
+)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The row that should be better, the other, and how they compare."""
+
+    better: str
+    worse: str
+    comparison: Comparison
+    as_claimed: bool
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """A claimed order with its statistic."""
+
+    ordering: Ordering
+    means: dict[str, float]
+    pairs: tuple[Pair, ...]
+    missing: tuple[str, ...]  # rows without finished trials
+    tau: float | None  # None: fewer than three rows, or all means equal
+    p: float | None
+
+    def count(self, sure: bool, as_claimed: bool) -> int:
+        return sum(pair.comparison.is_sure == sure and pair.as_claimed == as_claimed for pair in self.pairs)
+
+    @property
+    def verdict(self) -> str:
+        confirmed, reversed_ = self.count(True, True), self.count(True, False)
+        if not self.pairs:
+            return "no trials"
+        if reversed_:
+            return CONTRADICTED
+        if confirmed == len(self.pairs) and not self.missing:
+            return HOLDS
+        return PARTLY if confirmed else UNDECIDED
+
+
+def ordered(ordering: Ordering, metric: Metric, rows: Mapping[str, Records], scores: Scores) -> Ordered:
+    """Compare every two rows of a claimed order.
+
+    Args:
+        ordering: rows from best to worst.
+        metric: which number of the records; higher or lower is better.
+        rows: row -> its finished records, a seed each.
+        scores: of test examples, where they are kept.
+    """
+    from scipy.stats import kendalltau
+
+    there = [name for name in ordering.rows if rows.get(name)]
+    means = {name: sum(values) / len(values) for name in there if (values := _values(rows[name], metric))}
+    names = [pair for pair in itertools.combinations(there, 2) if couples(rows[pair[0]], rows[pair[1]])]
+    if names and is_primary(metric.field, rows[there[0]][0]):
+        found = compare([(rows[first], rows[second]) for first, second in names], scores)
+    else:
+        found = compare_values([_coupled(rows[first], rows[second], metric) for first, second in names])
+    pairs = tuple(
+        Pair(first, second, comparison, better(comparison.paired.difference, 0.0, metric.direction))
+        for (first, second), comparison in zip(names, found, strict=True)
+        if comparison is not None
+    )
+    sign = -1 if metric.direction == "higher" else 1
+    tau = kendalltau(range(len(there)), [sign * means[name] for name in there]) if len(there) > 2 else None
+    known = tau is not None and tau.statistic == tau.statistic
+    return Ordered(
+        ordering,
+        means,
+        pairs,
+        tuple(name for name in ordering.rows if name not in there),
+        float(tau.statistic) if known and tau else None,
+        float(tau.pvalue) if known and tau else None,
+    )
+
+
+def _values(records: Records, metric: Metric) -> list[float]:
+    return [found for record in records if (found := value_of(record, metric.field)) is not None]
+
+
+def _coupled(first: Records, second: Records, metric: Metric) -> tuple[Sequence[float], Sequence[float]]:
+    both = [
+        (one, other)
+        for a, b in couples(first, second)
+        if (one := value_of(a, metric.field)) is not None and (other := value_of(b, metric.field)) is not None
+    ]
+    return [one for one, _ in both], [other for _, other in both]

@@ -1,0 +1,150 @@
+"""A published table beside what its trials gave: each cell with a verdict, each claimed order with its statistic."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from unroll.planning.reported import Deviation, Value
+from unroll.planning.reproduction import RowPlan, TablePlan
+from unroll.results.comparisons import Records
+from unroll.results.fields import value_of
+from unroll.results.orderings import Ordered, ordered
+from unroll.results.scores import Scores
+from unroll.results.verdicts import Verdict, final_slope, verdict
+
+COUNTED = "parameters"  # the field of a metric whose rows are counted, not trained
+Count = Callable[[Sequence[Mapping[str, Any]]], int]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One published number, or a metric of a row that has none."""
+
+    metric: str
+    reported: Value | None
+    values: tuple[float, ...]  # one a seed, in the published unit
+    seeded: bool
+    verdict: Verdict
+
+    @property
+    def mean(self) -> float | None:
+        return sum(self.values) / len(self.values) if self.values else None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A row of the table with what its trials gave."""
+
+    plan: RowPlan
+    cells: tuple[Cell, ...]
+    records: Records  # finished ones
+    failed: tuple[str, ...]  # ids
+    missing: tuple[str, ...]
+    notes: tuple[str, ...]  # on training, beside the verdict
+
+    @property
+    def is_run(self) -> bool:
+        """Whether every trial of the row has a finished record, or the row was counted."""
+        return any(cell.values for cell in self.cells) and not self.missing and not self.failed
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """A published table, reproduced as far as the records go."""
+
+    plan: TablePlan
+    outcomes: tuple[Outcome, ...]
+    orderings: tuple[Ordered, ...]
+
+    @property
+    def records(self) -> list[Mapping[str, Any]]:
+        """All finished records behind it, those of points that were not chosen left out."""
+        return list({record["trial_id"]: record for row in self.outcomes for record in row.records}.values())
+
+    @property
+    def verdicts(self) -> list[str]:
+        """The verdict of every published number whose row was run."""
+        return [
+            cell.verdict.word
+            for row in self.outcomes
+            for cell in row.cells
+            if cell.reported is not None and cell.values
+        ]
+
+
+def reproduced(
+    plan: TablePlan, find: Callable[[str], Mapping[str, Any] | None], scores: Scores, count: Count
+) -> Reproduction:
+    """Judge a table's published numbers by the records of its trials.
+
+    Args:
+        plan: the table's rows as trials.
+        find: gives the record of a trial, or None.
+        scores: of test examples, for orders.
+        count: adds up the parameters of parts.
+    """
+    outcomes = tuple(_outcome(plan, row, find, count) for row in plan.rows)
+    finished = {outcome.plan.name: outcome.records for outcome in outcomes}
+    orders = tuple(
+        ordered(ordering, plan.table.metrics[ordering.metric], finished, scores) for ordering in plan.table.orderings
+    )
+    return Reproduction(plan, outcomes, orders)
+
+
+def _outcome(plan: TablePlan, row: RowPlan, find: Callable[[str], Mapping[str, Any] | None], count: Count) -> Outcome:
+    ids = [planned.trial.trial_id for planned in row.trials]
+    found = [record for trial_id in ids if (record := find(trial_id)) is not None]
+    finished = [record for record in found if record["status"] == "finished"]
+    failed = tuple(record["trial_id"] for record in found if record["status"] != "finished")
+    there = {record["trial_id"] for record in found}
+    counted = None if row.row.count is None else float(count(row.row.count))
+    cells = []
+    for name, metric in plan.table.metrics.items():
+        published = row.row.reported.get(name)
+        if counted is None:
+            values = [metric.scale * number for r in finished if (number := value_of(r, metric.field)) is not None]
+        else:
+            values = [counted] if metric.field == COUNTED else []
+        if published is None and not values:
+            continue
+        seeded = counted is None and not _is_seedless(row)
+        judged = verdict(
+            values,
+            published,
+            metric.direction,
+            plan.table.tolerance_of(row.row, name),
+            seeded=seeded,
+            incomparable=_incomparable([*plan.table.deviations, *row.row.deviations]),
+        )
+        cells.append(Cell(name, published, tuple(values), seeded, judged))
+    missing = tuple(trial_id for trial_id in ids if trial_id not in there)
+    return Outcome(row, tuple(cells), finished, failed, missing, tuple(_notes(row, finished)))
+
+
+def _is_seedless(row: RowPlan) -> bool:
+    return bool(row.trials) and row.trials[0].trial.config["baseline"].get("seeded") is False
+
+
+def _incomparable(deviations: Sequence[Deviation]) -> str:
+    return "; ".join(deviation.says for deviation in deviations if not deviation.comparable)
+
+
+def _notes(row: RowPlan, finished: Records) -> list[str]:
+    """The budget's share of the paper's, and whether validation still moved at the end: no excuse, but a reason."""
+    said = []
+    if row.share is not None:
+        said.append(f"trained for {100 * row.share:.3g} % of the published budget")
+    slopes = []
+    for record in finished:
+        selection = record["result"]["selection"]
+        if selection is None:
+            continue
+        points = record["result"]["curves"].get("validation", [])
+        name = selection["name"]
+        slope = final_slope([(point["step"], point[name]) for point in points if point.get(name) is not None])
+        if slope is not None:
+            slopes.append((name, slope))
+    if slopes:
+        mean = sum(slope for _, slope in slopes) / len(slopes)
+        said.append(f"validation {slopes[0][0]} moved by {100 * mean:+.2g} % in the last tenth of training")
+    return said
