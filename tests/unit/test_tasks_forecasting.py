@@ -223,3 +223,22 @@ def test_the_learned_scale_settles_at_the_root_of_the_mean_squared_error() -> No
 def test_impossible_options_are_users_errors(changed: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         by_hand(**changed)
+
+
+def test_the_last_incomplete_batch_of_windows_is_left_out_beside_the_whole() -> None:
+    """Three windows of test, batches of two: the last window counts in mse alone."""
+    task = by_hand(window=1, drop_last=2)
+    truth = task.truth("test")
+    assert len(truth) == 3
+    wrong = np.array([1.0, 2.0, 4.0])[:, None, None]
+    found = task.metrics({"forecast": truth + wrong}, "test")
+    assert (found["mse"], found["mae"]) == pytest.approx((7.0, 7 / 3), rel=1e-6)
+    assert (found["mse_drop_last"], found["mae_drop_last"]) == pytest.approx((2.5, 1.5), rel=1e-6)
+    assert "mse_drop_last" not in by_hand().metrics({"forecast": by_hand().truth("test")}, "test")
+
+
+def test_dropping_needs_a_whole_batch() -> None:
+    with pytest.raises(UserError, match="No window is left"):
+        by_hand(drop_last=4)
+    with pytest.raises(UserError, match=r"task\.drop_last"):
+        by_hand(drop_last=0)

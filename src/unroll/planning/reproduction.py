@@ -100,10 +100,10 @@ def _row(
     row = table.rows[name]
     if row.overrides is None:
         return RowPlan(name, row, (), None, (), None)
-    wanted, published = table.budgets[budget], table.budgets.get(PAPER)
+    own, wanted, published = row.overrides, table.budgets[budget], table.budgets.get(PAPER)
 
     def planned(seed: int, *more: str, of: Sequence[str] = wanted.overrides) -> Planned:
-        texts = (*table.overrides, *of, *row.overrides, *more, *others, f"seed={seed}")
+        texts = (*table.overrides, *of, *own, *more, *others, f"seed={seed}")
         return Planned(make(texts), texts)
 
     points: list[Point] = []

@@ -1,0 +1,234 @@
+"""A table's rows as trials, and what made-up records of them come to: choices, shares, verdicts, orders, the page."""
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from test_reported import table
+
+from unroll.planning.reported import Reported
+from unroll.planning.reproduction import TablePlan, plan_table
+from unroll.results.orderings import CONTRADICTED, HOLDS, PARTLY, UNDECIDED
+from unroll.results.reproduced import Reproduction, reproduced
+from unroll.results.reproduction_page import page, summary
+from unroll.results.verdicts import BETTER, NOT_COMPARABLE, REPRODUCED, WORSE
+
+POINTS = [["optimizer.learning_rate=0.01"], ["optimizer.learning_rate=0.001"]]
+
+
+def published(**changes: Any) -> Reported:
+    """LSTM 0.40, GRU 0.50, a row with a choice, Repeat, and one that cannot run."""
+    rows = {
+        "lstm": {"says": "LSTM", "reported": {"mse": 0.4}, "overrides": ["architecture=lstm"]},
+        "gru": {"says": "GRU", "reported": {"mse": 0.5}, "overrides": ["architecture=gru"]},
+        "rnn": {
+            "says": "RNN",
+            "reported": {"mse": 0.6},
+            "overrides": ["architecture=rnn"],
+            "choose": {"points": POINTS, "overrides": ["budget.epochs=1"]},
+        },
+        "repeat": {"says": "Repeat", "overrides": ["architecture=baseline", "baseline=last_value"]},
+        "magic": {"says": "Magic", "reported": {"mse": 0.1}, "cannot": "it is secret"},
+    }
+    order = {"says": "LSTM before GRU", "metric": "mse", "rows": ["lstm", "gru"]}
+    given = {
+        "overrides": ["task=forecasting"],
+        "budgets": {
+            "cpu": {"says": "short", "overrides": ["budget.epochs=2"]},
+            "paper": {"says": "long", "overrides": ["budget.epochs=8"]},
+        },
+        "seeds": [0, 1, 2],
+        "rows": rows,
+        "orderings": [order],
+    }
+    return Reported.model_validate(table(**{**given, **changes}))
+
+
+def record(planned: Any, mse: float, validation: float = 1.0) -> dict[str, Any]:
+    trial = planned.trial
+    curve = [{"step": step, "mse": validation} for step in (10, 20, 30)]
+    return {
+        "trial_id": trial.trial_id,
+        "status": "finished",
+        "config": trial.config,
+        "result": {
+            "primary": {"name": "mse", "value": mse, "unit": "squared", "direction": "lower"},
+            "metrics": {"test": {"mse": mse}},
+            "selection": {"name": "mse", "value": validation, "direction": "lower"},
+            "curves": {"validation": curve},
+        },
+        "run": {"training_seconds": 1800.0, "evaluation_seconds": 0.0, "hardware": {"cpu": "a core"}},
+    }
+
+
+class Records(dict[str, dict[str, Any]]):
+    """Records by id; `add` gives a row's trials a value each."""
+
+    def add(self, plan: TablePlan, name: str, *values: float) -> None:
+        (row,) = [row for row in plan.rows if row.name == name]
+        for planned, value in zip(row.trials, values, strict=True):
+            self[planned.trial.trial_id] = record(planned, value)
+
+
+@pytest.fixture(scope="module")
+def planned() -> TablePlan:
+    return plan_table(published(), {}.get)
+
+
+def judged(plan: TablePlan, records: Mapping[str, dict[str, Any]]) -> Reproduction:
+    return reproduced(plan, records.get, lambda record: None, lambda parts: 0)
+
+
+def row_of(found: Any, name: str) -> Any:
+    return next(row for row in getattr(found, "outcomes", None) or found.rows if getattr(row, "plan", row).name == name)
+
+
+def test_rows_become_trials_a_seed_each(planned: TablePlan) -> None:
+    lstm = row_of(planned, "lstm")
+    assert [item.trial.config["seed"] for item in lstm.trials] == [0, 1, 2]
+    assert {item.trial.config["budget"]["epochs"] for item in lstm.trials} == {2.0}
+    assert lstm.share == 0.25
+    assert len(row_of(planned, "repeat").trials) == 1
+    assert row_of(planned, "repeat").share is None
+    assert row_of(planned, "magic").trials == ()
+
+
+def test_the_published_budget_is_no_share_of_itself() -> None:
+    assert row_of(plan_table(published(), {}.get, budget="paper"), "lstm").share is None
+
+
+def test_a_choice_waits_for_its_points_and_takes_the_best_on_validation(planned: TablePlan) -> None:
+    rnn = row_of(planned, "rnn")
+    assert rnn.is_open
+    assert rnn.trials == ()
+    assert [item.trial.config["budget"]["epochs"] for item in planned.choosing] == [1.0, 1.0]
+    records = {item.trial.trial_id: record(item, 9.0, v) for item, v in zip(planned.choosing, (0.8, 0.7), strict=True)}
+    chosen = row_of(plan_table(published(), records.get), "rnn")
+    assert chosen.chosen == 1
+    assert {item.trial.config["optimizer"]["learning_rate"] for item in chosen.trials} == {0.001}
+    assert {item.trial.config["budget"]["epochs"] for item in chosen.trials} == {2.0}
+    del records[planned.choosing[0].trial.trial_id]
+    assert row_of(plan_table(published(), records.get), "rnn").is_open
+
+
+def test_overrides_reach_every_trial_and_seeds_take_the_tables_place() -> None:
+    plan = plan_table(published(), {}.get, ["data.batch_size=7", "seed=4,5"])
+    lstm = row_of(plan, "lstm")
+    assert [item.trial.config["seed"] for item in lstm.trials] == [4, 5]
+    assert {item.trial.config["data"]["batch_size"] for item in lstm.trials} == {7}
+
+
+def test_verdicts_of_made_up_records(planned: TablePlan) -> None:
+    records = Records()
+    records.add(planned, "lstm", 0.41, 0.42, 0.40)
+    records.add(planned, "gru", 0.30, 0.31, 0.32)
+    records.add(planned, "repeat", 1.3)
+    found = judged(planned, records)
+    assert [row_of(found, name).cells[0].verdict.word for name in ("lstm", "gru", "repeat")] == [
+        REPRODUCED,
+        BETTER,
+        NOT_COMPARABLE,
+    ]
+    assert found.verdicts == [REPRODUCED, BETTER]
+    assert row_of(found, "lstm").notes[0] == "trained for 25 % of the published budget"
+    assert row_of(found, "repeat").cells[0].seeded is False
+    assert row_of(found, "rnn").cells[0].verdict.why == "no trial has finished"
+
+
+def test_a_row_of_the_wrong_direction_and_an_incomparable_one() -> None:
+    rows = {
+        "lstm": {"says": "LSTM", "reported": {"mse": 0.4}, "overrides": ["architecture=lstm"]},
+        "gru": {
+            "says": "GRU",
+            "reported": {"mse": 0.5},
+            "overrides": ["architecture=gru"],
+            "deviations": [{"says": "other data", "comparable": False}, {"says": "a detail"}],
+        },
+    }
+    plan = plan_table(published(rows=rows, orderings=[]), {}.get)
+    records = Records()
+    records.add(plan, "lstm", 0.9, 0.91, 0.92)
+    records.add(plan, "gru", 0.5, 0.5, 0.5)
+    found = judged(plan, records)
+    assert row_of(found, "lstm").cells[0].verdict.word == WORSE
+    assert str(row_of(found, "gru").cells[0].verdict) == "not comparable: other data"
+
+
+@pytest.mark.parametrize(
+    ("lstm", "gru", "expected"),
+    [
+        ((0.40, 0.41, 0.42), (0.50, 0.51, 0.52), HOLDS),
+        ((0.50, 0.51, 0.52), (0.40, 0.41, 0.42), CONTRADICTED),
+        ((0.40, 0.51, 0.42), (0.45, 0.46, 0.47), UNDECIDED),
+    ],
+)
+def test_an_order_of_two(planned: TablePlan, lstm: tuple[float], gru: tuple[float], expected: str) -> None:
+    records = Records()
+    records.add(planned, "lstm", *lstm)
+    records.add(planned, "gru", *gru)
+    (order,) = judged(planned, records).orderings
+    assert order.verdict == expected
+    assert order.tau is None
+
+
+def test_an_order_of_three_holds_in_part_and_has_a_tau() -> None:
+    order = {"says": "All", "metric": "mse", "rows": ["lstm", "gru", "repeat"]}
+    plan = plan_table(published(orderings=[order]), {}.get)
+    records = Records()
+    records.add(plan, "lstm", 0.40, 0.41, 0.42)
+    records.add(plan, "gru", 0.41, 0.40, 0.43)
+    records.add(plan, "repeat", 1.3)
+    (found,) = judged(plan, records).orderings
+    assert found.verdict == PARTLY
+    assert (found.count(True, True), len(found.pairs), found.tau) == (2, 3, 1.0)
+    assert found.p == pytest.approx(1 / 3)
+
+
+def test_failed_and_missing_trials_show(planned: TablePlan) -> None:
+    records = Records()
+    records.add(planned, "lstm", 0.41, 0.42, 0.40)
+    first, second, _ = (item.trial.trial_id for item in row_of(planned, "lstm").trials)
+    records[first] = {**copy.deepcopy(records[first]), "status": "failed", "result": None}
+    del records[second]
+    found = row_of(judged(planned, records), "lstm")
+    assert (found.failed, found.missing, found.is_run) == ((first,), (second,), False)
+    assert "1, 1 failed, 1 missing" in page(judged(planned, records))
+
+
+def test_the_page_links_numbers_to_trials_and_prints_the_rule(planned: TablePlan) -> None:
+    records = Records()
+    records.add(planned, "lstm", 0.41, 0.42, 0.40)
+    records.add(planned, "gru", 0.30, 0.31, 0.32)
+    shown = page(judged(planned, records))
+    assert "| LSTM | mse, squared ↓ | 0.40 | 0.410 | 3 | +0.010 [-0.015, +0.035] | **reproduced** |" in shown
+    assert "not run: it is secret" in shown
+    assert "not run: its open options are not chosen yet" in shown
+    assert "6 trials took 3.00 hours in all, on a core." in shown
+    assert "Tolerance: 10 % of the published value." in shown
+    assert all(f"`{trial_id}`" in shown for trial_id in records)
+    header, (line,) = summary([judged(planned, records)])
+    assert dict(zip(header, line, strict=True)) == {
+        "table": "made_up",
+        "rows": "5",
+        "runnable": "4",
+        "run": "2",
+        "verdicts of its numbers": "1 reproduced, 1 better than reported",
+        "claimed orders": CONTRADICTED,
+    }
+
+
+def test_scores_of_examples_decide_an_order_where_they_are_kept(planned: TablePlan) -> None:
+    records = Records()
+    records.add(planned, "lstm", 0.40, 0.41, 0.42)
+    records.add(planned, "gru", 0.41, 0.40, 0.43)
+    random = np.random.default_rng(0)
+    noise = random.random(2000)
+
+    def scores(found: Mapping[str, Any]) -> np.ndarray:
+        return noise + (0.01 if "gru" in found["trial_id"] else 0.0)
+
+    found = reproduced(planned, records.get, scores, lambda parts: 0)
+    assert found.orderings[0].verdict == HOLDS
+    assert found.orderings[0].pairs[0].comparison.paired.examples == 2000
