@@ -1,7 +1,8 @@
-"""Copy the finished records of a suite into results/records, with their examples' test scores, then make every
-generated file again, the suite's page in results/tables among them. Without a suite, only the latter.
+"""Copy the finished records of a suite, or of a published table, into results/records, with their examples' test
+scores, then make every generated file again. Without either, only the latter.
 
     python scripts/publish.py suite=reference paths.runs=RUNS
+    python scripts/publish.py table=ltsf_linear_etth paths.runs=RUNS
 
 What is not in RUNS stays as it was published, or missing: the page says so. What names the machine's folders
 (`config.paths`, and `paths.*` in the command) is left out of the copies; all else is as training wrote it. Refuses
@@ -10,10 +11,12 @@ finished trials that are not reportable.
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from unroll.errors import UserError
-from unroll.planning.suites import plan
+from unroll.planning.reproduce import planned_table
+from unroll.planning.suites import Planned, plan
 from unroll.results.generated import RECORDS, generated, write
 from unroll.results.record import read_record
 from unroll.results.scores import copy_scores
@@ -33,10 +36,9 @@ def without_folders(record: dict) -> dict:
     }
 
 
-def publish(overrides: list[str]) -> str:
-    """Copy a suite's records, and return its name."""
-    planned = plan(overrides)
-    new = [item.trial for item in planned.trials if item.trial.record_path.exists()]
+def publish(planned: Sequence[Planned]) -> None:
+    """Copy the records of some trials."""
+    new = [item.trial for item in planned if item.trial.record_path.exists()]
     records = [read_record(trial.directory) for trial in new]
     for record in records:
         if record["status"] == "finished" and not record["reportable"]:
@@ -48,13 +50,25 @@ def publish(overrides: list[str]) -> str:
             copy_scores(record, trial.directory, folder)
         text = json.dumps(without_folders(record), indent=1, ensure_ascii=False, allow_nan=False)
         (folder / f"{record['trial_id']}.json").write_text(text + "\n", encoding="utf-8")
-    print(f"{len(records)} records of {len(planned.trials)} trials published to {folder.relative_to(ROOT)}")
-    return planned.name
+    print(f"{len(records)} records of {len(planned)} trials published to {folder.relative_to(ROOT)}")
+
+
+def of_table(overrides: list[str]) -> list[Planned]:
+    """The trials of a published table, those that were trained to choose among them."""
+    (name,) = [text.partition("=")[2] for text in overrides if text.startswith("table=")]
+    found, _ = planned_table(name, [text for text in overrides if not text.startswith("table=")])
+    return list({item.trial.trial_id: item for item in (*found.choosing, *found.comparing)}.values())
 
 
 def main(overrides: list[str]) -> None:
-    """Publish a suite's records, if one is named, and make the generated files."""
-    suites = [publish(overrides)] if overrides else []
+    """Publish the records of a suite or a table, if one is named, and make the generated files."""
+    suites = []
+    if any(text.startswith("table=") for text in overrides):
+        publish(of_table(overrides))
+    elif overrides:
+        suite = plan(overrides)
+        publish(suite.trials)
+        suites.append(suite.name)
     write(generated(RESULTS, suites))
 
 

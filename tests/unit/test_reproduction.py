@@ -10,9 +10,10 @@ from test_reported import table
 
 from unroll.planning.reported import Reported
 from unroll.planning.reproduction import TablePlan, plan_table
+from unroll.results.markdown import page
 from unroll.results.orderings import CONTRADICTED, HOLDS, PARTLY, UNDECIDED
 from unroll.results.reproduced import Reproduction, reproduced
-from unroll.results.reproduction_page import page, summary
+from unroll.results.reproduction_page import sections, summary
 from unroll.results.verdicts import BETTER, NOT_COMPARABLE, REPRODUCED, WORSE
 
 POINTS = [["optimizer.learning_rate=0.01"], ["optimizer.learning_rate=0.001"]]
@@ -194,21 +195,21 @@ def test_failed_and_missing_trials_show(planned: TablePlan) -> None:
     del records[second]
     found = row_of(judged(planned, records), "lstm")
     assert (found.failed, found.missing, found.is_run) == ((first,), (second,), False)
-    assert "1, 1 failed, 1 missing" in page(judged(planned, records))
+    assert "1, 1 failed, 1 missing" in page(sections(judged(planned, records)))
 
 
 def test_the_page_links_numbers_to_trials_and_prints_the_rule(planned: TablePlan) -> None:
     records = Records()
     records.add(planned, "lstm", 0.41, 0.42, 0.40)
     records.add(planned, "gru", 0.30, 0.31, 0.32)
-    shown = page(judged(planned, records))
+    shown = page(sections(judged(planned, records)))
     assert "| LSTM | mse, squared ↓ | 0.40 | 0.410 | 3 | +0.010 [-0.015, +0.035] | **reproduced** |" in shown
     assert "not run: it is secret" in shown
     assert "not run: its open options are not chosen yet" in shown
     assert "6 trials took 3.00 hours in all, on a core." in shown
     assert "Tolerance: 10 % of the published value." in shown
     assert all(f"`{trial_id}`" in shown for trial_id in records)
-    header, (line,) = summary([judged(planned, records)])
+    header, (line,), _ = summary([judged(planned, records)])
     assert dict(zip(header, line, strict=True)) == {
         "table": "made_up",
         "rows": "5",

@@ -82,6 +82,7 @@ def test_surroundings_are_compared() -> None:
     assert moved(RECORD, changed(run__world_size=4)) == ["ranks 1 -> 4"]
     assert moved(RECORD, changed(run__packages={"python": "3.11.7", "torch": "2.9.1"})) == ["torch 2.9.0 -> 2.9.1"]
     assert moved(RECORD, changed(run__packages={"python": "3.11.7"})) == ["torch 2.9.0 -> none"]
+    assert moved(changed(run__packages={"python": "3.11.7"}), RECORD) == []  # a dependency since
     assert moved(RECORD, changed(run__hardware__gpus=["A100"]))[0] == "GPUs none -> A100"
     assert moved(RECORD, changed(config__trainer__deterministic=False)) == ["deterministic True -> False"]
 

@@ -45,15 +45,26 @@ def run_reproduction(
         raise UserError(
             "No published table is named.", allowed=table_names(), run=f"unroll reproduce {table_names()[0]}"
         )
-    tables = [_narrowed(read_table(name), rows) for name in names]
+    if runs is not None:
+        overrides.append(f"paths.runs={runs}")
+    for name in names:
+        read_table(name)  # a mistake in the last name is told before the first is trained
+    return all([_run(name, overrides, rows, config_dir, train) for name in names])
+
+
+def planned_table(
+    name: str, overrides: Sequence[str], rows: Sequence[str] = (), config_dir: str | None = None
+) -> tuple[TablePlan, Path]:
+    """Return a published table as trials, under the budget that overrides name, and the folder that they lie in."""
+    table = _narrowed(read_table(name), rows)
     budgets = [text.partition("=")[2] for text in overrides if text.startswith("budget=")]
     budget = budgets[-1] if budgets else CPU
     if budget not in BUDGETS:
         raise UserError("A table is reproduced under one of two budgets.", saw=f"budget={budget}", allowed=BUDGETS)
-    overrides = [text for text in overrides if not text.startswith("budget=")]
-    if runs is not None:
-        overrides.append(f"paths.runs={runs}")
-    return all([_run(table, overrides, budget, config_dir, train) for table in tables])
+    others = [text for text in sorted_out(overrides)[2] if not text.startswith("budget=")]
+    paths = [text for text in others if text.startswith("paths.")]
+    runs = Path(compose(paths, config_dir).config["paths"]["runs"])
+    return plan_table(table, finder(runs), others, config_dir, budget), runs
 
 
 def _narrowed(table: Reported, rows: Sequence[str]) -> Reported:
@@ -66,32 +77,27 @@ def _narrowed(table: Reported, rows: Sequence[str]) -> Reported:
     return table.model_copy(update={"rows": kept, "orderings": orders})
 
 
-def _run(table: Reported, overrides: Sequence[str], budget: str, config_dir: str | None, train: bool) -> bool:
+def _run(name: str, overrides: Sequence[str], rows: Sequence[str], config_dir: str | None, train: bool) -> bool:
     from rich.console import Console
 
-    from unroll.results.reproduction_page import page, rich_tables
+    from unroll.results.markdown import page
+    from unroll.results.reproduction_page import rich_tables, sections
 
-    own, hydra, others = sorted_out(overrides)
-    name = f"reproduce-{table.name}"
-    paths = [text for text in others if text.startswith("paths.")]
-    runs = Path(compose(paths, config_dir).config["paths"]["runs"])
-
-    def planned() -> TablePlan:
-        return plan_table(table, finder(runs), others, config_dir, budget)
-
-    plan = planned()
+    own, hydra, _ = sorted_out(overrides)
+    plan, runs = planned_table(name, overrides, rows, config_dir)
+    folder = f"reproduce-{name}"
     if train and any(row.is_open for row in plan.rows):
-        launch(plan_of(name, plan.choosing, own, hydra), plan.choosing, config_dir)
-        plan = planned()
+        launch(plan_of(folder, plan.choosing, own, hydra), plan.choosing, config_dir)
+        plan, _ = planned_table(name, overrides, rows, config_dir)
     if train and plan.comparing:
-        launch(plan_of(name, plan.comparing, own, hydra), plan.comparing, config_dir)
+        launch(plan_of(folder, plan.comparing, own, hydra), plan.comparing, config_dir)
     found = judged(plan, runs)
     console = Console()
     for shown in rich_tables(found):
         console.print(shown)
-    path = runs / name / "report.md"
+    path = runs / folder / "report.md"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page(found), encoding="utf-8")
+    path.write_text(page(sections(found)), encoding="utf-8")
     unfinished = [trial_id for row in found.outcomes for trial_id in (*row.failed, *row.missing)]
     for trial_id in unfinished:
         print(f"without a finished record: {trial_id}")
@@ -150,7 +156,7 @@ def show_list(runs: str | Path | None = None) -> None:
     from unroll.results.reproduction_page import summary
 
     folder = Path(runs) if runs is not None else PUBLISHED if PUBLISHED.is_dir() else Path("runs")
-    header, lines = summary(overview(folder))
+    header, lines, _ = summary(overview(folder))
     shown = Table(title=f"Published tables, judged by the records of {folder}", title_justify="left")
     for name in header:
         shown.add_column(name, overflow="fold")

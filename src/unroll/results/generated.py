@@ -6,19 +6,26 @@ from typing import Any
 
 from unroll.errors import UserError
 from unroll.planning.groups import group_options
+from unroll.planning.reproduce import overview
 from unroll.planning.suites import Plan, plan
+from unroll.results import reproduction_page
 from unroll.results.claims import answers
 from unroll.results.markdown import page
-from unroll.results.page import sections
+from unroll.results.page import Section, sections
 from unroll.results.report import summary
 from unroll.results.scores import Scores, scores_under
 from unroll.results.store import read_records
 from unroll.results.tables import make_tables
 
-RECORDS, TABLES, README = "records", "tables", "README.md"
+RECORDS, TABLES, README, ABOUT = "records", "tables", "README.md", "about.md"
 REMAKE = "python scripts/publish.py"
 IN_README = "reference"  # the suite whose table the README shows
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
+TABLES_CAPTION = (
+    "Each table's published numbers beside what its trials gave, with a verdict; `unroll reproduce NAME` trains "
+    "them. A row that is runnable and not run yet says so. Every number follows from the records of the trials named "
+    "below its table."
+)
 CAPTION = (
     f"From the committed records ([results](results/README.md)), made by `{REMAKE}`. Of the test "
     "split: mean ± sample standard deviation over n seeds; weights selected on validation; the better one in bold."
@@ -26,7 +33,8 @@ CAPTION = (
 
 
 def generated(results: str | Path, suites: Iterable[str] = ()) -> dict[Path, str]:
-    """Return every generated file and its text: a page for each published suite, and the README beside the folder.
+    """Return every generated file and its text: a page for each published suite, the results' own README with every
+    published table, and the README beside the folder.
 
     Args:
         results: the folder that holds records/ and tables/.
@@ -38,7 +46,7 @@ def generated(results: str | Path, suites: Iterable[str] = ()) -> dict[Path, str
     results = Path(results)
     records, scores = read_records(results / RECORDS), scores_under(results / RECORDS)
     published = {path.stem for path in (results / TABLES).glob("*.md")} & set(group_options("suite"))
-    files: dict[Path, str] = {}
+    files = {results / README: front_page(results)}
     for name in sorted({*published, *suites}):
         planned = plan([f"suite={name}"])
         files[results / TABLES / f"{name}.md"] = suite_page(planned, records, scores)
@@ -46,6 +54,16 @@ def generated(results: str | Path, suites: Iterable[str] = ()) -> dict[Path, str
         if name == IN_README and readme.is_file() and BEGIN in (text := readme.read_text(encoding="utf-8")):
             files[readme] = with_table(text, planned, records)
     return files
+
+
+def front_page(results: Path) -> str:
+    """Return the results' README: what is written in about.md, then every published table with its verdicts."""
+    found = overview(results / RECORDS)
+    about = (results / ABOUT).read_text(encoding="utf-8").rstrip()
+    shown = [Section("Published tables", 2, (TABLES_CAPTION,), reproduction_page.summary(found))]
+    for one in found:
+        shown += reproduction_page.sections(one, 2)
+    return f"{about}\n\n{page(shown)}"
 
 
 def suite_page(planned: Plan, records: Sequence[dict[str, Any]], scores: Scores) -> str:

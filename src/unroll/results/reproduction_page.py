@@ -1,4 +1,4 @@
-"""Published tables beside reproduced ones, shown: in the terminal with Rich, and as Markdown."""
+"""Published tables beside reproduced ones, shown: as sections of a page, and in the terminal with Rich."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from unroll.planning.reported import CPU, Value
 from unroll.results import orderings, verdicts
 from unroll.results.cells import Grid, number
-from unroll.results.report import _grid
+from unroll.results.page import Section
 from unroll.results.reproduced import Cell, Outcome, Reproduction
 
 if TYPE_CHECKING:
@@ -69,39 +69,32 @@ def summary(found: Sequence[Reproduction]) -> Grid:
         said = ", ".join(f"{counts[word]} {word}" for word in verdicts.VERDICTS if counts[word]) or "—"
         orders = ", ".join(order.verdict for order in one.orderings) or "—"
         lines.append([one.plan.table.name, str(len(one.outcomes)), str(len(runnable)), str(len(run)), said, orders])
-    return ["table", "rows", "runnable", "run", "verdicts of its numbers", "claimed orders"], lines
+    return Grid(["table", "rows", "runnable", "run", "verdicts of its numbers", "claimed orders"], lines)
 
 
-def page(found: Reproduction, level: int = 1) -> str:
-    """Return a table's Markdown: numbers and verdicts, rules, orders, deviations, training, trials."""
+def sections(found: Reproduction, level: int = 1) -> list[Section]:
+    """Return a table as sections: numbers and verdicts, rules, orders, deviations, choices, training, trials."""
     table = found.plan.table
-    head = "#" * level
-    source = f"{table.citation} <{table.link}> Numbers read in: {table.source.read}"
+    source = f"{table.citation}, <{table.link}>. Numbers read in: {table.source.read}"
     source += "." if table.source.primary else " (a secondary source)."
-    parts = [
-        f"{head} {table.title}",
-        source,
-        f"Data: {table.data}; {table.split}. Protocol: {table.protocol.strip()}",
-        _budget(found),
-        _grid(HEADER, rows(found)),
-        f"Rule. {verdicts.RULE} Tolerance: {table.tolerance}{_other_tolerances(found)}.",
+    data = f"Data: {table.data}; {table.split}. Protocol: {' '.join(table.protocol.split())}"
+    rule = f"Rule. {verdicts.RULE} Tolerance: {table.tolerance}{_other_tolerances(found)}."
+    shown = [
+        Section(table.title, level, tuple(filter(None, (source, data, _budget(found)))), Grid(HEADER, rows(found))),
+        Section(text=(rule,)),
     ]
     if found.orderings:
-        parts += [f"{head}# Orders that are claimed", orderings.RULE, *(_order(found, one) for one in found.orderings)]
+        said = tuple(_order(found, one) for one in found.orderings)
+        shown.append(Section("Orders that are claimed", level + 1, (orderings.RULE,), notes=said))
     deviations = [deviation.says for deviation in table.deviations]
     deviations += [f"{row.plan.row.says}: {one.says}" for row in found.outcomes for one in row.plan.row.deviations]
-    if deviations:
-        parts += [f"{head}# What deviates", "\n".join(f"- {text}" for text in deviations)]
-    chosen = [_choice(row) for row in found.outcomes if row.plan.points]
-    if chosen:
-        parts += [f"{head}# What was chosen on validation", "\n".join(chosen)]
-    training = [f"- {row.plan.row.says}: {'; '.join(row.notes)}." for row in found.outcomes if row.notes]
-    if training:
-        parts += [f"{head}# Training", "\n".join(training)]
-    trials = [_trials(row) for row in found.outcomes if row.plan.trials]
-    if trials:
-        parts += [f"{head}# Trials", "\n".join(trials)]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    below = {
+        "What deviates": deviations,
+        "What was chosen on validation": [_choice(row) for row in found.outcomes if row.plan.points],
+        "Training": [f"{row.plan.row.says}: {'; '.join(row.notes)}." for row in found.outcomes if row.notes],
+        "Trials": [_trials(row) for row in found.outcomes if row.records or row.failed],
+    }
+    return shown + [Section(title, level + 1, notes=tuple(notes)) for title, notes in below.items() if notes]
 
 
 def _budget(found: Reproduction) -> str:
@@ -152,12 +145,12 @@ def _choice(row: Outcome) -> str:
     for number_, point in enumerate(row.plan.points):
         mark = " (chosen)" if number_ == row.plan.chosen else ""
         lines.append(f"`{' '.join(point.overrides)}`{mark}: `{point.planned.trial.trial_id}`")
-    return f"- {row.plan.row.says}: {'; '.join(lines)}"
+    return f"{row.plan.row.says}: {'; '.join(lines)}"
 
 
 def _trials(row: Outcome) -> str:
-    ids = ", ".join(f"`{planned.trial.trial_id}`" for planned in row.plan.trials)
-    return f"- {row.plan.row.says}: {ids}"
+    ids = [record["trial_id"] for record in row.records] + [f"{trial_id} (failed)" for trial_id in row.failed]
+    return f"{row.plan.row.says}: {', '.join(f'`{trial_id}`' for trial_id in ids)}"
 
 
 def rich_tables(found: Reproduction) -> list["rich.table.Table"]:

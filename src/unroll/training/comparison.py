@@ -52,10 +52,10 @@ def surroundings(record: Record) -> dict[str, Any]:
 def moved(first: Record, second: Record) -> list[str]:
     """How the surroundings of two records differ, as `threads 1 -> 2`; what only one of them knows is left out.
 
-    A package that only one has is a difference.
+    A package that the second lacks is a difference; one that the first lacks became a dependency after it.
     """
     before, after = surroundings(first), surroundings(second)
-    packages = first["run"]["packages"].keys() | second["run"]["packages"].keys()
+    packages = first["run"]["packages"].keys()
     changed = []
     for name in [*dict.fromkeys([*before, *after])]:
         one, other = before.get(name), after.get(name)

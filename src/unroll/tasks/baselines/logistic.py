@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+TOLERANCE = 1e-7  # of the gradient: at scikit-learn's 1e-4 the end depends on the CPU's kernels in the third digit
+
 
 class LogisticRegression:
     """Fitted once for each of `strengths` (inverse penalties); the best by validation's log-likelihood is kept."""
@@ -19,7 +21,7 @@ class LogisticRegression:
         self.classes = int(max(np.max(labels), np.max(validation_labels))) + 1
         best = -np.inf
         for strength in self.strengths:
-            model = Model(C=strength, max_iter=self.iterations)
+            model = Model(C=strength, max_iter=self.iterations, tol=TOLERANCE)
             model.fit(train, labels)
             shown = self._probabilities(model, validation)
             likelihood = np.log(shown[np.arange(len(shown)), validation_labels].clip(min=1e-12)).mean()
