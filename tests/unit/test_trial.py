@@ -188,3 +188,13 @@ def test_a_baseline_reads_the_options_of_the_problem_only(override: str, same: b
 def test_a_problem_names_options_of_the_task() -> None:
     with pytest.raises(UserError, match=r"Did you mean 'horizon'\?"):
         compose(["task=forecasting", "task.problem=[horizn]"])
+
+
+def test_the_order_of_a_bottlenecks_terms_is_another_trial() -> None:
+    """Two terms act one after the other; the order of all other keys decides nothing."""
+    found = []
+    for names in (("denoising", "sparse"), ("sparse", "denoising")):
+        config = deepcopy(CONFIG)
+        config["bottleneck"]["terms"] = {name: {"_target_": name} for name in names}
+        found.append(make_trial(config).trial_id)
+    assert found[0] != found[1]

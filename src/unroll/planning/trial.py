@@ -107,6 +107,9 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
     chosen["seed"] = config["seed"]
     if not is_baseline(config):
         chosen["precision"] = config["trainer"]["precision"]
+        order = list(chosen["bottleneck"]["terms"])
+        if order != sorted(order):  # terms act in order, which sorted keys would hide
+            chosen["bottleneck"]["order"] = order
     return chosen
 
 
