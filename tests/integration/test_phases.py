@@ -50,6 +50,24 @@ def test_killed_in_either_phase_and_at_the_boundary(make: Make) -> None:
     assert read_record(trial.directory)["run"]["attempts"] == 4  # the one that died before it saved left nothing
 
 
+@pytest.mark.parametrize("name", ["adam", "adagrad"])
+def test_the_second_phase_begins_with_an_optimizer_without_state(
+    name: str, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How many steps the classifier's optimizer has taken before each of the trial's."""
+    taken, begun = [], TrialModule.on_train_batch_start
+
+    def noting(self: TrialModule, *arguments: Any) -> None:
+        begun(self, *arguments)
+        (optimizer,) = self.trainer.optimizers
+        state = optimizer.state.get(self.network.heads["classifier"][1].bias, {})
+        taken.append(int(state.get("step", 0)))
+
+    monkeypatch.setattr(TrialModule, "on_train_batch_start", noting)
+    train(make("begins", f"optimizer={name}", "optimizer.schedule=constant", "task.frozen=false"))
+    assert taken[BOUNDARY:] == list(range(STEPS - BOUNDARY))
+
+
 def weights_by_step(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> dict[int, dict[str, torch.Tensor]]:
     """Train; the weights after each step."""
     found = {}

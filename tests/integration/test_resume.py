@@ -21,6 +21,14 @@ TRIALS = {
     "dropout": ["sentiment", "architecture=deep_lstm", "architecture.dropout=0.3"],
     "sampling": ["generation", "architecture=ae_variational"],
     "attention": ["translation", "architecture=bigru", "task.attention=additive", "optimizer.schedule=linear"],
+    "adagrad": [
+        "sentiment",
+        "architecture=gru",
+        "optimizer=adagrad",
+        "optimizer.weight_decay=0.01",
+        "optimizer.embedding_learning_rate=0.1",
+        "optimizer.embedding_weight_decay=0",
+    ],
     "patience": ["forecasting", "architecture=gru", "optimizer.learning_rate=2", "budget.patience=1"],
 }
 
@@ -69,6 +77,7 @@ def ending(trial: Trial) -> dict[str, Any]:
         ("sampling", ["after_step_7", "after_step_11"], "", 3),
         ("attention", ["after_step_2"], EVERY_STEP, 2),
         ("attention", ["after_step_3"], "", 1),  # no checkpoint yet: from the beginning
+        ("adagrad", ["after_step_3", "after_step_6"], EVERY_STEP, 3),
         ("patience", ["after_step_6"], EVERY_STEP, 2),
         ("patience", ["before_saving_8"], "", 2),
     ],

@@ -132,7 +132,7 @@ def complete(line: str) -> list[str]:
         ("unroll train arch", ["architecture.", "architecture="]),
         ("unroll train architecture=big", ["architecture=bigru"]),
         ("unroll train architecture=gru optimizer.l", ["optimizer.learning_rate="]),
-        ("unroll train -m optimizer=", ["optimizer=adam", "optimizer=adamw", "optimizer=sgd"]),
+        ("unroll train -m optimizer=", [f"optimizer={name}" for name in ("adagrad", "adam", "adamw", "sgd")]),
         ("/some/where/bin/unroll train task=tr", ["task=translation"]),
         ("unroll sweep suite=q", ["suite=quickstart"]),
         ("unroll train architecture=nonsense opt", ["optimizer="]),

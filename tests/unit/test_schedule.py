@@ -36,14 +36,58 @@ def test_rates_end_at_zero_and_stay_there(schedule: str) -> None:
     assert learning_rate(config, 9, 4) == pytest.approx(0, abs=1e-15)
 
 
-@pytest.mark.parametrize(("name", "kind"), [("adam", "Adam"), ("adamw", "AdamW"), ("sgd", "SGD")])
+@pytest.mark.parametrize(
+    ("name", "kind"), [("adam", "Adam"), ("adamw", "AdamW"), ("sgd", "SGD"), ("adagrad", "Adagrad")]
+)
 def test_optimizers_take_their_options(name: str, kind: str) -> None:
     config = {"name": name, "learning_rate": 0.1, "weight_decay": 0.2, "betas": [0.8, 0.9], "momentum": 0.3}
     optimizer = build_optimizer(torch.nn.Linear(1, 1), config, fused=True)
     assert type(optimizer).__name__ == kind
     found = optimizer.param_groups[0]
     assert (found["lr"], found["weight_decay"], found["fused"]) == (0.1, 0.2, True)
-    assert found["momentum"] == 0.3 if name == "sgd" else found["betas"] == (0.8, 0.9)
+    own = {"sgd": ("momentum", 0.3), "adagrad": ("lr_decay", 0)}.get(name, ("betas", (0.8, 0.9)))
+    assert found[own[0]] == own[1]
+
+
+def test_adagrad_divides_by_the_root_of_all_squared_gradients() -> None:
+    """Duchi et al. 2011, section 1.1: gradients 3, then 4, at a rate of 0.5. Decay is added before: 2.8 + 0.1 x 2."""
+    for decay, gradients in ((0.0, [3.0, 4.0]), (0.1, [2.8, 3.85])):
+        weight = torch.nn.Parameter(torch.tensor(2.0))
+        config = {"name": "adagrad", "learning_rate": 0.5, "weight_decay": decay}
+        optimizer = build_optimizer(torch.nn.ParameterList([weight]), config, fused=True)
+        for gradient in gradients:
+            weight.grad = torch.tensor(gradient)
+            optimizer.step()
+        assert weight.item() == pytest.approx(2 - 0.5 * 3 / 3 - 0.5 * 4 / 5)
+
+
+EMBEDDINGS = {"embedding_learning_rate": 0.2, "embedding_weight_decay": 0.0}
+
+
+@pytest.mark.parametrize(("schedule", "rates"), [("constant", [(0.8, 0.2)] * 2), ("linear", [(0.8, 0.2), (0.4, 0.1)])])
+def test_word_vectors_have_a_rate_of_their_own_on_the_same_schedule(
+    schedule: str, rates: list[tuple[float, float]]
+) -> None:
+    config = {**BASE, **EMBEDDINGS, "name": "adagrad", "weight_decay": 0.3, "schedule": schedule}
+    task, network = made_up.built("sentiment", "gru")
+    module = TrialModule(task, network, config, 0, 0, 2)
+    optimizer = build_optimizer(network, config, fused=True)
+    others, vectors = optimizer.param_groups
+    assert [id(parameter) for parameter in vectors["params"]] == [id(network.adapter.embedding.weight)]
+    assert len(others["params"]) == len(list(network.parameters())) - 1
+    assert (others["weight_decay"], vectors["weight_decay"]) == (0.3, 0.0)
+    module._trainer = SimpleNamespace(optimizers=[optimizer], global_step=0)
+    for step, expected in enumerate(rates):
+        module.start = step
+        module._trainer.fit_loop = SimpleNamespace(epoch_loop=SimpleNamespace(global_step=0))
+        module.on_train_batch_start(None, 0)
+        assert (others["lr"], vectors["lr"]) == pytest.approx(expected)
+
+
+def test_one_option_of_word_vectors_leaves_the_other_as_it_is() -> None:
+    config = {**BASE, "name": "sgd", "momentum": 0.0, "weight_decay": 0.3, "embedding_weight_decay": 0.1}
+    optimizer = build_optimizer(made_up.built("sentiment", "gru")[1], config, fused=True)
+    assert [(group["lr"], group["weight_decay"]) for group in optimizer.param_groups] == [(0.8, 0.3), (0.8, 0.1)]
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,8 @@ RANGES = {
     "budget.validate_every": _POSITIVE,
     "optimizer.learning_rate": _POSITIVE,
     "optimizer.weight_decay": _NOT_NEGATIVE,
+    "optimizer.embedding_learning_rate": _POSITIVE,
+    "optimizer.embedding_weight_decay": _NOT_NEGATIVE,
     "optimizer.betas": _SHARE_LEFT,
     "optimizer.momentum": _SHARE_LEFT,
     "optimizer.warmup_steps": _COUNT_OR_NONE,

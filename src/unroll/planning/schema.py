@@ -91,6 +91,8 @@ class Optimizer:
     momentum: float = 0.0
     schedule: str = "cosine"
     warmup_steps: int = 0
+    embedding_learning_rate: float | None = None
+    embedding_weight_decay: float | None = None
     clip_norm: float | None = 1.0
     clip_value: float | None = None
 
@@ -168,7 +170,7 @@ CHOICES = {
     "data.kind": ("labelled_text", "pairs", "series", "images", "adding", "copying"),
     "data.tokenizer.kind": ("word", "bpe"),
     "data.tokenizer.words": ("whitespace", "moses"),
-    "optimizer.name": ("adam", "adamw", "sgd"),
+    "optimizer.name": ("adam", "adamw", "sgd", "adagrad"),
     "optimizer.schedule": ("constant", "cosine", "linear"),
     "trainer.accelerator": ("auto", "cpu", "gpu"),
     "trainer.precision": ("32-true", "bf16-mixed", "16-mixed"),

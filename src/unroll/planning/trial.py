@@ -29,6 +29,7 @@ _LATER: dict[str, dict[str, Any]] = {
     },
     "bottleneck": {"importance_samples": 1},
     "budget": {"flops": None, "parameters": None},
+    "optimizer": {"embedding_learning_rate": None, "embedding_weight_decay": None},
     "task": {
         "likelihood": "gaussian",
         "protocol": "joint",

@@ -283,11 +283,23 @@ def _without_effect(config: Mapping[str, Any]) -> None:
             "architecture.bidirectional=true",
         ),
         (single, "architecture.dropout between the layers of one", "architecture.depth=2 or more, or task.dropout"),
-        (optimizer["name"] != "sgd" and optimizer["momentum"] != 0, "optimizer.momentum with adam", "optimizer=sgd"),
         (
-            optimizer["name"] == "sgd" and optimizer["betas"] != [0.9, 0.999],
-            "optimizer.betas with sgd",
+            optimizer["name"] != "sgd" and optimizer["momentum"] != 0,
+            f"optimizer.momentum with {optimizer['name']}",
+            "optimizer=sgd",
+        ),
+        (
+            optimizer["name"] in ("sgd", "adagrad") and optimizer["betas"] != [0.9, 0.999],
+            f"optimizer.betas with {optimizer['name']}",
             "optimizer=adam",
+        ),
+        *(
+            (
+                optimizer[key] is not None and config["data"]["tokenizer"] is None,
+                f"optimizer.{key} without word vectors",
+                f"optimizer.{key}=null, or a task on text",
+            )
+            for key in ("embedding_learning_rate", "embedding_weight_decay")
         ),
         (
             budget["patience"] and budget["validate_every"] is None,

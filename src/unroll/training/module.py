@@ -29,13 +29,28 @@ def learning_rate(config: Mapping[str, Any], step: int, steps: int) -> float:
     return base * ((1 + math.cos(math.pi * done)) / 2 if config["schedule"] == "cosine" else 1 - done)
 
 
+def parameter_groups(network: torch.nn.Module, config: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The optimizer's groups: all parameters, or word vectors after the rest where they have options of their own."""
+    own = {key: config.get(f"embedding_{key}") for key in ("learning_rate", "weight_decay")}
+    given = {key: value for key, value in own.items() if value is not None}
+    if not given:
+        return [{"params": list(network.parameters())}]
+    vectors = [module.weight for module in network.modules() if isinstance(module, torch.nn.Embedding)]
+    known = set(map(id, vectors))
+    others = [parameter for parameter in network.parameters() if id(parameter) not in known]
+    names = {"learning_rate": "lr", "weight_decay": "weight_decay"}
+    return [{"params": others}, {"params": vectors} | {names[key]: value for key, value in given.items()}]
+
+
 def build_optimizer(network: torch.nn.Module, config: Mapping[str, Any], fused: bool) -> torch.optim.Optimizer:
     """The optimizer that a config names; fused where that kernel exists."""
-    rate, decay = config["learning_rate"], config["weight_decay"]
+    rate, decay, groups = config["learning_rate"], config["weight_decay"], parameter_groups(network, config)
     if config["name"] == "sgd":
-        return torch.optim.SGD(network.parameters(), rate, config["momentum"], weight_decay=decay, fused=fused)
+        return torch.optim.SGD(groups, rate, config["momentum"], weight_decay=decay, fused=fused)
+    if config["name"] == "adagrad":
+        return torch.optim.Adagrad(groups, rate, weight_decay=decay, fused=fused)
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config["name"]]
-    return kind(network.parameters(), rate, tuple(config["betas"]), weight_decay=decay, fused=fused)
+    return kind(groups, rate, tuple(config["betas"]), weight_decay=decay, fused=fused)
 
 
 def seed_noise(seed: int, device: torch.device) -> None:
@@ -98,12 +113,15 @@ class TrialModule(lightning.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """The optimizer, with its state from the checkpoint."""
-        fused = self.trainer.precision == "32-true"  # Lightning cannot clip a fused optimizer under mixed precision
-        optimizer = build_optimizer(self.network, self.config, fused)
+        optimizer = self._new_optimizer()
         if self.optimizer_state is not None:
             optimizer.load_state_dict(self.optimizer_state)
             self.optimizer_state = None
         return optimizer
+
+    def _new_optimizer(self) -> torch.optim.Optimizer:
+        fused = self.trainer.precision == "32-true"  # Lightning cannot clip a fused optimizer under mixed precision
+        return build_optimizer(self.network, self.config, fused)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Noise and learning rate of this step; a second phase begins with an optimizer without state.
@@ -111,11 +129,16 @@ class TrialModule(lightning.LightningModule):
         All ranks have one seed: each takes its rows of what it gives.
         """
         seed_noise(derive(self.seed, "noise", self.step, 0), self.device)
-        rate = learning_rate(self.config, *self.phases.within(self.step))
+        optimizer, within = self.trainer.optimizers[0], self.phases.within(self.step)
         if self.phases.begins_second(self.step):
-            self.trainer.optimizers[0].state.clear()
-        for group in self.trainer.optimizers[0].param_groups:
-            group["lr"] = rate
+            optimizer.load_state_dict(self._new_optimizer().state_dict())
+        for group, base in zip(optimizer.param_groups, self._base_rates(), strict=False):
+            group["lr"] = learning_rate({**self.config, "learning_rate": base}, *within)
+
+    def _base_rates(self) -> tuple[float, float]:
+        """Of the optimizer's first group, and of its second: word vectors', where they are one."""
+        own, rate = self.config.get("embedding_learning_rate"), self.config["learning_rate"]
+        return rate, rate if own is None else own
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The objective's mean over the global batch; ranks' gradients are averaged, hence the world size."""
