@@ -46,6 +46,7 @@ MISTAKES = [
     (["optimizer=adagrad", "optimizer.betas=[0.5,0.9]"], ["optimizer.betas with adagrad", "optimizer=adam"]),
     (["task=adding", "optimizer.embedding_weight_decay=0"], ["embedding_weight_decay without word vectors"]),
     (["task=adding", "optimizer.embedding_learning_rate=1"], ["embedding_learning_rate without word vectors"]),
+    (["task.loss_per=phrase"], ["'task.loss_per'", "node, sentence"]),
     (["baseline=majority"], ["architecture=baseline baseline=majority"]),
     (["architecture=baseline"], ["needs to know which", "baseline=tfidf_lr"]),
     (["architecture=baseline", "baseline=gmm"], ["gmm does not serve the task sentiment", "baseline=majority"]),

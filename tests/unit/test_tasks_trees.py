@@ -17,6 +17,7 @@ from unroll.data.trees import UNLABELLED
 from unroll.errors import UserError
 from unroll.planning.trial import Trial
 from unroll.tasks.task import Task
+from unroll.training.train import check
 
 FILES = {
     "train.txt": b"(3 (2 a) (4 (3 good) (2 film)))\n(1 (2 a) (0 (1 bad) (2 plot)))\n(2 (2 the) (3 fine))\n(4 fine)",
@@ -182,3 +183,106 @@ def test_attention_reads_every_node() -> None:
     decoded.sum().backward()
     assert memory.states.grad is not None
     assert torch.equal(memory.states.grad.abs().sum(dim=2) > 0, memory.mask)
+
+
+NODES = ["task.nodes=true"]
+
+
+def evaluated(task: Task, network: Network) -> Any:
+    """The final evaluation, as `evaluate_split` collects it, in one batch a split."""
+
+    def collect(split: str) -> Any:
+        with torch.inference_mode():
+            return task.evaluate(network, task.splits[split].batch(torch.arange(len(task.splits[split]))))
+
+    return task.finish(network, collect, 0)
+
+
+@pytest.mark.parametrize(
+    ("classes", "phrases", "expected"),
+    [
+        (5, True, [("the", 2), ("plot", 3), ("the plot", 3), ("bad", 1), ("bad", 2), ("film", 2), ("bad film", 2),
+                   ("bad bad film", 0)]),
+        (2, True, [("plot", 1), ("<unk> plot", 1), ("bad", 0), ("bad bad film", 0)]),
+        (2, False, [("<unk> plot", 1), ("bad bad film", 0)]),
+    ],
+    ids=["five classes", "two classes", "sentences only"],
+)  # fmt: skip
+def test_labelled_nodes_are_phrases_to_those_that_read_no_trees(
+    classes: int, phrases: bool, expected: list[tuple[str, int]]
+) -> None:
+    task = prepared("lstm", *NODES, "data.tokenizer.min_count=1", classes=classes, phrases=phrases)[1]
+    split = task.splits["validation_nodes"]
+    batch = split.batch(torch.arange(len(split)))
+    found = [task.tokenizer.decode(row[:size]) for row, size in zip(batch.inputs.tolist(), batch.lengths, strict=True)]
+    assert list(zip(found, batch.targets.tolist(), strict=True)) == expected
+    first = sum(text.split()[0] in ("the", "<unk>", "plot") for text, _ in expected)
+    assert task.owners["validation"].tolist() == [0] * first + [1] * (len(expected) - first)
+
+
+def test_all_labelled_nodes_are_counted_by_either_way() -> None:
+    """The mean of a phrase's word vectors is the same whether it is a node or an example: so are their classes."""
+    task, network = built("vecavg", *NODES, classes=5)
+    plain = prepared("lstm", *NODES, classes=5)[1]
+    with torch.no_grad():
+        network.adapter.embedding.weight.normal_()
+        network.heads["classifier"][1].bias[2] += 1  # the commonest
+    found, other = evaluated(task, network), evaluated(plain, network)
+    assert found.metrics == other.metrics
+    for split, nodes in (("validation", [3, 5]), ("test", [3, 5])):
+        kept = found.predictions[split]
+        assert kept["nodes"].tolist() == other.predictions[split]["nodes"].tolist() == nodes
+        assert kept["nodes_correct"].tolist() == other.predictions[split]["nodes_correct"].tolist()
+        right = 100 * kept["nodes_correct"].sum() / sum(nodes)
+        assert found.metrics[split]["accuracy_all"] == pytest.approx(right)
+    assert 0 < found.metrics["test"]["accuracy_all"] < 100
+
+
+@pytest.mark.parametrize("architecture", ["recursive", "lstm"])
+def test_nodes_change_nothing_else(architecture: str) -> None:
+    plain, counted = built(architecture), built(architecture, *NODES)
+    found, more = evaluated(*plain), evaluated(*counted)
+    for split, metrics in found.metrics.items():
+        assert metrics.items() < more.metrics[split].items()
+        assert more.metrics[split].keys() - metrics.keys() == {"accuracy_all"}
+        for name, values in found.predictions[split].items():
+            assert np.array_equal(values, more.predictions[split][name])
+
+
+def test_only_roots_are_labelled_where_train_has_no_phrases() -> None:
+    found = evaluated(*built("tree_lstm", *NODES, phrases=False)).metrics["test"]
+    assert found["accuracy_all"] == found["accuracy"]
+
+
+def test_texts_without_trees_have_no_nodes() -> None:
+    found = evaluated(*made_up.built("sentiment", "lstm", *NODES)).metrics["test"]
+    assert "accuracy_all" not in found
+
+
+def test_the_loss_is_a_mean_over_nodes_or_over_sentences() -> None:
+    for per, weights in (("node", [5, 5, 3, 1]), ("sentence", [1, 1, 1, 1])):
+        split = prepared("rntn", f"task.loss_per={per}", classes=5)[1].splits["train"]
+        assert split.weights().tolist() == weights
+
+
+def test_a_mean_over_sentences_is_refused_where_no_trees_are_read() -> None:
+    with pytest.raises(UserError, match="change nothing"):
+        check(made_up.trial("sentiment", "architecture=lstm", "task.loss_per=sentence"))
+    check(made_up.trial("sentiment", "architecture=tree_lstm", "task.loss_per=sentence"))
+
+
+def test_dropout_of_words_may_be_another_than_the_codes() -> None:
+    for options, shares in ((["task.word_dropout=0"], (0, 0.5)), ([], (0.5, 0.5))):
+        network = built("tree_lstm", "task.dropout=0.5", *options)[1]
+        assert (network.adapter.dropout.share, network.heads["classifier"][0].share) == shares
+
+
+@pytest.mark.parametrize("architecture", ["vecavg", "recursive", "rntn"])
+def test_as_wide_as_the_words_the_softmax_reads_nodes_and_words_are_leaves(architecture: str) -> None:
+    """Socher et al. 2013: beside composition, only word vectors and one softmax for all nodes are learned."""
+    _, network = built(architecture, "task.embedding=6", classes=5)
+    names = {name for name, _ in network.named_parameters()}
+    composition = {"vecavg": [], "recursive": ["weight", "bias"], "rntn": ["weight", "bias"]}[architecture]
+    expected = {"adapter.embedding.weight", "heads.classifier.1.weight", "heads.classifier.1.bias"}
+    expected |= {f"encoder.composition.{name}" for name in composition}
+    assert names == expected | ({"encoder.tensor"} if architecture == "rntn" else set())

@@ -82,14 +82,15 @@ class TreeTextSplit(LabelledTextSplit):
     """Sentences with a class and a tree each, any node of which may have a class; the root has the sentence's."""
 
     trees: Treebank
+    by_sentence: bool = False  # a batch's loss is the mean over sentences, not over labelled nodes
 
     def batch(self, index: Tensor) -> Batch:
         plain = super().batch(index)
         return replace(plain, tree=self.trees.batch(index, plain.inputs.shape[1]))
 
     def weights(self) -> Tensor:
-        """Labelled nodes, over which a sentence's loss is summed."""
-        return self.trees.labelled()
+        """Labelled nodes, over which a sentence's loss is summed, or 1."""
+        return super().weights() if self.by_sentence else self.trees.labelled()
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,11 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from unroll.data.text import Tokenizer
+import torch
+from torch import Tensor
+
+from unroll.data.splits import LabelledTextSplit
+from unroll.data.text import Ragged, Tokenizer
 from unroll.data.trees import UNLABELLED, Treebank, parse, root_label, words
 from unroll.errors import UserError
 
@@ -66,3 +70,23 @@ def treebank(
         labels = [classes.get(number, UNLABELLED) for number in one.labels]
         parses.append(one._replace(labels=[*labels[:-1], label]))
     return Treebank.pack(parses)
+
+
+def labelled_phrases(tokens: Ragged, trees: Treebank) -> tuple[LabelledTextSplit, Tensor]:
+    """Every labelled node as a phrase of its own, repeated ones included, and the number of the text that it is in."""
+    phrases: list[list[int]] = []
+    classes: list[int] = []
+    owners: list[int] = []
+    links, labels, flat = trees.links.tolist(), trees.labels.tolist(), tokens.flat.tolist()
+    for number, (start, size) in enumerate(zip(trees.offsets.tolist(), trees.lengths.tolist(), strict=True)):
+        spans = [(position, position + 1) for position in range(start, start + size)]
+        for left, right, _ in links[start - number : start - number + size - 1]:
+            spans.append((spans[left][0], spans[right][1]))
+        first = 2 * start - number
+        for (begin, end), label in zip(spans, labels[first : first + len(spans)], strict=True):
+            if label != UNLABELLED:
+                phrases.append(flat[begin:end])
+                classes.append(label)
+                owners.append(number)
+    longest = max(map(len, phrases))
+    return LabelledTextSplit(Ragged.pack(phrases, longest), torch.tensor(classes)), torch.tensor(owners)

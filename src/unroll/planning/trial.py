@@ -38,6 +38,9 @@ _LATER: dict[str, dict[str, Any]] = {
         "frozen": True,
         "chunk": 1,
         "drop_last": None,
+        "word_dropout": None,
+        "nodes": False,
+        "loss_per": "node",
     },
 }
 

@@ -3,6 +3,7 @@
 _UNITS = {
     "error": "%",
     "accuracy": "%",
+    "accuracy_all": "%",
     "macro_f1": "%",
     "ece": "%",
     "nll": "nats",

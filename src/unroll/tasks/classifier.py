@@ -78,9 +78,12 @@ class Classifier(Task):
         return Losses(self.nats(network, code, batch))
 
     def evaluate(self, network: Network, batch: Batch) -> Outputs:
-        code = network.encode(batch)
-        probabilities = network.heads["classifier"](code.code).double().softmax(dim=-1)
-        return {"probabilities": probabilities.cpu().numpy()}
+        return self.probabilities(network, network.encode(batch))
+
+    def probabilities(self, network: Network, code: Code) -> Outputs:
+        """Of each class [B, classes]."""
+        found = network.heads["classifier"](code.code).double().softmax(dim=-1)
+        return {"probabilities": found.cpu().numpy()}
 
     def metrics(self, outputs: Outputs, split: str) -> dict[str, float]:
         """accuracy, macro_f1 and ece in per cent, nll in nats an example."""

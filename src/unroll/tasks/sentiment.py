@@ -13,12 +13,15 @@ from unroll.architectures.network import Code, Network
 from unroll.data.examples import Examples
 from unroll.data.splits import Batch, LabelledTextSplit, TreeTextSplit
 from unroll.data.text import Ragged, build_tokenizer
-from unroll.data.treebanks import has_trees, node_classes, treebank, whole_sentences
+from unroll.data.treebanks import has_trees, labelled_phrases, node_classes, treebank, whole_sentences
 from unroll.data.trees import UNLABELLED, Tree, roots
+from unroll.errors import UserError
 from unroll.tasks import pretraining
 from unroll.tasks.baselines.views import TextView
 from unroll.tasks.classifier import Classifier
-from unroll.tasks.task import TokenAdapter, shared_rows
+from unroll.tasks.task import Collect, Final, Outputs, TokenAdapter, shared_rows
+
+NODES = "_nodes"  # after the name of a split whose trees' labelled nodes are phrases
 
 
 class Sentiment(Classifier):
@@ -26,13 +29,18 @@ class Sentiment(Classifier):
 
     Where the data has trees and the encoder reads them, train holds whole sentences, and a sentence's loss is the sum
     over its labelled nodes (Socher et al. 2013, section 4); the objective is divided by their number in the batch, so
-    that every labelled node weighs the same. Other architectures see the same phrases as examples of their own,
-    repeated ones once. If train has no phrases, the root alone has a label. Evaluation is at the root.
+    that every labelled node weighs the same, or with `loss_per=sentence` by that of sentences, as in the papers' code.
+    Other architectures see the same phrases as examples of their own, repeated ones once. If train has no phrases, the
+    root alone has a label. Evaluation is at the root; with `nodes` also at every labelled node of the data's trees,
+    whose words are a phrase to those that read no trees.
 
     Args:
         embedding: width of the word vectors, learned from random ones.
         embedding_scale: standard deviation of those random ones.
         dropout: on word vectors and on the code.
+        word_dropout: on word vectors, where that is another.
+        nodes: whether the final evaluation counts labelled nodes, too.
+        loss_per: node | sentence.
         beta: weight of the bottleneck's penalties, read by their YAML.
         reconstruction_weight: of the tokens' nats (sum over a sentence) where the architecture reconstructs.
         protocol: joint | pretrain (the autoencoder first, then a classifier on its code).
@@ -52,10 +60,25 @@ class Sentiment(Classifier):
         pretrain_share: float = pretraining.SHARE,
         pretrain_steps: int | None = None,
         frozen: bool = True,
+        word_dropout: float | None = None,
+        nodes: bool = False,
+        loss_per: str = "node",
     ):
         self.embedding, self.embedding_scale, self.dropout, self.beta = embedding, embedding_scale, dropout, beta
         self.reconstruction_weight = reconstruction_weight
+        self.word_dropout = dropout if word_dropout is None else word_dropout
+        self.nodes, self.loss_per = nodes, loss_per
         self.pretraining = pretraining.chosen(protocol, pretrain_share, pretrain_steps, frozen)
+
+    def check(self, architecture: Mapping[str, Any], bottleneck: Mapping[str, Any]) -> None:
+        """As of every classifier; only trees have nodes to take the loss's mean over."""
+        super().check(architecture, bottleneck)
+        if self.loss_per != "node" and not self.trees:
+            raise UserError(
+                "This option would change nothing.",
+                saw=f"task.loss_per={self.loss_per} architecture={architecture['name']}",
+                allowed="task.loss_per=node, or an architecture that reads trees",
+            )
 
     def prepare(self, examples: Examples, data: Mapping[str, Any]) -> None:
         """Vocabulary, classes and the longest sentence come from train; longer ones elsewhere are cut and counted."""
@@ -65,20 +88,23 @@ class Sentiment(Classifier):
         ids = {name: self.tokenizer.encode(table["text"][:]) for name, table in tables.items()}
         self.max_length = data["max_length"] or max(map(len, ids["train"]))
         self.classes = max(train["label"][:]) + 1
-        trees = self.trees and has_trees(tables)
-        classes = node_classes(train) if trees else {}
+        parsed = (self.trees or self.nodes) and has_trees(tables)
+        trees = self.trees and parsed
+        classes = node_classes(train) if parsed else {}
         if trees:
             kept = whole_sentences(train)
             tables["train"], ids["train"] = train.select(kept), [ids["train"][row] for row in kept]
         self.texts = {name: table["text"][:] for name, table in tables.items()}
-        self.splits = {}
+        self.splits, self.owners = {}, {}
         for name, table in tables.items():
             tokens, labels = Ragged.pack(ids[name], self.max_length), torch.tensor(table["label"][:], dtype=torch.int64)
-            self.splits[name] = (
-                TreeTextSplit(tokens, labels, treebank(table, ids[name], self.tokenizer, classes, self.max_length))
-                if trees
-                else LabelledTextSplit(tokens, labels)
-            )
+            self.splits[name] = LabelledTextSplit(tokens, labels)
+            if trees or (parsed and name != "train"):
+                bank = treebank(table, ids[name], self.tokenizer, classes, self.max_length)
+                if trees:
+                    self.splits[name] = TreeTextSplit(tokens, labels, bank, self.loss_per == "sentence")
+                else:
+                    self.splits[f"{name}{NODES}"], self.owners[name] = labelled_phrases(tokens, bank)
 
     def network(self, architecture: Mapping[str, Any], bottleneck: Mapping[str, Any]) -> Network:
         """Word vectors -> code -> class; with reconstruction also code -> tokens."""
@@ -90,7 +116,7 @@ class Sentiment(Classifier):
             reference_code=self.embedding,
             own_input=True,
         )
-        adapter = TokenAdapter(len(self.tokenizer), self.embedding, self.dropout, self.embedding_scale)
+        adapter = TokenAdapter(len(self.tokenizer), self.embedding, self.word_dropout, self.embedding_scale)
         decodes = self.decodes(architecture)
         network = Network(shape, architecture, bottleneck, adapter, decodes)
         self.add_classifier(network)
@@ -105,7 +131,12 @@ class Sentiment(Classifier):
         return self._node_nats(network, code, batch.lengths, batch.tree)
 
     def _node_nats(self, network: Network, code: Code, lengths: Tensor, tree: Tree) -> Tensor:
-        """Nats of each tree's labelled nodes, summed [B].
+        """Nats of each tree's labelled nodes, summed [B]."""
+        logits = self._node_logits(network, code, lengths, tree).transpose(1, 2)
+        return F.cross_entropy(logits, tree.labels, ignore_index=UNLABELLED, reduction="none").sum(dim=1)
+
+    def _node_logits(self, network: Network, code: Code, lengths: Tensor, tree: Tree) -> Tensor:
+        """Classify every node [B, 2T - 1, classes].
 
         Only the root passes through the bottleneck's terms; the other nodes' vectors are projected to the code's width.
         """
@@ -114,8 +145,42 @@ class Sentiment(Classifier):
         root = roots(lengths, size)[:, None, None]
         nodes = network.bottleneck.projection(states)
         nodes = nodes.scatter(1, root.expand(-1, 1, nodes.shape[2]), code.code[:, None].to(nodes.dtype))
-        logits = network.heads["classifier"](nodes).transpose(1, 2)
-        return F.cross_entropy(logits, tree.labels, ignore_index=UNLABELLED, reduction="none").sum(dim=1)
+        logits: Tensor = network.heads["classifier"](nodes)
+        return logits
+
+    def evaluate(self, network: Network, batch: Batch) -> Outputs:
+        """Class probabilities of each text; with `nodes` and trees also its labelled `nodes` and how many are right."""
+        if batch.tree is None or not self.nodes:
+            return super().evaluate(network, batch)
+        code, labels = network.encode(batch), batch.tree.labels
+        right = self._node_logits(network, code, batch.lengths, batch.tree).argmax(dim=2) == labels
+        return {
+            **self.probabilities(network, code),
+            "nodes": (labels != UNLABELLED).sum(dim=1).cpu().numpy(),
+            "nodes_correct": right.sum(dim=1).cpu().numpy(),
+        }
+
+    def metrics(self, outputs: Outputs, split: str) -> dict[str, float]:
+        """As of every classifier, and accuracy_all in per cent of all labelled nodes where they were evaluated."""
+        found = super().metrics(outputs, split)
+        if "nodes" in outputs:
+            found["accuracy_all"] = 100 * float(outputs["nodes_correct"].sum() / outputs["nodes"].sum())
+        return found
+
+    def finish(self, network: Network, collect: Collect, seed: int) -> Final:
+        """Validation, then test; those that read no trees also classify the phrases of their trees."""
+
+        def with_nodes(split: str) -> Outputs:
+            outputs = collect(split)
+            if split in self.owners:
+                phrases, owners = f"{split}{NODES}", self.owners[split].numpy()
+                right = collect(phrases)["probabilities"].argmax(axis=1) == self.truth(phrases)
+                size = len(self.splits[split])
+                outputs["nodes"] = np.bincount(owners, minlength=size)
+                outputs["nodes_correct"] = np.bincount(owners[right], minlength=size)
+            return outputs
+
+        return super().finish(network, with_nodes, seed)
 
     def reconstruction(self, network: Network, code: Tensor, batch: Batch) -> Tensor:
         """Nats of each sentence's tokens under the decoder [B]; only real positions reach the vocabulary."""
