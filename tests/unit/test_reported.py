@@ -88,6 +88,10 @@ def test_a_number_is_a_value_without_spread(tmp_path: Path) -> None:
         ({"budgets": {}}, "has budgets.cpu"),
         ({"budgets": {"cpu": {"says": "short"}, "gpu": {"says": "long"}}}, "gpu is none of paper, cpu"),
         ({"orderings": [{"says": "x", "metric": "mse", "rows": ["one", "two"]}]}, "no such row two"),
+        (
+            {"rows": {"one": {"says": "One", "overrides": [], "budgets": {"paper": []}}}},
+            "rows.one.budgets: the table has no paper",
+        ),
         ({"name": "other"}, "another name inside"),
         ({"surprise": 1}, "surprise"),
     ],

@@ -96,6 +96,12 @@ def test_rows_become_trials_a_seed_each(planned: TablePlan) -> None:
     assert row_of(planned, "magic").trials == ()
 
 
+def test_a_row_may_take_another_part_of_a_budget() -> None:
+    row = {"says": "LSTM", "overrides": ["architecture=lstm"], "budgets": {"cpu": ["budget.epochs=1"]}}
+    (lstm,) = plan_table(published(rows={"lstm": row}, orderings=[]), {}.get).rows
+    assert ({item.trial.config["budget"]["epochs"] for item in lstm.trials}, lstm.share) == ({1.0}, 0.125)
+
+
 def test_the_published_budget_is_no_share_of_itself() -> None:
     assert row_of(plan_table(published(), {}.get, budget="paper"), "lstm").share is None
 

@@ -82,6 +82,7 @@ class Row(_Part):
     says: str
     reported: dict[str, Annotated[Value, BeforeValidator(_value)]] = Field(default_factory=dict)
     overrides: list[str] | None = None  # of its trials
+    budgets: dict[str, list[str]] = Field(default_factory=dict)  # more overrides under a budget
     choose: Choice | None = None
     count: list[dict[str, Any]] | None = None  # parts whose parameters are added up
     cannot: str | None = None  # why it is not run here
@@ -146,6 +147,8 @@ class Reported(_Part):
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> "Reported":
         for name, row in self.rows.items():
+            if unknown := set(row.budgets) - set(self.budgets):
+                raise ValueError(f"rows.{name}.budgets: the table has no {', '.join(sorted(unknown))}")
             if unknown := set(row.reported) - set(self.metrics):
                 raise ValueError(f"rows.{name}.reported: no such metric {', '.join(sorted(unknown))}")
         for number, ordering in enumerate(self.orderings):

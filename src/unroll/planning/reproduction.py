@@ -100,10 +100,11 @@ def _row(
     row = table.rows[name]
     if row.overrides is None:
         return RowPlan(name, row, (), None, (), None)
-    own, wanted, published = row.overrides, table.budgets[budget], table.budgets.get(PAPER)
+    own, published = row.overrides, table.budgets.get(PAPER)
 
-    def planned(seed: int, *more: str, of: Sequence[str] = wanted.overrides) -> Planned:
-        texts = (*table.overrides, *of, *own, *more, *others, f"seed={seed}")
+    def planned(seed: int, *more: str, of: str = budget) -> Planned:
+        spent = (*table.budgets[of].overrides, *own, *row.budgets.get(of, ()))
+        texts = (*table.overrides, *spent, *more, *others, f"seed={seed}")
         return Planned(make(texts), texts)
 
     points: list[Point] = []
@@ -117,7 +118,7 @@ def _row(
     trials = _once([planned(seed, *more) for seed in seeds])
     share = None
     if published is not None and published.published and not is_baseline(trials[0].trial.config):
-        share = _share(trials[0].trial, planned(seeds[0], *more, of=published.overrides).trial)
+        share = _share(trials[0].trial, planned(seeds[0], *more, of=PAPER).trial)
     return RowPlan(name, row, tuple(points), chosen, trials, share)
 
 
