@@ -153,6 +153,9 @@ def test_ranges_speak_of_keys_that_exist() -> None:
         if name.startswith("tokenizer."):
             found = [section["tokenizer"] for section in found if section["tokenizer"]]
             name = name.partition(".")[2]
+        if name.startswith("supervised."):
+            found = [section["supervised"] for section in found]
+            name = name.partition(".")[2]
         assert any(name in section for section in found), key
 
 

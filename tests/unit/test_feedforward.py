@@ -6,6 +6,7 @@ import reference
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from unroll.architectures.contracts import Shape, length_mask
 from unroll.architectures.feedforward import FeedForwardDecoder, FeedForwardEncoder
@@ -76,6 +77,18 @@ def test_activations(activation: str, value: float) -> None:
     lengths = torch.tensor([5])
     code = encoder(torch.zeros(1, 5, 2), lengths, length_mask(lengths, 5)).code
     assert code.item() == pytest.approx(value, abs=1e-5)
+
+
+def test_matrices_may_start_from_a_normal_distribution_with_biases_of_zero() -> None:
+    torch.manual_seed(0)
+    encoder = FeedForwardEncoder(SHAPE, 300, depth=2, activation="linear", weight_deviation=0.01)
+    decoder = FeedForwardDecoder(SHAPE, 300, 0, width=200, activation="linear", weight_deviation=0.01)
+    for layer in (encoder.first, encoder.rest[0], decoder.hidden[0], decoder.output):
+        assert stats.kstest(layer.weight.detach().flatten().numpy() / 0.01, "norm").pvalue > 0.001
+        assert not layer.bias.any()
+    with torch.no_grad():
+        code = encoder(torch.ones(1, 5, 2), torch.tensor([5]), torch.ones(1, 5, dtype=torch.bool)).code
+        torch.testing.assert_close(code[0], encoder.rest[0].weight @ encoder.first.weight.sum(dim=1))
 
 
 def test_unknown_activation_and_attention_are_refused() -> None:

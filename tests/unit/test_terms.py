@@ -64,6 +64,20 @@ def test_ksparse_by_number_or_share_and_alpha_in_evaluation(
         assert (term.train(mode).transform(code, context(code)) != 0).sum(dim=1).tolist() == [expected] * 3
 
 
+def test_ksparse_falls_from_its_first_k_to_k() -> None:
+    """From 10 to 4 of 20 units over the first half; evaluation keeps twice the last k whatever the step."""
+    code, term = torch.randn(3, 20, generator=torch.Generator().manual_seed(0)), KSparse(4, 2, first_k=0.5)
+    term.attach(20, 20)
+    found = []
+    for step in range(8):
+        term.schedule(step / 8)
+        found.append(int((term.train().transform(code, context(code)) != 0).sum()) / 3)
+        assert (term.eval().transform(code, context(code)) != 0).sum() == 3 * 8
+    assert found == [10, 8, 7, 6, 4, 4, 4, 4]
+    assert term.scheduled()
+    assert not ksparse(4, 20).scheduled()
+
+
 def test_gaussian_corruption_is_normal_with_the_stated_deviation() -> None:
     torch.manual_seed(0)
     x, mask = values()
@@ -256,6 +270,10 @@ def test_a_term_may_be_added_to_the_architectures_own() -> None:
         (lambda: KSparse(2.5, 1), "number of units or a share"),
         (lambda: KSparse(2, 0.5), "1 or more"),
         (lambda: ksparse(5, 4), "1 to 4"),
+        (lambda: KSparse(2, 1, first_k=2.5), "first_k of the term ksparse is a number"),
+        (lambda: KSparse(2, 1, first_k=8).attach(4, 4), "first_k=8"),
+        (lambda: KSparse(2, 1, anneal=0.2), "change nothing"),
+        (lambda: KSparse(2, 1, first_k=8, anneal=2), "anneal"),
         (lambda: WeightPenalty("l1", 0.0), "more than 0"),
         (lambda: WeightPenalty("l3", 0.1), "allowed: l1, l2"),
         (lambda: CodeDropout(1.0), "share of the term dropout is a share"),

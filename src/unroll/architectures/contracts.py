@@ -109,6 +109,13 @@ class Term(nn.Module):
     def check(self, autoencodes: bool, last: bool) -> None:
         """Raise UserError where the options do not suit a task (does it reconstruct its input?) or a place in order."""
 
+    def scheduled(self) -> bool:
+        """Whether the term changes with the steps, so that a budget needs a number of them."""
+        return False
+
+    def schedule(self, done: float) -> None:
+        """Called before each step of training with the share [0, 1) of the phase's steps that are done."""
+
     def corrupt(self, x: Tensor, mask: Tensor) -> Tensor:
         """Corrupt the embedded input [B,T,D] in training; of text only where the term does not corrupt its tokens."""
         return x

@@ -9,7 +9,7 @@ from unroll.architectures.contracts import Encoded, Shape, no_attention
 from unroll.architectures.noise import Dropout
 from unroll.errors import UserError, suggest
 
-ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "gelu": nn.GELU}
+ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "gelu": nn.GELU, "linear": nn.Identity}
 
 
 def activation_named(name: str) -> nn.Module:
@@ -27,6 +27,15 @@ def _hidden(below: int, width: int, depth: int, activation: str, dropout: float)
     return nn.Sequential(*layers)
 
 
+def start_from(deviation: float | None, *layers: nn.Module) -> None:
+    """Draw the matrices of linear layers from N(0, deviation^2) and zero their biases; None leaves them."""
+    if deviation is None:
+        return
+    for layer in (found for given in layers for found in given.modules() if isinstance(found, nn.Linear)):
+        nn.init.normal_(layer.weight, std=deviation)
+        nn.init.zeros_(layer.bias)
+
+
 def first(weights: Tensor, size: int, dim: int = 0) -> Tensor:
     """The first `size` along a dimension; the tensor itself where that is all, since a slice's gradient is copied."""
     return weights if weights.shape[dim] == size else weights.narrow(dim, 0, size)
@@ -36,18 +45,27 @@ class FeedForwardEncoder(nn.Module):
     """The input flattened to [max_length x D], then `depth` hidden layers; the code is the last of them.
 
     Padding is zero and shorter batches use the first columns of the first layer's weights only, which is the same sum.
-    It keeps no states.
+    It keeps no states. `weight_deviation`: of the matrices at the start, which are normal then; None is torch's draw.
     """
 
     state_width = 0
 
-    def __init__(self, shape: Shape, width: int, depth: int = 1, activation: str = "relu", dropout: float = 0.0):
+    def __init__(
+        self,
+        shape: Shape,
+        width: int,
+        depth: int = 1,
+        activation: str = "relu",
+        dropout: float = 0.0,
+        weight_deviation: float | None = None,
+    ):
         super().__init__()
         self.steps = shape.max_length
         self.first = nn.Linear(shape.max_length * shape.input_width, width)
         self.activation = activation_named(activation)
         self.dropout = Dropout(dropout)
         self.rest = _hidden(width, width, depth - 1, activation, dropout)
+        start_from(weight_deviation, self)
         self.code_width = width
 
     def forward(self, x: Tensor, lengths: Tensor, mask: Tensor) -> Encoded:
@@ -101,13 +119,14 @@ class FeedForwardDecoder(nn.Module):
         activation: str = "relu",
         dropout: float = 0.0,
         tied: bool | str = False,
+        weight_deviation: float | None = None,
     ):
         super().__init__()
         no_attention(shape, "a feed-forward decoder")
         if tied not in (True, False, "auto"):
             raise UserError("Unknown value of architecture.tied.", saw=tied, allowed=[True, False, "auto"])
         self.shape, self.tied = shape, tied
-        self.activation, self.share = activation, dropout
+        self.activation, self.share, self.weight_deviation = activation, dropout, weight_deviation
         self.width = shape.output_width
         self._encoder: tuple[FeedForwardEncoder, ...] = ()  # in a tuple, so that its parameters are not these
         if not tied:
@@ -117,6 +136,7 @@ class FeedForwardDecoder(nn.Module):
     def _own(self, code_width: int, width: int, depth: int) -> None:
         self.hidden = _hidden(code_width, width, depth, self.activation, self.share)
         self.output = nn.Linear(width, self.shape.output_length * self.shape.output_width)
+        start_from(self.weight_deviation, self.hidden, self.output)
 
     def tie(self, encoder: nn.Module, projection: nn.Module) -> None:
         """Take an encoder's matrices; with `tied=auto` make own ones where that is impossible."""

@@ -83,6 +83,18 @@ class Budget:
 
 
 @dataclass
+class Supervised:
+    """What the second phase of task.protocol=pretrain changes of the optimizer; null = as in the first."""
+
+    learning_rate: float | None = None
+    final_learning_rate: float | None = None
+    momentum: float | None = None
+    weight_decay: float | None = None
+    schedule: str | None = None
+    warmup_steps: int | None = None
+
+
+@dataclass
 class Optimizer:
     name: str = "adam"
     learning_rate: float = 1e-3
@@ -90,11 +102,13 @@ class Optimizer:
     betas: list[float] = field(default_factory=lambda: [0.9, 0.999])
     momentum: float = 0.0
     schedule: str = "cosine"
+    final_learning_rate: float = 0.0
     warmup_steps: int = 0
     embedding_learning_rate: float | None = None
     embedding_weight_decay: float | None = None
     clip_norm: float | None = 1.0
     clip_value: float | None = None
+    supervised: Supervised = field(default_factory=Supervised)
 
 
 @dataclass
@@ -172,6 +186,7 @@ CHOICES = {
     "data.tokenizer.words": ("whitespace", "moses"),
     "optimizer.name": ("adam", "adamw", "sgd", "adagrad"),
     "optimizer.schedule": ("constant", "cosine", "linear"),
+    "optimizer.supervised.schedule": (None, "constant", "cosine", "linear"),
     "trainer.accelerator": ("auto", "cpu", "gpu"),
     "trainer.precision": ("32-true", "bf16-mixed", "16-mixed"),
     "trainer.keep_after": ("none", "best", "all"),

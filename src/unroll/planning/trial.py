@@ -26,12 +26,14 @@ _LATER: dict[str, dict[str, Any]] = {
         "forget_bias": None,
         "tied": False,
         "truncate": None,
+        "weight_deviation": None,
     },
-    "bottleneck": {"importance_samples": 1},
+    "bottleneck": {"importance_samples": 1, "first_k": None, "anneal": 0.5},
     "budget": {"flops": None, "parameters": None},
-    "optimizer": {"embedding_learning_rate": None, "embedding_weight_decay": None},
     "task": {
         "likelihood": "gaussian",
+        "output": "sigmoid",
+        "scale": None,
         "protocol": "joint",
         "pretrain_share": 0.5,
         "pretrain_steps": None,
@@ -41,6 +43,14 @@ _LATER: dict[str, dict[str, Any]] = {
         "word_dropout": None,
         "nodes": False,
         "loss_per": "node",
+    },
+    "optimizer": {
+        "embedding_learning_rate": None,
+        "embedding_weight_decay": None,
+        "final_learning_rate": 0.0,
+        "supervised": dict.fromkeys(
+            ("learning_rate", "final_learning_rate", "momentum", "weight_decay", "schedule", "warmup_steps")
+        ),
     },
 }
 

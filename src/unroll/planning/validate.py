@@ -302,6 +302,23 @@ def _without_effect(config: Mapping[str, Any]) -> None:
             for key in ("embedding_learning_rate", "embedding_weight_decay")
         ),
         (
+            optimizer["name"] != "sgd" and optimizer["supervised"]["momentum"] is not None,
+            f"optimizer.supervised.momentum with {optimizer['name']}",
+            "optimizer=sgd",
+        ),
+        (
+            any(value is not None for value in optimizer["supervised"].values())
+            and config["task"].get("protocol", "joint") != "pretrain",
+            "optimizer.supervised without a second phase",
+            "task.protocol=pretrain, or optimizer itself",
+        ),
+        (
+            optimizer["final_learning_rate"] != 0
+            and {optimizer["schedule"], optimizer["supervised"]["schedule"]} <= {"constant", None},
+            "optimizer.final_learning_rate with optimizer.schedule=constant",
+            "optimizer.schedule=cosine or linear",
+        ),
+        (
             budget["patience"] and budget["validate_every"] is None,
             "budget.patience without validations while training",
             "budget.validate_every=1",

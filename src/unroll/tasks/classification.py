@@ -18,7 +18,8 @@ from unroll.tasks import pretraining
 from unroll.tasks.baselines.views import ImageView
 from unroll.tasks.classifier import Classifier
 from unroll.tasks.compression import image_shape, image_splits
-from unroll.tasks.task import GaussianNoise, Outputs
+from unroll.tasks.likelihoods import PixelLikelihood
+from unroll.tasks.task import Outputs
 
 ORDERS = ("rows", "pixels", "permuted")
 
@@ -32,15 +33,17 @@ class Classification(Classifier):
         chunk: pixels that are read together, in the orders by pixel: 784 / chunk steps of chunk values.
         dropout: on the code.
         beta: weight of the bottleneck's penalties, read by their YAML.
-        reconstruction_weight: of the pixels' Gaussian nats (sum over an image, one learned scale) where the
-            architecture reconstructs.
+        reconstruction_weight: of the pixels' nats (sum over an image) where the architecture reconstructs.
+        likelihood: of the pixels: gaussian (one scale) | bernoulli (binary cross-entropy with grey values).
+        output: what turns the decoder's values into pixels: sigmoid | linear (gaussian only).
+        scale: of gaussian pixels; None: learned.
         protocol: joint | pretrain (the autoencoder first, then a classifier on its code).
         pretrain_share: of the budget's steps that pretrain.
         pretrain_steps: those steps themselves, instead of a share.
         frozen: whether the pretrained code stays as it is, or is fine-tuned.
 
     Raises:
-        UserError: an unknown order, or a chunk that has no effect or does not divide the image.
+        UserError: an unknown order or likelihood, or a chunk that has no effect or does not divide the image.
     """
 
     def __init__(
@@ -54,6 +57,9 @@ class Classification(Classifier):
         pretrain_steps: int | None = None,
         frozen: bool = True,
         chunk: int = 1,
+        likelihood: str = "gaussian",
+        output: str = "sigmoid",
+        scale: float | None = None,
     ):
         if order not in ORDERS:
             raise UserError(f"Unknown task.order.{suggest(order, ORDERS)}", saw=order, allowed=ORDERS)
@@ -61,7 +67,7 @@ class Classification(Classifier):
             saw = f"task.chunk={chunk} with task.order={order}"
             raise UserError("Pixels are read in chunks where the order is by pixel.", saw=saw, allowed=ORDERS[1:])
         self.order, self.chunk, self.dropout, self.beta = order, chunk, dropout, beta
-        self.reconstruction_weight = reconstruction_weight
+        self.reconstruction_weight, self.likelihood = reconstruction_weight, PixelLikelihood(likelihood, output, scale)
         self.pretraining = pretraining.chosen(protocol, pretrain_share, pretrain_steps, frozen)
 
     def prepare(self, examples: Examples, data: Mapping[str, Any]) -> None:
@@ -101,13 +107,11 @@ class Classification(Classifier):
         self.add_classifier(network)
         if decodes:
             network.add_output_head(shape.output_width)
-            network.heads["noise"] = GaussianNoise()
+            self.likelihood.add_head(network)
         return network
 
     def reconstruction(self, network: Network, code: Tensor, batch: Batch) -> Tensor:
-        shown = network.decode(code, None, batch.inputs.shape[1]).sigmoid()
-        nats: Tensor = network.heads["noise"](batch.inputs, shown)
-        return nats
+        return self.likelihood.nats(network, network.decode(code, None, batch.inputs.shape[1]), batch.inputs)
 
     def metrics(self, outputs: Outputs, split: str) -> dict[str, float]:
         """error, accuracy, macro_f1 and ece in per cent, nll in nats an image."""

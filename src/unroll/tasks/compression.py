@@ -6,18 +6,15 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from unroll.architectures.contracts import Shape
 from unroll.architectures.network import Network
 from unroll.data.examples import Examples
 from unroll.data.splits import Batch, ImageSplit
-from unroll.errors import UserError, suggest
 from unroll.tasks.baselines.views import ImageView
+from unroll.tasks.likelihoods import PixelLikelihood
 from unroll.tasks.measures import coding, images
-from unroll.tasks.task import Collect, Final, GaussianNoise, Losses, Outputs, Task, reconstruction_nats, shared_split
-
-LIKELIHOODS = ("gaussian", "bernoulli")
+from unroll.tasks.task import Collect, Final, Losses, Outputs, Task, reconstruction_nats, shared_split
 
 
 def image_splits(examples: Examples, fraction: float) -> dict[str, Any]:
@@ -74,10 +71,8 @@ class Compression(Task):
     autoencodes: ClassVar[bool] = True
 
     def __init__(self, rate: float, curve: Sequence[float], beta: float, likelihood: str = "gaussian"):
-        if likelihood not in LIKELIHOODS:
-            message = f"Unknown task.likelihood.{suggest(likelihood, LIKELIHOODS)}"
-            raise UserError(message, saw=likelihood, allowed=LIKELIHOODS)
-        self.rate, self.curve, self.beta, self.likelihood = rate, list(curve), beta, likelihood
+        self.rate, self.curve, self.beta = rate, list(curve), beta
+        self.likelihood = PixelLikelihood(likelihood)
 
     def prepare(self, examples: Examples, data: Mapping[str, Any]) -> None:
         self.splits = image_splits(examples, data["fraction"])
@@ -88,12 +83,11 @@ class Compression(Task):
         """Rows -> code -> rows of pixels in (0, 1)."""
         network = Network(image_shape(self.side), architecture, bottleneck, nn.Identity(), decodes=True)
         network.add_output_head(self.side)
-        if self.likelihood == "gaussian":
-            network.heads["noise"] = GaussianNoise()
+        self.likelihood.add_head(network)
         return network
 
     def _decode(self, network: Network, code: Tensor) -> Tensor:
-        return network.decode(code, None, self.side).sigmoid()
+        return self.likelihood.pixels(network.decode(code, None, self.side))
 
     def losses(self, network: Network, batch: Batch) -> Losses:
         code = network.encode(batch)
@@ -102,10 +96,7 @@ class Compression(Task):
 
     def _nats(self, network: Network, code: Tensor, pixels: Tensor) -> Tensor:
         """-log p(x | z) of pixels in [0, 1], summed over an image [B]."""
-        if self.likelihood == "gaussian":
-            return network.heads["noise"](pixels, self._decode(network, code))
-        logits = network.decode(code, None, self.side)
-        return F.binary_cross_entropy_with_logits(logits, pixels, reduction="none").flatten(1).sum(dim=1)
+        return self.likelihood.nats(network, network.decode(code, None, self.side), pixels)
 
     def validate(self, network: Network, batch: Batch) -> Outputs:
         code = network.encode(batch)

@@ -54,6 +54,11 @@ class Bottleneck(nn.Module):
         for term in self._terms():
             term.prepare(examples, features, cache)
 
+    def schedule(self, done: float) -> None:
+        """Tell every term the share [0, 1) of the phase's steps that are done, before a step of training."""
+        for term in self._terms():
+            term.schedule(done)
+
     def corrupt(self, x: Tensor, mask: Tensor, text: bool = False) -> Tensor:
         """Corrupt the embedded input [B,T,D] in training; as it is in evaluation.
 

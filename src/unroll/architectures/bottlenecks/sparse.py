@@ -64,31 +64,54 @@ class KSparse(Term):
     """Keeps the k largest units of each code and sets the others to 0; the gradient passes the kept only. The code is
     linear (Makhzani & Frey 2014, algorithm 1). Of equal units as many are kept as make k.
 
+    From `first_k` the number kept in training falls linearly to k, rounded, over the first steps (theirs, from
+    100 over half the epochs, so that units are not left unused). Evaluation keeps alpha x k always.
+
     Args:
         k: how many units, a whole number from 1; or a share of the code's width, between 0 and 1.
         alpha: in evaluation alpha x k units are kept, rounded, at most all.
+        first_k: how many in the first step, as k; None = k from the start.
+        anneal: the share of the steps, of training or of pretraining, over which first_k falls to k.
 
     Raises:
-        UserError: no such k, alpha below 1, or more units to keep than the code has.
+        UserError: no such k, alpha below 1, an option without effect, or more units to keep than the code has.
     """
 
-    def __init__(self, k: float, alpha: float):
+    def __init__(self, k: float, alpha: float, first_k: float | None = None, anneal: float = 0.5):
         super().__init__()
-        if isinstance(k, bool) or not (0 < k < 1 or (k >= 1 and k == int(k))):
-            raise UserError(
-                "k of the term ksparse is a number of units or a share of them.",
-                saw=k,
-                allowed="a whole number from 1, or more than 0 and less than 1",
-            )
+        for name, value in (("k", k), ("first_k", k if first_k is None else first_k)):
+            if isinstance(value, bool) or not (0 < value < 1 or (value >= 1 and value == int(value))):
+                raise UserError(
+                    f"{name} of the term ksparse is a number of units or a share of them.",
+                    saw=value,
+                    allowed="a whole number from 1, or more than 0 and less than 1",
+                )
+        if not 0 < anneal <= 1:
+            raise UserError("anneal of the term ksparse is a share.", saw=anneal, allowed="more than 0 and at most 1")
+        if first_k is None and anneal != 0.5:
+            saw = f"anneal={anneal} without first_k"
+            raise UserError("This option would change nothing.", saw=saw, allowed="a number for first_k")
         if not alpha >= 1:
             raise UserError("alpha of the term ksparse is too small.", saw=alpha, allowed="1 or more")
-        self.k, self.alpha = k, alpha
+        self.k, self.alpha, self.first_k, self.anneal = k, alpha, first_k, anneal
 
     def attach(self, hidden_width: int, size: int) -> None:
-        if self.k > size:
-            raise UserError("The code has fewer units than are to be kept.", saw=f"k={self.k}", allowed=f"1 to {size}")
-        self.kept = int(self.k) if self.k >= 1 else max(1, round(self.k * size))
-        self.kept_in_evaluation = min(size, round(self.alpha * self.kept))
+        self.last = self.kept = self._units("k", self.k, size)
+        self.first = self.last if self.first_k is None else self._units("first_k", self.first_k, size)
+        self.kept_in_evaluation = min(size, round(self.alpha * self.last))
+
+    def _units(self, name: str, value: float, size: int) -> int:
+        if value > size:
+            raise UserError(
+                "The code has fewer units than are to be kept.", saw=f"{name}={value}", allowed=f"1 to {size}"
+            )
+        return int(value) if value >= 1 else max(1, round(value * size))
+
+    def scheduled(self) -> bool:
+        return self.first_k is not None
+
+    def schedule(self, done: float) -> None:
+        self.kept = round(self.first + (self.last - self.first) * min(1.0, done / self.anneal))
 
     def transform(self, code: Tensor, context: Context) -> Tensor:
         """Code [B,Z] with k units, or alpha x k in evaluation; all others 0."""
