@@ -68,6 +68,27 @@ def test_the_second_phase_begins_with_an_optimizer_without_state(
     assert taken[BOUNDARY:] == list(range(STEPS - BOUNDARY))
 
 
+def test_schedules_and_measures_survive_being_killed(tiny: Tiny, tmp_path: Path) -> None:
+    """k falls while pretraining, the second phase has an optimizer of its own, and what lies between is measured."""
+    options = [
+        "architecture=ae_ksparse",
+        "bottleneck.terms.ksparse.first_k=0.9",
+        "bottleneck.terms.ksparse.anneal=0.8",
+        "optimizer=sgd",
+        "optimizer.learning_rate=0.01",
+        "optimizer.supervised.learning_rate=0.1",
+        "optimizer.supervised.momentum=0.25",
+        *OPTIONS,
+    ]
+    undisturbed, trial = (tiny.trial("classification", tmp_path / name, *options, EVERY_STEP) for name in ("a", "b"))
+    train(undisturbed)
+    for death in ("after_step_2", f"before_saving_{BOUNDARY}", f"after_step_{BOUNDARY}", "after_step_7"):
+        assert attempt(trial, death) == KILLED
+    assert attempt(trial) == 0
+    assert ending(trial) == ending(undisturbed)
+    assert ending(trial)["result"]["pretrained"]["step"] == BOUNDARY
+
+
 def weights_by_step(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> dict[int, dict[str, torch.Tensor]]:
     """Train; the weights after each step."""
     found = {}
@@ -104,21 +125,25 @@ def test_what_moves_in_each_phase(make: Make, monkeypatch: pytest.MonkeyPatch) -
 def test_only_the_second_phase_is_selected_by_and_each_has_its_own_schedule(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rates, states = [], []
+    rates, states, momenta = [], [], []
     step = TrialModule.training_step
 
     def noting(self: TrialModule, *arguments: Any) -> torch.Tensor:
         (optimizer,) = self.trainer.optimizers
         rates.append(optimizer.param_groups[0]["lr"])
         states.append(len(optimizer.state))
+        momenta.append(optimizer.param_groups[0]["momentum"])
         return step(self, *arguments)
 
     monkeypatch.setattr(TrialModule, "training_step", noting)
-    trial = make("schedule", "optimizer.schedule=linear", "optimizer.learning_rate=0.1", "trainer.keep_after=all")
+    second = {"learning_rate": 0.2, "momentum": 0.25, "schedule": "linear", "final_learning_rate": 0.06}
+    options = ["optimizer=sgd", "optimizer.schedule=constant", "optimizer.learning_rate=0.01"]
+    options += [f"optimizer.supervised.{key}={value}" for key, value in second.items()]
+    trial = make("schedule", *options, "trainer.keep_after=all")
     record = train(trial)
-    first = [0.1 * (1 - done / BOUNDARY) for done in range(BOUNDARY)]
-    second = [0.1 * (1 - done / (STEPS - BOUNDARY)) for done in range(STEPS - BOUNDARY)]
-    assert rates == pytest.approx(first + second)
+    falling = [0.2 - 0.14 * done / (STEPS - BOUNDARY) for done in range(STEPS - BOUNDARY)]
+    assert rates == pytest.approx([0.01] * BOUNDARY + falling)
+    assert momenta == [0.9] * BOUNDARY + [0.25] * (STEPS - BOUNDARY)
     assert [step for step, size in enumerate(states) if size == 0] == [0, BOUNDARY]
     assert [point["step"] for point in record["result"]["curves"]["validation"]] == [8, 12]
     assert checkpoint.load(trial.directory / checkpoint.LAST, trial.trial_id)["progress"]["step"] == STEPS

@@ -9,7 +9,7 @@ from torch import nn
 
 from unroll.architectures.sizing import count_parameters
 from unroll.errors import UserError
-from unroll.training.flops import _cudnn_rnn, forward_flops, steps_for
+from unroll.training.flops import _cudnn_rnn, forward_flops, phase_flops, steps_for
 
 B, T, D, H = 4, 6, 3, 8  # examples, steps, input width, hidden width
 ROWS = torch.arange(B)
@@ -117,3 +117,12 @@ def test_a_budget_of_operations_pays_for_whole_steps() -> None:
     assert [steps_for(operations, 100, 8) for operations in (2400, 4799, 4800, 1e6)] == [1, 1, 2, 416]
     with pytest.raises(UserError, match="one step"):
         steps_for(2399, 100, 8)
+
+
+@pytest.mark.parametrize(("frozen", "encoded"), [("true", 1), ("false", 3)])
+def test_each_of_two_phases_by_hand(frozen: str, encoded: int) -> None:
+    """784 pixels, 6 units and back again; then 10 classes, on a code whose gradient is needed or not."""
+    options = ["task.protocol=pretrain", f"task.frozen={frozen}", "architecture.tied=true", "bottleneck=none"]
+    task, network = made_up.built("classification", "ae", *options)
+    found = phase_flops(task, network, task.splits["train"].batch(ROWS))
+    assert found == (3 * (2 * 784 * 6 + 2 * 6 * 784), encoded * 2 * 784 * 6 + 3 * 2 * 6 * 10)

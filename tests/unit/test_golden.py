@@ -43,6 +43,7 @@ OPTIMIZER = {
     "betas": (0.9, 0.999),
     "momentum": 0.0,
     "schedule": "cosine",
+    "final_learning_rate": 0.0,
     "warmup_steps": 2,
 }
 

@@ -1,5 +1,6 @@
 """Options of task.protocol: what they mean, and what is refused before any work."""
 
+import copy
 from typing import Any
 
 import made_up
@@ -7,6 +8,7 @@ import pytest
 
 from unroll.errors import UserError
 from unroll.planning.compose import compose
+from unroll.planning.trial import make_trial
 from unroll.tasks.pretraining import Pretraining, chosen
 from unroll.training.phases import Phases
 from unroll.training.train import check
@@ -71,6 +73,28 @@ def test_a_phase_is_a_function_of_the_step() -> None:
             ],
             "no number of steps",
         ),
+        ("sentiment", ["architecture=ae", "optimizer.supervised.learning_rate=0.1"], "change nothing"),
+        (
+            "sentiment",
+            ["architecture=ae", "task.protocol=pretrain", "optimizer.supervised.momentum=0.5"],
+            "momentum with adam",
+        ),
+        (
+            "sentiment",
+            ["architecture=ae", "optimizer.schedule=constant", "optimizer.final_learning_rate=0.1"],
+            "change nothing",
+        ),
+        (
+            "classification",
+            [
+                "architecture=ae_ksparse",
+                "bottleneck.terms.ksparse.first_k=100",
+                "budget.epochs=null",
+                "budget.seconds=9",
+                "optimizer.schedule=constant",
+            ],
+            "for the term ksparse to change over",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(task: str, options: list[str], message: str) -> None:
@@ -84,3 +108,17 @@ def test_joint_trials_keep_their_ids_and_pretrained_ones_have_their_own() -> Non
 
     assert len({made(), made(protocol="pretrain"), made(protocol="pretrain", frozen="false")}) == 3
     assert made() == made(protocol="joint", frozen="true")
+
+
+def test_what_came_later_leaves_ids_as_they_were() -> None:
+    plain = make_trial(made_up.trial("sentiment", "architecture=ae_ksparse").config)
+    older = copy.deepcopy(plain.config)
+    del older["optimizer"]["supervised"], older["optimizer"]["final_learning_rate"]
+    del older["architecture"]["weight_deviation"]
+    for part in ("encoder", "decoder"):
+        del older["architecture"][part]["weight_deviation"]
+    for key in ("first_k", "anneal"):
+        del older["bottleneck"]["terms"]["ksparse"][key]
+    assert make_trial(older).trial_id == plain.trial_id
+    for option in ("architecture.weight_deviation=0.1", "bottleneck.terms.ksparse.first_k=0.5"):
+        assert made_up.trial("sentiment", "architecture=ae_ksparse", option).trial_id != plain.trial_id

@@ -11,7 +11,7 @@ from unroll.data.batching import TrainingBatches
 from unroll.training.budget import budget_steps
 from unroll.training.module import TrialModule, build_optimizer, learning_rate
 
-BASE = {"learning_rate": 0.8, "warmup_steps": 0, "schedule": "constant"}
+BASE = {"learning_rate": 0.8, "warmup_steps": 0, "schedule": "constant", "final_learning_rate": 0.0}
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,14 @@ BASE = {"learning_rate": 0.8, "warmup_steps": 0, "schedule": "constant"}
 )
 def test_rates_of_four_steps(changed: dict[str, Any], rates: list[float]) -> None:
     assert [learning_rate({**BASE, **changed}, step, 4) for step in range(4)] == pytest.approx(rates)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "rates"), [("linear", [0.8, 0.65, 0.5, 0.35, 0.2]), ("cosine", [0.8, 0.712132, 0.5, 0.287868, 0.2])]
+)
+def test_rates_end_at_the_final_one(schedule: str, rates: list[float]) -> None:
+    config = {**BASE, "schedule": schedule, "final_learning_rate": 0.2}
+    assert [learning_rate(config, step, 4) for step in range(5)] == pytest.approx(rates)
 
 
 @pytest.mark.parametrize("schedule", ["linear", "cosine"])

@@ -95,10 +95,21 @@ class _Train(_Part):
     gap: _Gap
 
 
+class _Pretrained(_Part):
+    """Null: not finite, or the code has no such thing."""
+
+    step: NonNegativeInt
+    examples: NonNegativeInt
+    jacobian_norm: float | None
+    jacobian_examples: NonNegativeInt
+    saturated_share: float | None
+
+
 class _Result(_Part):
     metrics: _Metrics
     primary: _Primary
     train: _Train | None = None  # of a sample of train; absent in baselines' and older records
+    pretrained: _Pretrained | None = None  # of validation, between two phases; null or absent: there was one phase
     selection: _Selection | None  # null: nothing was selected (baselines)
     examples: _Counts
     steps: NonNegativeInt

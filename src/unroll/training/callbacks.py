@@ -35,6 +35,7 @@ class Training(lightning.Callback):
         still_ours: raises ClaimLost when another process has taken the trial over.
         replacing: writes a checkpoint; raises ClaimLost, too.
         diagnose: numbers that are logged before the first step and at each validation; None = none.
+        pretrained: measures what the first of two phases left.
     """
 
     def __init__(
@@ -50,8 +51,9 @@ class Training(lightning.Callback):
         still_ours: Callable[[], None] = lambda: None,
         replacing: Replacing = replacing,
         diagnose: Callable[[TrialModule], dict[str, float]] | None = None,
+        pretrained: Callable[[TrialModule], dict[str, Any]] | None = None,
     ):
-        self.still_ours, self.replacing, self.diagnose = still_ours, replacing, diagnose
+        self.still_ours, self.replacing, self.diagnose, self.pretrained = still_ours, replacing, diagnose, pretrained
         self.directory, self.progress, self.validate, self.selection = (
             directory,
             progress,
@@ -90,6 +92,8 @@ class Training(lightning.Callback):
         last = step == module.steps or clock_out
         if step % self.config["log_every"] == 0 or last or step == module.phases.boundary:
             self._log(trainer, step, module.take_logged())
+        if self.pretrained is not None and module.phases.begins_second(step):
+            self.progress.pretrained = self.pretrained(module)
         due = last or (self.every is not None and step % self.every == 0)
         if due and step > module.phases.boundary:  # while pretraining there is nothing to select by
             self._select(trainer, module, step)

@@ -26,6 +26,7 @@ class Progress:
     seconds: float = 0.0  # of training, over all attempts
     attempts: int = 1
     validations: list[dict[str, float]] = field(default_factory=list)
+    pretrained: dict[str, Any] | None = None  # measured at the boundary of two phases, once that is reached
 
 
 def save(path: Path, content: dict[str, Any], replacing: Replacing = replacing) -> None:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from unroll.training.tolerance import tolerance
 
 Record = Mapping[str, Any]
+LATER_FIELDS = ("train", "pretrained")  # that results were given after the first records
 LATER_METRICS = ("sharpness",)  # that results of the same protocol were given after the first records
 
 
@@ -67,8 +68,9 @@ def moved(first: Record, second: Record) -> list[str]:
 def without_later(result: Record, other: Record) -> dict[str, Any]:
     """A result without what was added to results later, where the other, an older one, has not got it."""
     found = dict(result)
-    if "train" not in other:
-        found.pop("train", None)
+    for name in LATER_FIELDS:
+        if name not in other:
+            found.pop(name, None)
     found["metrics"] = {
         split: {
             name: value

@@ -1,5 +1,6 @@
 """Floating-point operations of a network; a multiply-add counts as two."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -39,9 +40,26 @@ FORMULAS = {
 
 def forward_flops(task: Task, network: Network, batch: Batch) -> int:
     """Operations of the forward pass of the loss, per example, rounded; padding included, as it is computed."""
+    return _counted(lambda: task.losses(network, batch), batch)
+
+
+def _counted(run: Callable[[], Any], batch: Batch) -> int:
     with torch.no_grad(), FlopCounterMode(display=False, custom_mapping=FORMULAS) as counter:
-        task.losses(network, batch)
+        run()
     return round(counter.get_total_flops() / len(batch.index))
+
+
+def phase_flops(task: Task, network: Network, batch: Batch) -> tuple[int, int]:
+    """Operations of training on an example, forward and backward, in each of two phases.
+
+    A frozen code is made forward only.
+    """
+    assert task.pretraining is not None
+    first = BACKWARD_FACTOR * _counted(lambda: task.pretraining_losses(network, batch), batch)
+    second = BACKWARD_FACTOR * _counted(lambda: task.supervised_losses(network, batch), batch)
+    if task.pretraining.frozen:
+        second -= (BACKWARD_FACTOR - 1) * _counted(lambda: network.encode(batch), batch)
+    return first, second
 
 
 def steps_for(operations: float, forward_per_example: int, batch_size: int) -> int:

@@ -19,20 +19,26 @@ from unroll.training.phases import phases_of
 
 def learning_rate(config: Mapping[str, Any], step: int, steps: int) -> float:
     """The learning rate of a step: linear warm-up, then constant, or cosine (Loshchilov & Hutter 2017, eq. 5, one
-    cycle) or linear down to 0 at `steps`."""
-    base, warmup = config["learning_rate"], config["warmup_steps"]
+    cycle) or linear down to `final_learning_rate` at `steps`."""
+    base, warmup, final = (config[key] for key in ("learning_rate", "warmup_steps", "final_learning_rate"))
     if step < warmup:
         return base * (step + 1) / (warmup + 1)
     if config["schedule"] == "constant":
         return base
     done = min(1.0, (step - warmup) / max(1, steps - warmup))
-    return base * ((1 + math.cos(math.pi * done)) / 2 if config["schedule"] == "cosine" else 1 - done)
+    left = (1 + math.cos(math.pi * done)) / 2 if config["schedule"] == "cosine" else 1 - done
+    return final + (base - final) * left
+
+
+def embedding_options(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that word vectors have of their own, under the names of the rest's."""
+    own = {key: config.get(f"embedding_{key}") for key in ("learning_rate", "weight_decay")}
+    return {key: value for key, value in own.items() if value is not None}
 
 
 def parameter_groups(network: torch.nn.Module, config: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The optimizer's groups: all parameters, or word vectors after the rest where they have options of their own."""
-    own = {key: config.get(f"embedding_{key}") for key in ("learning_rate", "weight_decay")}
-    given = {key: value for key, value in own.items() if value is not None}
+    given = embedding_options(config)
     if not given:
         return [{"params": list(network.parameters())}]
     vectors = [module.weight for module in network.modules() if isinstance(module, torch.nn.Embedding)]
@@ -124,21 +130,21 @@ class TrialModule(lightning.LightningModule):
         return build_optimizer(self.network, self.config, fused)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Noise and learning rate of this step; a second phase begins with an optimizer without state.
+        """Noise, schedules and options of this step; a second phase begins with an optimizer without state.
 
         All ranks have one seed: each takes its rows of what it gives.
         """
         seed_noise(derive(self.seed, "noise", self.step, 0), self.device)
-        optimizer, within = self.trainer.optimizers[0], self.phases.within(self.step)
+        optimizer, (done, length) = self.trainer.optimizers[0], self.phases.within(self.step)
+        config = self.phases.optimizer(self.config, self.step)
+        self.network.bottleneck.schedule(done / length)
         if self.phases.begins_second(self.step):
             optimizer.load_state_dict(self._new_optimizer().state_dict())
-        for group, base in zip(optimizer.param_groups, self._base_rates(), strict=False):
-            group["lr"] = learning_rate({**self.config, "learning_rate": base}, *within)
-
-    def _base_rates(self) -> tuple[float, float]:
-        """Of the optimizer's first group, and of its second: word vectors', where they are one."""
-        own, rate = self.config.get("embedding_learning_rate"), self.config["learning_rate"]
-        return rate, rate if own is None else own
+        for group, own in zip(optimizer.param_groups, ({}, embedding_options(config)), strict=False):
+            options = {**config, **own}
+            group["lr"], group["weight_decay"] = learning_rate(options, done, length), options["weight_decay"]
+            if "momentum" in group:
+                group["momentum"] = options["momentum"]
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The objective's mean over the global batch; ranks' gradients are averaged, hence the world size."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from unroll.architectures.contracts import Term
 from unroll.architectures.network import Network
 from unroll.data.splits import Batch
 from unroll.errors import UserError
@@ -34,6 +35,12 @@ class Phases:
         """Whether the second of two phases starts after `step` done steps."""
         return 0 < self.boundary == step
 
+    def optimizer(self, config: Mapping[str, Any], step: int) -> Mapping[str, Any]:
+        """The optimizer's options at a step: those of `supervised`, where they are given, in the second phase."""
+        if not self.boundary or self.pretrains(step):
+            return config
+        return {**config, **{key: value for key, value in config["supervised"].items() if value is not None}}
+
     def losses(self, task: Task, network: Network, batch: Batch, step: int) -> Losses:
         """The losses that are minimised at a step."""
         if self.pretrains(step):
@@ -62,3 +69,13 @@ def check_phases(task: Task, budget: Mapping[str, Any]) -> None:
         )
     if budget["steps"] is not None:
         task.pretraining.boundary(budget["steps"])
+
+
+def check_schedule(name: str, term: Term, budget: Mapping[str, Any]) -> None:
+    """Raise UserError where a term changes with the steps, and the budget does not say how many there are."""
+    if budget["seconds"] is not None and term.scheduled():
+        raise UserError(
+            f"A budget in seconds has no number of steps for the term {name} to change over.",
+            saw=f"budget.seconds={budget['seconds']}",
+            allowed="budget.epochs, budget.steps or budget.flops, or a term that stays as it is",
+        )

@@ -33,12 +33,13 @@ from unroll.training.budget import budget_steps
 from unroll.training.callbacks import Training
 from unroll.training.checkpoint import Progress
 from unroll.training.cluster import check_cluster
+from unroll.training.diagnostics.pretrained import pretrained
 from unroll.training.diagnostics.probe import diagnose, logged_names
 from unroll.training.evaluation import evaluate_split
 from unroll.training.generalisation import train_scores
 from unroll.training.lightning_trainer import build_trainer, quiet
 from unroll.training.module import TrialModule
-from unroll.training.phases import check_phases
+from unroll.training.phases import check_phases, check_schedule
 from unroll.training.preemption import Preemption
 from unroll.training.prepared import build_task, prepared_task, sized
 from unroll.training.provenance import peak_memory_bytes, provenance, reset_peak_memory
@@ -67,6 +68,7 @@ def check(trial: Trial) -> None:
     for name, node in terms.items():
         term = create(node, f"bottleneck.terms.{name}")
         term.check(task.autoencodes, last=name == list(terms)[-1])
+        check_schedule(name, term, config["budget"])
     task.check(architecture, config["bottleneck"])
     check_phases(task, config["budget"])
 
@@ -176,7 +178,10 @@ def _ten_steps(trial: Trial, claim: Claim | None, preemption: Preemption) -> tup
     order = epoch_order(task.splits["train"], batch_size, 0, 0)  # the same for all seeds
     typical = typical_batch(task.splits["train"], order)
     torch.manual_seed(derive(seed, "flops"))
-    forward = flops.forward_flops(task, network, task.splits["train"].batch(typical))
+    costed = task.splits["train"].batch(typical)
+    forward = flops.forward_flops(task, network, costed)
+    each = flops.BACKWARD_FACTOR * forward
+    phase_costs = (each, each) if task.pretraining is None else flops.phase_flops(task, network, costed)
     padding = padding_share(task.splits["train"], order)
 
     # 4. the budget in steps
@@ -221,6 +226,7 @@ def _ten_steps(trial: Trial, claim: Claim | None, preemption: Preemption) -> tup
             still_ours=(lambda: None) if claim is None else claim.check,
             replacing=replacing if claim is None else claim.replacing,
             diagnose=diagnosed if when == "validations" else None,
+            pretrained=lambda module: pretrained(task, network, module.step, module.device),
         )
         if claim is not None:
             claim.progress = lambda: {"step": progress.step, "steps": steps, "seconds": progress.seconds}
@@ -276,18 +282,23 @@ def _ten_steps(trial: Trial, claim: Claim | None, preemption: Preemption) -> tup
             "epochs": progress.step / per_epoch,
             "weights_sha256": predictions.weights_sha256(network.state_dict()),
         }
+        if progress.pretrained is not None:
+            result["pretrained"] = progress.pretrained
         result["curves"]["validation"] = progress.validations
         for logger in loggers:
             final_metrics = {
                 f"{split}/{name}": v for split, found in final.metrics.items() for name, v in found.items()
             }
             logger.log_metrics({**final_metrics, **logged_names(diagnostics or {})}, step=progress.step)
-        whole, rest = divmod(progress.step, per_epoch)
-        trained = whole * len(task.splits["train"]) + rest * batch_size
+        trained, pretraining = (
+            step // per_epoch * len(task.splits["train"]) + step % per_epoch * batch_size
+            for step in (progress.step, min(progress.step, module.phases.boundary))
+        )
+        operations = phase_costs[0] * pretraining + phase_costs[1] * (trained - pretraining)
         found = {
             "data": data_fields(config, examples),
             "parameters": count_parameters(network) | ({} if sizing is None else {"sizing": sizing.record()}),
-            "flops": {"forward_per_example": forward, "training": flops.BACKWARD_FACTOR * forward * trained},
+            "flops": {"forward_per_example": forward, "training": operations},
             "result": result,
             "diagnostics": diagnostics,
             "why_not_reportable": problems,

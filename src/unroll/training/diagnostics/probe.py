@@ -33,15 +33,17 @@ def diagnose(task: Task, network: Network, device: torch.device) -> dict[str, An
     """Diagnostics of a network in evaluation mode, as docs/record.md lists them; None for what is not finite."""
     split = task.splits["train"]
     index = fixed_index(len(split))
-    probes = directions(network.bottleneck.size, derive(0, "diagnostics"))
-    batch, repeated = (split.batch(part).to(device) for part in (index, index[:JACOBIAN_EXAMPLES].repeat(len(probes))))
-    with _undisturbed(network, device):
+    batch = split.batch(index).to(device)
+    with undisturbed(network, device):
         found = {
             "examples": len(index),
             **_of_loss(task, network, batch, normaliser_of(split, index)),
-            "code": {"jacobian_norm": _jacobian_norm(network, repeated, probes), **_of_code(network, batch)},
+            "code": {
+                "jacobian_norm": jacobian_of(network, split, index[:JACOBIAN_EXAMPLES], device),
+                **_of_code(network, batch),
+            },
         }
-    return _finite(found)
+    return finite(found)
 
 
 def fixed_index(examples: int) -> Tensor:
@@ -80,7 +82,10 @@ def _of_code(network: Network, batch: Batch) -> dict[str, Any]:
     return code_diagnostics(code.code, found.get("mean"), found.get("log_variance"))
 
 
-def _jacobian_norm(network: Network, repeated: Batch, probes: Tensor) -> float:
+def jacobian_of(network: Network, split: Split, index: Tensor, device: torch.device) -> float:
+    """`gradients.jacobian_norm` of a split's examples at index [n], in the same directions always."""
+    probes = directions(network.bottleneck.size, derive(0, "diagnostics"))
+    repeated = split.batch(index.repeat(len(probes))).to(device)
     with watching_input(network) as seen:
         code = network.encode(repeated).code
     return jacobian_norm(code, seen[0], length_mask(repeated.lengths, seen[0].shape[1]), probes)
@@ -104,7 +109,7 @@ def watching_input(network: Network) -> Iterator[list[Tensor]]:
 
 
 @contextmanager
-def _undisturbed(network: Network, device: torch.device) -> Iterator[None]:
+def undisturbed(network: Network, device: torch.device) -> Iterator[None]:
     """Evaluation mode with gradients; mode and random state are as before afterwards.
 
     cuDNN's recurrent layers have no backward in evaluation mode, so torch's own stand in.
@@ -125,11 +130,12 @@ def _undisturbed(network: Network, device: torch.device) -> Iterator[None]:
         network.train(was_training)
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """The same with None for every number that is NaN or infinite."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return None if value is None or not math.isfinite(value) else value
 
 
