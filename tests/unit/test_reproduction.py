@@ -163,6 +163,14 @@ def test_a_row_of_the_wrong_direction_and_an_incomparable_one() -> None:
     assert str(row_of(found, "gru").cells[0].verdict) == "not comparable: other data"
 
 
+def test_a_metric_may_stand_beside_the_published_one_alone() -> None:
+    metric = {"field": "result.metrics.test.mse", "unit": "u", "direction": "lower", "incomparable": "another norm"}
+    plan = plan_table(published(metrics={"mse": metric}), {}.get)
+    records = Records()
+    records.add(plan, "lstm", 0.41, 0.42, 0.40)
+    assert str(row_of(judged(plan, records), "lstm").cells[0].verdict) == "not comparable: another norm"
+
+
 @pytest.mark.parametrize(
     ("lstm", "gru", "expected"),
     [

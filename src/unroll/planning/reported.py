@@ -48,6 +48,7 @@ class Metric(_Part):
     scale: float = 1.0  # of the record's number to the published unit
     decimals: int = 2  # as published
     tolerance: Tolerance | None = None  # in place of the table's
+    incomparable: str = ""  # why its numbers only stand beside the published ones
 
 
 class Value(_Part):

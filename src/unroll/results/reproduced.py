@@ -114,7 +114,7 @@ def _outcome(plan: TablePlan, row: RowPlan, find: Callable[[str], Mapping[str, A
             metric.direction,
             plan.table.tolerance_of(row.row, name),
             seeded=seeded,
-            incomparable=_incomparable([*plan.table.deviations, *row.row.deviations]),
+            incomparable=metric.incomparable or _incomparable([*plan.table.deviations, *row.row.deviations]),
         )
         cells.append(Cell(name, published, tuple(values), seeded, judged))
     missing = tuple(trial_id for trial_id in ids if trial_id not in there)
