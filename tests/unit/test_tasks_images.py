@@ -68,6 +68,38 @@ def test_metrics_are_those_of_the_decoded_bytes(architecture: str) -> None:
     assert max(rates) > min(rates)
 
 
+def test_images_to_look_at_are_the_first_of_test_and_their_reconstructions_from_bytes() -> None:
+    torch.manual_seed(0)
+    task, network = made_up.built("compression", "ae", "bottleneck.size=4", "task.rate=0.3")
+    network.eval()
+    final = task.finish(network, collect(task, network), 0)
+    assert np.array_equal(final.images["original"], task.splits["test"].pixels.numpy()[:16])
+    shown = final.images["reconstruction"]
+    assert (shown.dtype, shown.shape) == (np.uint8, (11, 28, 28))
+    found = images.psnr(shown.reshape(11, -1) / 255, task.view("test").pixels)
+    assert found == pytest.approx(final.predictions["test"]["psnr"], abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "kinds"), [("mlp", {"samples"}), ("ae_variational", {"samples", "samples_prior"})]
+)
+def test_generation_keeps_reconstructions_and_samples_to_look_at(architecture: str, kinds: set[str]) -> None:
+    torch.manual_seed(0)
+    task, network = made_up.built("generation", architecture, "bottleneck.size=4")
+    network.eval()
+    final = task.finish(network, collect(task, network), 0)
+    assert final.images.keys() == kinds | {"original", "reconstruction"}
+    assert np.array_equal(final.images["original"], task.splits["test"].pixels.numpy())
+    assert {found.dtype for found in final.images.values()} == {np.dtype(np.uint8)}
+    assert all(final.images[kind].shape == (16, 28, 28) for kind in kinds)
+    assert not final.predictions["test"].keys() & final.images.keys()
+
+
+def test_samples_to_look_at_are_of_the_whole_draw() -> None:
+    assert list(images.spread_out(31)) == list(range(0, 31, 2))
+    assert list(images.spread_out(3)) == [0, 1, 2]
+
+
 def test_compression_loss_is_gaussian_nats_of_the_pixels() -> None:
     task, network = made_up.built("compression", "ae")
     network.heads["noise"].log_scale.data.fill_(-1.0)

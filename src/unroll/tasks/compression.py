@@ -127,6 +127,7 @@ class Compression(Task):
             outputs = {"reconstruction": self.reconstruct(network, coding.decode(stream)), "bytes": len(stream)}
             final.metrics[split] = {**self.metrics(outputs, split), "quantiser_step": step}
             final.predictions[split] = {"code": values, **self.predictions(outputs, split)}
+            final.images = self.shown(outputs, split)
         truth = self.view("test").pixels
 
         def distortion(decoded: np.ndarray) -> dict[str, float]:
@@ -159,6 +160,10 @@ class Compression(Task):
 
     def predictions(self, outputs: Outputs, split: str) -> Outputs:
         return self.scores(outputs, split)
+
+    def shown(self, outputs: Outputs, split: str) -> Outputs:
+        both = {"original": self.view(split).pixels, "reconstruction": outputs["reconstruction"]}
+        return {name: images.to_look_at(pixels[: images.KEPT]) for name, pixels in both.items()}
 
     def view(self, split: str) -> ImageView:
         return image_view(self.splits[split])

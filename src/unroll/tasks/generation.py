@@ -19,7 +19,7 @@ from unroll.randomness import derive, generator
 from unroll.tasks.baselines.views import ImageView
 from unroll.tasks.compression import image_shape, image_splits, image_view
 from unroll.tasks.measures import frechet
-from unroll.tasks.measures.images import sharpness
+from unroll.tasks.measures.images import KEPT, sharpness, spread_out, to_look_at
 from unroll.tasks.task import Collect, Final, Losses, Outputs, Task, reconstruction_nats
 
 if TYPE_CHECKING:
@@ -155,14 +155,19 @@ class Generation(Task):
             if "elbo" in outputs:
                 drawn["_prior"] = generator(seed, "prior").standard_normal((self.samples, codes.shape[1]))
             final.metrics[split] = {}
-            for suffix, drawn_codes in drawn.items():
-                found = self.metrics({"samples": self.draw(network, drawn_codes)}, split)
+            samples = {suffix: self.draw(network, drawn_codes) for suffix, drawn_codes in drawn.items()}
+            for suffix, images in samples.items():
+                found = self.metrics({"samples": images}, split)
                 final.metrics[split] |= {name + suffix: value for name, value in found.items()}
             final.predictions[split] = outputs
             means = {name: float(values.mean()) for name, values in outputs.items() if name != "code"}
             final.metrics[split] |= means
             blurred = self.draw(network, outputs["code"])
             final.metrics[split]["sharpness"] = sharpness(blurred, self.view(split).pixels)
+            both = {"original": self.splits[split].pixels[:KEPT].flatten(1).numpy() / 255, "reconstruction": blurred}
+            final.images = {name: to_look_at(images[:KEPT]) for name, images in both.items()}
+            for suffix, images in samples.items():
+                final.images |= self.shown({"samples" + suffix: images}, split)
         return final
 
     def density(self, codes: np.ndarray, seed: int) -> "GaussianMixture":
@@ -201,6 +206,9 @@ class Generation(Task):
         precision, recall = frechet.precision_recall(real[:even], drawn[:even])
         distance = frechet.frechet_distance(real, drawn)
         return {frechet.frechet_name(len(samples)): distance, "precision": precision, "recall": recall}
+
+    def shown(self, outputs: Outputs, split: str) -> Outputs:
+        return {name: to_look_at(images[spread_out(len(images))]) for name, images in outputs.items()}
 
     def view(self, split: str) -> ImageView:
         return image_view(self.grey[split])

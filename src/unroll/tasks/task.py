@@ -39,6 +39,7 @@ class Final:
     predictions: dict[str, Outputs] = field(default_factory=dict)  # split -> per-example outputs
     labels: dict[str, str] = field(default_factory=dict)  # signatures and the like
     curves: dict[str, list[dict[str, float]]] = field(default_factory=dict)
+    images: Outputs = field(default_factory=dict)  # to look at: uint8 [n, side, side] each, no part of the result
 
 
 class Task:
@@ -110,6 +111,10 @@ class Task:
 
     def labels(self, outputs: Outputs, split: str) -> dict[str, str]:
         """What identifies a metric's variant, such as sacreBLEU's signature."""
+        return {}
+
+    def shown(self, outputs: Outputs, split: str) -> Outputs:
+        """A few images of a whole split's outputs to look at: uint8 [n, side, side] each, by what they are."""
         return {}
 
     def finish(self, network: Network, collect: Collect, seed: int) -> Final:

@@ -39,6 +39,7 @@ def run_baseline(trial: Trial, replacing: Replacing = replacing) -> tuple[dict[s
         final.metrics[split] = task.metrics(outputs, split)
         final.predictions[split] = task.predictions(outputs, split)
         final.labels.update(task.labels(outputs, split))
+    final.images = task.shown(outputs, "test")
     evaluated = time.monotonic()
 
     result = result_fields(config, task, final, examples, trial.directory, replacing)

@@ -1,4 +1,4 @@
-"""Per-example scores and predictions: written beside the record, and hashed into it."""
+"""Per-example scores and predictions: written beside the record, and hashed into it. Images beside them are not."""
 
 import hashlib
 from pathlib import Path
@@ -11,6 +11,7 @@ from unroll.drafts import Replacing, replacing
 from unroll.tasks.task import Outputs
 
 FILE_NAME = "predictions.npz"
+IMAGES = "images.npz"
 
 
 def _arrays(predictions: dict[str, Outputs]) -> dict[str, np.ndarray]:
@@ -31,6 +32,14 @@ def save(directory: Path, predictions: dict[str, Outputs], replacing: Replacing 
         digest.update(f"{name} {array.dtype} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
+
+
+def save_images(directory: Path, images: Outputs, replacing: Replacing = replacing) -> None:
+    """Write images.npz, a few reconstructions and samples to look at; nothing where there are none."""
+    if not images:
+        return
+    with replacing(directory / IMAGES) as draft, draft.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **{name: np.asarray(images[name]) for name in sorted(images)})
 
 
 def weights_sha256(state: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ def result_fields(
     directory: Path,
     replacing: Replacing = replacing,
 ) -> dict[str, Any]:
-    """Metrics, primary, counts, labels, curves and the predictions' hash; writes the predictions.
+    """Metrics, primary, counts, labels, curves and the predictions' hash; writes the predictions and images.
 
     Raises:
         FloatingPointError: a metric is not finite.
@@ -29,6 +29,8 @@ def result_fields(
         if bad:
             raise FloatingPointError(f"{', '.join(bad)} of {split} is not finite")
     primary = config["task"]["primary"]
+    if rank() == 0:
+        predictions.save_images(directory, final.images, replacing)
     return {
         "metrics": final.metrics,
         "primary": {**primary, "value": final.metrics["test"][primary["name"]]},

@@ -4,6 +4,20 @@ import numpy as np
 
 PSNR_CAP = 100.0
 """dB given to an image without error, which has no finite PSNR."""
+KEPT = 16
+"""Images kept of each kind to look at."""
+
+
+def to_look_at(images: np.ndarray) -> np.ndarray:
+    """Square images as 8-bit grey values, [N, side, side]."""
+    side = round(images.shape[1] ** 0.5)
+    grey: np.ndarray = np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8).reshape(-1, side, side)
+    return grey
+
+
+def spread_out(count: int) -> np.ndarray:
+    """Indices of at most KEPT of `count` images at equal distances: a mixture's samples come component by component."""
+    return np.unique(np.linspace(0, count - 1, min(KEPT, count)).round().astype(int))
 
 
 def squared_error(reconstruction: np.ndarray, images: np.ndarray) -> np.ndarray:
