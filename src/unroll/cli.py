@@ -138,6 +138,7 @@ def report(
         bool, typer.Option("--check", help="Only say which generated files the records do not give.")
     ] = False,
     results: Annotated[Path, typer.Option("--results", help="What --check looks at.")] = Path("results"),
+    figures: Annotated[Path | None, typer.Option("--figures", help="A folder for figures as SVG and PNG.")] = None,
     config_dir: ConfigDir = None,
 ) -> None:
     """Write the tables of all records, or of a suite's: suite=quickstart."""
@@ -154,8 +155,15 @@ def report(
     from unroll.planning.suites import plan
     from unroll.results.report import report as write
 
-    for path in write(runs, plan(overrides, config_dir) if overrides else None, out):
+    chosen = plan(overrides, config_dir) if overrides else None
+    for path in write(runs, chosen, out):
         typer.echo(path)
+    if figures is not None:
+        from unroll.results.figures.write import draw
+
+        drawn = draw(runs, figures, chosen)
+        for line in (*drawn.paths, *drawn.skipped):
+            typer.echo(line)
 
 
 @app.command(context_settings={"ignore_unknown_options": True})

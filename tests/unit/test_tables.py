@@ -36,7 +36,7 @@ def record(row: str, seed: int, value: float | None, **changes: Any) -> dict[str
             "width": 128,
             "encoder": {"width": 128},
         },
-        "bottleneck": {"name": "none"},
+        "bottleneck": {"name": "none", "terms": {}},
         "baseline": {"name": row if baseline else "none", "seeded": False},
         "budget": {"name": "default", "epochs": 4, "steps": None},
         "optimizer": {"name": "adam", "learning_rate": 0.001},

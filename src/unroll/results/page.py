@@ -85,14 +85,14 @@ def _across(found: Across) -> list[Section]:
     if found.groups or found.improvements:
         shown.append(Section("Across problems", text=(ACROSS_CAPTION, *((RANKS_CAPTION,) if found.groups else ()))))
     for group in found.groups:
-        shown.append(Section(group.name, 3, grid=cells.ranking(group), notes=tuple(_resolution(group))))
+        shown.append(Section(group.name, 3, grid=cells.ranking(group), notes=tuple(resolution(group))))
     if found.improvements:
         title = "Probability of improvement"
         shown.append(Section(title, 3, (IMPROVEMENT_CAPTION,), cells.improvements(found)))
     return shown
 
 
-def _resolution(group: Group) -> list[str]:
+def resolution(group: Group) -> list[str]:
     """What a ranking rests on, and what it cannot tell."""
     found = group.ranking
     verdict = "" if found.friedman < 0.05 else ", so none are told apart"
