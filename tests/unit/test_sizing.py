@@ -84,13 +84,15 @@ def test_what_refuses_every_width_says_so() -> None:
         solve(NODES, 100, never)
 
 
-def test_counts_that_fall_are_refused() -> None:
-    def up_and_down(nodes: Mapping[str, Any]) -> nn.Module:
-        width = nodes["architecture"]["width"]
-        return nn.Linear(width + 10 * (width % 2), 1, bias=False)
+def test_a_count_that_falls_at_one_width_hides_no_nearer_one() -> None:
+    """10 w + 130, but 1280 at a width of 128, as where a tree's words are as wide as its nodes and need no map."""
 
-    with pytest.raises(UserError, match="fall while the width grows"):
-        solve(NODES, 100, up_and_down)
+    def falling(nodes: Mapping[str, Any]) -> nn.Module:
+        width = nodes["architecture"]["width"]
+        return nn.Linear(10 * width + (0 if width == 128 else 130), 1, bias=False)
+
+    assert solve(NODES, 1340, falling)[1] == Sizing(1340, 1340, 0.0, 121, None)
+    assert solve(NODES, 1343, falling)[1] == Sizing(1343, 1340, -0.2234, 121, None)
 
 
 def test_an_lstm_on_sentiment_by_hand() -> None:

@@ -16,6 +16,7 @@ from unroll.errors import UserError
 from unroll.planning.schema import SOLVED
 
 WIDEST = 2**16
+AROUND = 8  # widths that are tried on either side where the count falls while the width grows
 FURTHEST_PER_CENT = 10.0  # a nearest width that is further off does not compete: one unit adds too much
 Nodes = Mapping[str, Any]  # the `architecture` and `bottleneck` nodes
 
@@ -57,6 +58,8 @@ def with_width(node: Any, width: int) -> Any:
 def solve(nodes: Nodes, target: int, build: Callable[[Nodes], nn.Module]) -> tuple[Nodes, Sizing]:
     """Find the width whose count is nearest to a target, the smaller of two that are equally near.
 
+    Where the count falls at some width, it is the nearest of the widths around.
+
     Args:
         nodes: the resolved `architecture` and `bottleneck`, `SOLVED` where the width goes.
         target: counted parameters.
@@ -66,7 +69,7 @@ def solve(nodes: Nodes, target: int, build: Callable[[Nodes], nn.Module]) -> tup
         The nodes with the width in place, and how near they came.
 
     Raises:
-        UserError: no width gives a network, or the count falls while the width grows.
+        UserError: no width gives a network.
     """
     if nodes["architecture"].get("width") != SOLVED:
         achieved = _count(nodes, build)
@@ -84,12 +87,8 @@ def solve(nodes: Nodes, target: int, build: Callable[[Nodes], nn.Module]) -> tup
     if not near:
         raise counts.refused or AssertionError("a width of two or more was refused without a reason")
     found = [counts[width] for width in near]
-    if found != sorted(found):
-        raise UserError(
-            "The parameters fall while the width grows, so that no width can be solved for.",
-            saw=", ".join(f"architecture.width={width}: {counts[width]}" for width in near),
-            allowed="budget.parameters=null and an architecture.width",
-        )
+    if found != sorted(found):  # a fall, as where a tree's words need no map since they are as wide as its nodes
+        near = [width for width in range(max(1, high - AROUND), high + AROUND + 1) if counts[width] > 0]
     width = min(near, key=lambda one: (abs(counts[one] - target), one))
     outside = None
     if width == near[0] and counts[width] > target and (width == 1 or counts[width - 1] <= 0):
