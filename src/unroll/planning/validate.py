@@ -110,6 +110,15 @@ def typed(values: Mapping[str, Any], kind: type, section: str) -> dict[str, Any]
     return plain
 
 
+def completed(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a recorded config with the options that came after it, at their defaults: what it always meant.
+
+    Options of components need none of this: their constructors have the defaults. Paths are the machine's.
+    """
+    kinds = {section: kind for section, kind in SECTIONS.items() if section != "paths"}
+    return {key: typed(value, kinds[key], key) if key in kinds else value for key, value in config.items()}
+
+
 @functools.lru_cache(maxsize=1024)
 def _typed(text: str, kind: type, section: str) -> str:
     """Merging takes longest of all checks, and most sections are the same in all trials of a suite."""

@@ -23,6 +23,7 @@ from unroll.planning.claims import Claim, claimed
 from unroll.planning.state import state
 from unroll.planning.trial import Trial
 from unroll.planning.trouble import storage_trouble
+from unroll.planning.validate import completed
 from unroll.randomness import derive
 from unroll.results.record import SCHEMA_VERSION, read_record, write_record
 from unroll.tasks.task import Task
@@ -350,7 +351,7 @@ def load_network(directory: str | Path) -> Network:
         UserError: the trial's config or best checkpoint is missing or damaged.
     """
     directory = Path(directory)
-    config = yaml.safe_load((directory / "config.yaml").read_text())
+    config = completed(yaml.safe_load((directory / "config.yaml").read_text()))
     trial = Trial(config, directory.name)
     task, _ = prepared_task(trial)
     network = sized(trial, task)[0]()

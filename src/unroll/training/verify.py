@@ -9,14 +9,14 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from unroll.errors import UserError
 from unroll.planning.compose import compose
-from unroll.planning.schema import Trainer
 from unroll.planning.trial import Trial, is_baseline
+from unroll.planning.validate import completed
 from unroll.results.record import FILE_NAME
 from unroll.training.checkpoint import BEST, LAST
 from unroll.training.cluster import in_slurm_step, under_torchrun
@@ -83,7 +83,7 @@ def verify(
     """
     if record["status"] != "finished":
         raise UserError("Only a finished trial can be verified.", saw=f"{record['trial_id']}: {record['status']}")
-    config = dict(record["config"])
+    config = completed(record["config"])
     if config["budget"]["seconds"] is not None:
         raise UserError(
             "A budget in seconds trains another number of steps each time, so it cannot be verified.",
@@ -91,7 +91,7 @@ def verify(
             allowed="budget.epochs, budget.steps or budget.flops",
         )
     devices, nodes = _launched()
-    config["trainer"] = {**asdict(Trainer()), **config["trainer"], **dict(zip(RANKS, (devices, nodes), strict=True))}
+    config["trainer"] |= dict(zip(RANKS, (devices, nodes), strict=True))
     config["trainer"] |= _overridden(overrides, config["trainer"], record["trial_id"])
     config["logger"] = {**config["logger"], "csv": False, "tensorboard": False}
     config["logger"]["wandb"] = {**config["logger"]["wandb"], "mode": "disabled"}
