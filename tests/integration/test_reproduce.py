@@ -56,6 +56,7 @@ def test_nothing_is_trained_where_records_are_only_judged(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr("unroll.planning.reproduce.table_names", lambda: ["keras_parameter_counts", TABLE])
     words = [command] if command == "--list" else ["keras_parameter_counts", "--judge"]
     found = CliRunner().invoke(app, ["reproduce", *words])
     assert found.exit_code == 0, found.output

@@ -1,16 +1,13 @@
 """The local cluster with tiny data on it; where it does not run, these tests skip, and in CI they fail."""
 
 import os
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
-from local_cluster import ROOT, LocalCluster, environment, environment_file
+from local_cluster import LocalCluster, Overrides, environment, environment_file, make_cluster
 from tiny_data import Tiny, small_overrides, write_tiny
 
-Overrides = Callable[[str, Path], list[str]]
 SUITES = {
     "two_seeds": {"grid": {"task": ["sentiment"], "seed": [0, 1]}},
     "one_fails": {
@@ -57,13 +54,3 @@ def overrides(tiny: Tiny) -> Overrides:
 @pytest.fixture
 def cluster(slurm_environment: dict[str, str], tmp_path: Path) -> LocalCluster:
     return make_cluster(slurm_environment, tmp_path)
-
-
-def make_cluster(slurm_environment: dict[str, str], folder: Path) -> LocalCluster:
-    """Jobs there run this checkout with this Python, and log into `folder`."""
-    command = folder / "unroll"
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m unroll "$@"\n')
-    command.chmod(0o755)
-    paths = [str(ROOT / "src"), *filter(None, [slurm_environment.get("PYTHONPATH")])]
-    variables = {"UNROLL": str(command), "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
-    return LocalCluster({**slurm_environment, **variables}, folder)

@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,6 +36,9 @@ def until(true: Callable[[], object], otherwise: Callable[[], str]) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(otherwise())
         time.sleep(0.2)
+
+
+Overrides = Callable[[str, Path], list[str]]
 
 
 @dataclass
@@ -90,3 +94,13 @@ class LocalCluster:
     def log(self) -> str:
         """What the jobs printed, for the message of a failed test."""
         return "\n".join(path.read_text() for path in sorted(self.folder.glob("*.out")))
+
+
+def make_cluster(slurm_environment: dict[str, str], folder: Path) -> LocalCluster:
+    """Jobs there run this checkout with this Python, and log into `folder`."""
+    command = folder / "unroll"
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m unroll "$@"\n')
+    command.chmod(0o755)
+    paths = [str(ROOT / "src"), *filter(None, [slurm_environment.get("PYTHONPATH")])]
+    variables = {"UNROLL": str(command), "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
+    return LocalCluster({**slurm_environment, **variables}, folder)

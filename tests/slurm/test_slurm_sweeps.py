@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Overrides, make_cluster
-from local_cluster import LocalCluster, until
+from local_cluster import LocalCluster, Overrides, make_cluster, until
 from tiny_data import Tiny
 
 from unroll.results.record import read_record

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Overrides, make_cluster
-from local_cluster import LocalCluster
+from local_cluster import LocalCluster, Overrides, make_cluster
 from tiny_data import SIZES, Tiny
 
 from unroll.results.record import read_record

@@ -7,7 +7,6 @@ import pytest
 from unroll.planning.schema import SECTIONS
 from unroll.planning.trial import make_trial
 from unroll.planning.validate import completed
-from unroll.results.generated import check
 from unroll.results.scores import score_name, scores_under
 from unroll.results.store import read_records
 from unroll.results.tables import make_tables
@@ -20,10 +19,6 @@ RECORDS = ROOT / "results" / "records"
 @pytest.fixture(scope="module")
 def records() -> list[dict]:
     return read_records(RECORDS)
-
-
-def test_generated_files_are_what_the_records_give() -> None:
-    assert check(ROOT / "results") == []
 
 
 def test_scores_of_examples_are_those_of_the_records(records: list[dict]) -> None:

@@ -10,18 +10,34 @@ from test_tables import FIVE, record
 from typer.testing import CliRunner
 
 from unroll.cli import app
+from unroll.planning.reported import read_table
+from unroll.planning.reproduce import finder
+from unroll.planning.reproduction import plan_table
+from unroll.planning.suites import plan
 from unroll.results.generated import generated, write
 
 ROOT = Path(__file__).resolve().parents[2]
 RETRAIN = runpy.run_path(str(ROOT / "scripts" / "retrain.py"))
 
 
+TABLE = "ltsf_linear_etth"
+
+
 @pytest.fixture
-def results(tmp_path: Path) -> Path:
-    """A checkout's results and README."""
-    shutil.copytree(ROOT / "results", tmp_path / "results")
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout's results and README, of one suite and one published table; .ci/run checks the whole."""
+    monkeypatch.setattr("unroll.planning.reproduce.table_names", lambda: [TABLE])
+    results, committed = tmp_path / "results", ROOT / "results"
+    (results / "records").mkdir(parents=True)
+    of_table = plan_table(read_table(TABLE), finder(committed / "records")).comparing
+    for item in (*plan(["suite=reference"]).trials, *of_table):
+        shutil.copy(committed / "records" / f"{item.trial.trial_id}.json", results / "records")
+    for name in ("about.md", "tables/reference.md"):
+        (results / name).parent.mkdir(exist_ok=True)
+        shutil.copy(committed / name, results / name)
     shutil.copy(ROOT / "README.md", tmp_path)
-    return tmp_path / "results"
+    write(generated(results))
+    return results
 
 
 def test_each_file_that_does_not_follow_is_named_and_made_again(results: Path) -> None:

@@ -1,6 +1,7 @@
 """`unroll reproduce`: a published table's trials are trained, then each number gets its verdict."""
 
 import fnmatch
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,13 +140,16 @@ def counted(parts: Sequence[Mapping[str, Any]]) -> int:
 def overview(folder: str | Path, config_dir: str | None = None) -> list["Reproduction"]:
     """Every published table, judged by the records of a folder, under the budget that has more of them."""
     found, find = [], finder(folder)
-    make = maker(config_dir)
+    make = shared_maker(config_dir)
     for name in table_names():
         table = read_table(name)
         plans = [plan_table(table, find, (), config_dir, budget, make) for budget in table.budgets or (CPU,)]
         judgements = [judged(plan, folder) for plan in plans]
         found.append(max(judgements, key=lambda one: (len(one.records), one.plan.budget == CPU)))
     return found
+
+
+shared_maker = functools.cache(maker)  # published tables share their trials, and are judged again and again
 
 
 def show_list(runs: str | Path | None = None) -> None:
