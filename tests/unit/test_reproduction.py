@@ -216,10 +216,12 @@ def test_the_page_links_numbers_to_trials_and_prints_the_rule(planned: TablePlan
     records = Records()
     records.add(planned, "lstm", 0.41, 0.42, 0.40)
     records.add(planned, "gru", 0.30, 0.31, 0.32)
-    shown = page(sections(judged(planned, records)))
-    assert "| LSTM | mse, squared ↓ | 0.40 | 0.410 | 3 | +0.010 [-0.015, +0.035] | **reproduced** |" in shown
-    assert "not run: it is secret" in shown
-    assert "not run: its open options are not chosen yet" in shown
+    shown = page(sections(judged(planned, records), link=lambda trial_id: f"to/{trial_id}"))
+    first, second, third = (f"[{seed}](to/{trial_id})" for seed, trial_id in enumerate(list(records)[:3]))
+    line = f"| LSTM | mse, squared ↓ | 0.40 | 0.410 | 3: {first} {second} {third} | +0.010 [-0.015, +0.035] |"
+    assert f"{line} **reproduced** |" in shown
+    assert "- it is secret: " in shown
+    assert "- runnable; its open options are not chosen yet: " in shown
     assert "6 trials took 3.00 hours in all, on a core." in shown
     assert "Tolerance: 10 % of the published value." in shown
     assert all(f"`{trial_id}`" in shown for trial_id in records)

@@ -1,6 +1,7 @@
 """Files that are made from committed records and from nothing else: what each must hold, and which on disk do not."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ IN_README = "reference"  # the suite whose table the README shows
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 TABLES_CAPTION = (
     "Each table's published numbers beside what its trials gave, with a verdict; `unroll reproduce NAME` trains "
-    "them. A row that is runnable and not run yet says so. Every number follows from the records of the trials named "
-    "below its table."
+    "them. A row that is runnable and not run yet says so. Every number follows from the records that its row's seeds "
+    "link to."
 )
 CAPTION = (
     f"From the committed records ([results](results/README.md)), made by `{REMAKE}`. Of the test "
@@ -47,9 +48,10 @@ def generated(results: str | Path, suites: Iterable[str] = ()) -> dict[Path, str
     records, scores = read_records(results / RECORDS), scores_under(results / RECORDS)
     published = {path.stem for path in (results / TABLES).glob("*.md")} & set(group_options("suite"))
     files = {results / README: front_page(results)}
+    ids = {record["trial_id"] for record in records}
     for name in sorted({*published, *suites}):
         planned = plan([f"suite={name}"])
-        files[results / TABLES / f"{name}.md"] = suite_page(planned, records, scores)
+        files[results / TABLES / f"{name}.md"] = _linked(suite_page(planned, records, scores), ids)
         readme = results.absolute().parent / README
         if name == IN_README and readme.is_file() and BEGIN in (text := readme.read_text(encoding="utf-8")):
             files[readme] = with_table(text, planned, records)
@@ -62,7 +64,7 @@ def front_page(results: Path) -> str:
     about = (results / ABOUT).read_text(encoding="utf-8").rstrip()
     shown = [Section("Published tables", 2, (TABLES_CAPTION,), reproduction_page.summary(found))]
     for one in found:
-        shown += reproduction_page.sections(one, 2)
+        shown += reproduction_page.sections(one, 2, lambda trial_id: f"{RECORDS}/{trial_id}.json")
     return f"{about}\n\n{page(shown)}"
 
 
@@ -70,6 +72,15 @@ def suite_page(planned: Plan, records: Sequence[dict[str, Any]], scores: Scores)
     """Return a suite's page: its claims, the networks across its problems, and a table of each problem."""
     tables = make_tables(records, [item.trial for item in planned.trials], scores)
     return page(sections(tables, f"Suite {planned.name}", answers(planned, records, scores)))
+
+
+def _linked(text: str, ids: Collection[str]) -> str:
+    """A page beside the records' folder, where each trial's id is a link to its record."""
+
+    def link(found: re.Match[str]) -> str:
+        return f"[{found[0]}](../{RECORDS}/{found[1]}.json)" if found[1] in ids else found[0]
+
+    return re.sub(r"`([^`\s]+)`", link, text)
 
 
 def with_table(readme: str, planned: Plan, records: Iterable[dict[str, Any]]) -> str:

@@ -1,7 +1,7 @@
 """Published tables beside reproduced ones, shown: as sections of a page, and in the terminal with Rich."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from unroll.planning.reported import CPU, Value
@@ -15,41 +15,69 @@ if TYPE_CHECKING:
 
 HEADER = ["row", "metric", "reported", "reproduced", "seeds", "difference [95 %]", "verdict"]
 SIGNS = {"higher": "↑", "lower": "↓", "equal": "="}
+Link = Callable[[str], str]  # where the record of a trial lies, seen from the page
 
 
-def rows(found: Reproduction) -> list[list[str]]:
-    """A line a published number, or a metric of a row that has none; rows that cannot run come last."""
+def rows(found: Reproduction, link: Link | None = None) -> list[list[str]]:
+    """A line a number of each row that was run; with `link`, the first one's seeds are links to the row's trials."""
     shown = []
-    for row in sorted(found.outcomes, key=lambda row: row.plan.row.cannot is not None):
+    for row in found.outcomes:
+        if _waits(row):
+            continue
         for position, cell in enumerate(row.cells):
             metric = found.plan.table.metrics[cell.metric]
-            name = row.plan.row.says if position == 0 else ""
+            name, to = (row.plan.row.says, link) if position == 0 else ("", None)
             label = f"{cell.metric}, {metric.unit} {SIGNS[metric.direction]}"
-            shown.append([name, label, *_numbers(row, cell, metric.decimals)])
+            shown.append([name, label, *_numbers(row, cell, metric.decimals, to)])
     return shown
 
 
-def _numbers(row: Outcome, cell: Cell, decimals: int) -> list[str]:
-    published = "—" if cell.reported is None else _published(cell.reported, decimals)
+def _waits(row: Outcome) -> str:
+    """Why a row has no numbers; empty if it has."""
     if row.plan.row.cannot is not None:
-        return [published, "—", "—", "—", f"not run: {row.plan.row.cannot}"]
+        return row.plan.row.cannot
     if row.plan.is_open:
-        return [published, "—", "—", "—", "not run: its open options are not chosen yet"]
-    if not cell.values:
-        return [published, "—", "—", "—", "not run yet"]
+        return "runnable; its open options are not chosen yet"
+    if not row.failed and not any(cell.values for cell in row.cells):
+        return "runnable; not run yet"
+    return ""
+
+
+def _numbers(row: Outcome, cell: Cell, decimals: int, link: Link | None) -> list[str]:
+    published = "—" if cell.reported is None else _published(cell.reported, decimals)
     spread = decimals + 1 if decimals else 0
-    mean = sum(cell.values) / len(cell.values)
+    mean = "—" if cell.mean is None else f"{cell.mean:,.{spread}f}"
     found = cell.verdict
     difference = "—" if found.difference is None else f"{found.difference:+,.{spread}f}"
     if found.low is not None and found.high is not None and found.low != found.high:
         difference += f" [{found.low:+,.{spread}f}, {found.high:+,.{spread}f}]"
-    seeds = str(len(cell.values)) if cell.seeded else "no seed"
+    verdict = "none published"
+    if cell.reported is not None:
+        verdict = f"**{found.word}**: {found.why}" if found.why else f"**{found.word}**"
+    return [published, mean, _seeds(row, cell, link), difference, verdict]
+
+
+def _seeds(row: Outcome, cell: Cell, link: Link | None) -> str:
+    said = str(len(cell.values)) if cell.seeded else "no seed"
+    if link and row.records:
+        links = [f"[{record['config']['seed']}]({link(record['trial_id'])})" for record in row.records]
+        said += f": {' '.join(links)}"
     if row.failed:
-        seeds += f", {len(row.failed)} failed"
+        said += f", {len(row.failed)} failed"
     if row.missing:
-        seeds += f", {len(row.missing)} missing"
-    word = f"**{found.word}**" if cell.reported is not None else found.word
-    return [published, f"{mean:,.{spread}f}", seeds, difference, f"{word}: {found.why}" if found.why else word]
+        said += f", {len(row.missing)} missing"
+    return said
+
+
+def _not_run(found: Reproduction) -> list[str]:
+    """The rows without numbers by their reason, with what is published of them."""
+    waiting: dict[str, list[str]] = {}
+    for row in found.outcomes:
+        if reason := _waits(row):
+            published = row.plan.row.reported.items()
+            values = [f"{name} {_published(one, found.plan.table.metrics[name].decimals)}" for name, one in published]
+            waiting.setdefault(reason, []).append(" ".join([row.plan.row.says, *filter(None, [", ".join(values)])]))
+    return [f"{reason}: {'; '.join(names)}" for reason, names in waiting.items()]
 
 
 def _published(value: Value, decimals: int) -> str:
@@ -72,23 +100,22 @@ def summary(found: Sequence[Reproduction]) -> Grid:
     return Grid(["table", "rows", "runnable", "run", "verdicts of its numbers", "claimed orders"], lines)
 
 
-def sections(found: Reproduction, level: int = 1) -> list[Section]:
+def sections(found: Reproduction, level: int = 1, link: Link | None = None) -> list[Section]:
     """Return a table as sections: numbers and verdicts, rules, orders, deviations, choices, training, trials."""
     table = found.plan.table
     source = f"{table.citation}, <{table.link}>. Numbers read in: {table.source.read}"
     source += "." if table.source.primary else " (a secondary source)."
     data = f"Data: {table.data}; {table.split}. Protocol: {' '.join(table.protocol.split())}"
     rule = f"Rule. {verdicts.RULE} Tolerance: {table.tolerance}{_other_tolerances(found)}."
-    shown = [
-        Section(table.title, level, tuple(filter(None, (source, data, _budget(found)))), Grid(HEADER, rows(found))),
-        Section(text=(rule,)),
-    ]
+    text, numbers = tuple(filter(None, (source, data, _budget(found)))), rows(found, link)
+    shown = [Section(table.title, level, text, Grid(HEADER, numbers) if numbers else None), Section(text=(rule,))]
     if found.orderings:
         said = tuple(_order(found, one) for one in found.orderings)
         shown.append(Section("Orders that are claimed", level + 1, (orderings.RULE,), notes=said))
     deviations = [deviation.says for deviation in table.deviations]
     deviations += [f"{row.plan.row.says}: {one.says}" for row in found.outcomes for one in row.plan.row.deviations]
     below = {
+        "Not run": _not_run(found),
         "What deviates": deviations,
         "What was chosen on validation": [_choice(row) for row in found.outcomes if row.plan.points],
         "Training": [f"{row.plan.row.says}: {'; '.join(row.notes)}." for row in found.outcomes if row.notes],
@@ -162,6 +189,7 @@ def rich_tables(found: Reproduction) -> list["rich.table.Table"]:
     table = found.plan.table
     said = [verdicts.RULE, f"Tolerance: {table.tolerance}{_other_tolerances(found)}.", _budget(found)]
     said += [_order(found, one).replace("**", "") for one in found.orderings]
+    said += [f"Not run: {line}." for line in _not_run(found)]
     shown = RichTable(
         title=f"{table.title} ({table.citation})",
         caption="\n".join(filter(None, said)),
