@@ -68,7 +68,9 @@ def elsewhere(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_carries_configs_weights_and_licence(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     configs = {f"unroll/conf/{path.relative_to(ROOT / 'conf')}" for path in (ROOT / "conf").rglob("*.yaml")}
-    assert configs <= set(names)
+    tables = {f"unroll/reported/{path.name}" for path in (ROOT / "results" / "reported").glob("*.yaml")}
+    assert tables
+    assert configs | tables <= set(names)
     plugins = {f"hydra_plugins/{path.name}" for path in (ROOT / "src" / "hydra_plugins").glob("*.py")}
     assert plugins
     assert plugins | {WEIGHTS, "unroll/constraints.txt"} <= set(names)
@@ -87,6 +89,14 @@ def test_the_command_works_outside_the_repository(elsewhere: Path) -> None:
     plugins = succeed(command, "train", *chosen, "--cfg", "hydra", cwd=elsewhere)
     assert "LocalLauncher" in plugins
     assert "ResumableSweeper" in plugins
+
+
+def test_published_tables_are_reproduced_outside_the_repository(elsewhere: Path) -> None:
+    command = elsewhere / "venv" / "bin" / "unroll"
+    counted = succeed(command, "reproduce", "keras_parameter_counts", cwd=elsewhere)
+    assert "164,106" in counted
+    assert "reproduced" in counted
+    assert (elsewhere / "runs" / "reproduce-keras_parameter_counts" / "report.md").is_file()
 
 
 def test_users_add_their_own_yaml(elsewhere: Path) -> None:
