@@ -14,6 +14,7 @@ from pathlib import Path
 
 from unroll.errors import UserError
 from unroll.planning.suites import plan
+from unroll.results.scores import SUFFIX
 
 PUBLISH = runpy.run_path(str(Path(__file__).with_name("publish.py")))
 
@@ -28,6 +29,9 @@ def main(overrides: list[str]) -> None:
         if source.is_file() and not item.trial.record_path.exists():
             item.trial.directory.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, item.trial.record_path)
+            scores = source.with_suffix(SUFFIX)
+            if scores.is_file():
+                shutil.copyfile(scores, item.trial.directory.with_name(scores.name))
             copied += 1
     print(f"{copied} records of {len(planned)} trials restored")
 
