@@ -1,10 +1,13 @@
 """What is committed agrees with itself: tables and README are made from the records, and every number has a unit."""
 
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
+import yaml
 
 from unroll.planning.schema import SECTIONS
+from unroll.planning.suites import plan
 from unroll.planning.trial import make_trial
 from unroll.planning.validate import completed
 from unroll.results.scores import score_name, scores_under
@@ -53,3 +56,24 @@ def test_a_recorded_config_is_completed_by_what_came_after_it(records: list[dict
             if section == "paths":
                 continue
             assert set(config[section]) == set(kind.__dataclass_fields__), record["trial_id"]
+
+
+def test_strengths_of_the_claims_are_validations_choice(records: list[dict]) -> None:
+    by_id = {record["trial_id"]: record for record in records}
+    tried: dict[str, list[tuple[float, str]]] = defaultdict(list)
+    for item in plan(["suite=claims_strengths"]).trials:
+        for text in item.overrides:
+            if text.startswith("bottleneck.terms."):
+                value = by_id[item.trial.trial_id]["result"]["selection"]["value"]
+                tried[item.trial.config["architecture"]["name"]].append((value, text))
+    suite = yaml.safe_load((ROOT / "conf" / "suite" / "claims.yaml").read_text(encoding="utf-8"))
+    stated = suite["parts"]["regularised_codes"]["when"]
+
+    def parsed(text: str) -> tuple[str, float]:
+        key, _, value = text.partition("=")
+        return key, float(value)
+
+    assert {f"architecture={name}": parsed(min(points)[1]) for name, points in tried.items()} == {
+        choice: parsed(text) for choice, (text,) in stated.items()
+    }
+    assert {len(points) for points in tried.values()} == {4}
