@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from unroll.results.paired import DRAWS, holm, paired_bootstrap, paired_t
+from unroll.results.paired import holm, paired_examples, paired_t
 
 
-def one(differences: list[list[float]] | np.ndarray, **options: int) -> tuple[float, float, float, float]:
-    (found,) = paired_bootstrap(np.asarray(differences)[None], **options)
+def one(differences: list[list[float]] | np.ndarray, block: int = 1) -> tuple[float, float, float, float]:
+    (found,) = paired_examples(np.asarray(differences)[None], block)
     assert found.low is not None
     assert found.high is not None
     assert found.p is not None
@@ -20,28 +20,45 @@ def test_rows_that_are_equal_do_not_differ() -> None:
 
 
 def test_a_constant_difference_is_sure() -> None:
-    assert one([[0.25] * 5] * 3) == (0.25, 0.25, 0.25, 2 / (DRAWS + 1))
+    assert one([[0.25] * 5] * 3) == (0.25, 0.25, 0.25, 0.0)
 
 
-def test_within_one_seed_the_interval_is_that_of_the_mean_of_examples() -> None:
-    values = np.random.default_rng(1).standard_normal(400) + 0.1
-    _, low, high, p = one(values[None])
-    expected = stats.norm.interval(0.95, values.mean(), values.std() / 20)
-    assert (low, high) == pytest.approx(expected, abs=0.01)
-    assert p == pytest.approx(stats.ttest_1samp(values, 0).pvalue, abs=0.02)
+def test_within_one_seed_it_is_students_t_of_the_examples() -> None:
+    values = np.random.default_rng(1).standard_normal(40) + 0.1
+    expected = stats.ttest_1samp(values, 0)
+    interval = expected.confidence_interval(0.95)
+    assert one(values[None]) == pytest.approx((values.mean(), interval.low, interval.high, expected.pvalue))
 
 
-def test_seeds_that_differ_widen_the_interval_by_their_own_variance() -> None:
-    """Examples alike within a seed: the replicates' standard deviation is sd / sqrt(S), as of independent seeds."""
-    seeds = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0])
-    difference, low, high, _ = one(np.repeat(seeds[:, None], 6, axis=1), draws=20000)
-    assert difference == 4.5
-    reach = 1.96 * seeds.std(ddof=1) / np.sqrt(10)
-    assert (low, high) == pytest.approx((4.5 - reach, 4.5 + reach), abs=0.15)
+def test_examples_alike_within_a_seed_leave_students_t_of_the_seeds() -> None:
+    seeds = np.arange(10.0)
+    interval = stats.ttest_1samp(seeds, 0).confidence_interval(0.95)
+    assert one(np.repeat(seeds[:, None], 6, axis=1))[:3] == pytest.approx((4.5, interval.low, interval.high))
 
 
-def test_two_seeds_that_disagree_say_nothing() -> None:
-    assert one([[1.0] * 50, [-1.0] * 50])[3] > 0.4
+def test_seeds_that_are_copies_add_nothing_to_the_examples() -> None:
+    values = np.random.default_rng(5).standard_normal(30)
+    assert one(np.stack([values] * 3)) == pytest.approx(one(values[None]))
+
+
+def test_two_seeds_and_two_examples_by_hand() -> None:
+    """Means 1 and 3: 2 / 2 of seeds; deviations (-1, 1) and (-2, 2): covariance 4, by 2 blocks 2. Degrees 9 / 5."""
+    difference, low, high, p = one([[0.0, 2.0], [1.0, 5.0]])
+    reach = stats.t.ppf(0.975, 9 / 5) * 3**0.5
+    assert (difference, low, high) == pytest.approx((2.0, 2 - reach, 2 + reach))
+    assert p == pytest.approx(2 * stats.t.sf(2 / 3**0.5, 9 / 5))
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+@pytest.mark.parametrize(("of_seed", "of_example"), [(1.0, 0.0), (0.05, 1.0), (0.0, 0.0)])
+def test_a_true_null_hypothesis_is_rejected_as_often_as_stated(seeds: int, of_seed: float, of_example: float) -> None:
+    draw = np.random.default_rng(6).standard_normal
+    pairs, examples = 4000, 100
+    values = (
+        of_seed * draw((pairs, seeds, 1)) + of_example * draw((pairs, 1, examples)) + draw((pairs, seeds, examples))
+    )
+    rejected = np.mean([found.p < 0.05 for found in paired_examples(values)])
+    assert rejected < 0.085
 
 
 def test_neighbours_that_depend_on_each_other_count_as_blocks() -> None:
@@ -56,23 +73,13 @@ def test_neighbours_that_depend_on_each_other_count_as_blocks() -> None:
 
 def test_pairs_are_judged_alike_alone_and_together() -> None:
     values = np.random.default_rng(3).standard_normal((4, 3, 20))
-    together = paired_bootstrap(values)
-    assert together[2] == paired_bootstrap(values[2:3])[0]
-
-
-def test_the_draws_have_a_generator_of_their_own() -> None:
-    np.random.seed(0)  # noqa: NPY002 the global generator is what must not be touched
-    before = np.random.get_state()[1].tolist()  # noqa: NPY002
-    values = np.random.default_rng(4).standard_normal((1, 2, 30))
-    assert paired_bootstrap(values, seed=1) == paired_bootstrap(values, seed=1)
-    assert paired_bootstrap(values, seed=1) != paired_bootstrap(values, seed=2)
-    assert np.random.get_state()[1].tolist() == before  # noqa: NPY002
+    assert paired_examples(values)[2] == paired_examples(values[2:3])[0]
 
 
 @pytest.mark.parametrize(("shape", "block"), [((3, 4), 1), ((1, 2, 1), 1), ((1, 2, 7), 4), ((1, 2, 7), 0)])
-def test_too_little_to_draw_from_is_refused(shape: tuple[int, ...], block: int) -> None:
+def test_too_few_examples_are_refused(shape: tuple[int, ...], block: int) -> None:
     with pytest.raises(ValueError, match="two blocks"):
-        paired_bootstrap(np.zeros(shape), block=block)
+        paired_examples(np.zeros(shape), block)
 
 
 def test_students_t_of_paired_seeds() -> None:

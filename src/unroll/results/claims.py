@@ -37,7 +37,7 @@ class Test:
 
 @dataclass(frozen=True)
 class Answer:
-    """A claim with its tests; its verdict is that of the tests which are sure, `mixed` where those disagree."""
+    """A claim with its tests; its verdict is that of the tests which are sure: in part where others are undecided."""
 
     name: str
     says: str
@@ -55,7 +55,10 @@ class Answer:
         holds, contradicted = self.count(HOLDS), self.count(CONTRADICTED)
         if holds and contradicted:
             return "mixed"
-        return HOLDS if holds else CONTRADICTED if contradicted else UNDECIDED
+        if not holds and not contradicted:
+            return UNDECIDED
+        word = HOLDS if holds else CONTRADICTED
+        return word if holds + contradicted == len(self.tests) else f"{word} in part"
 
 
 def answers(plan: "Plan", records: Iterable[Mapping[str, Any]], scores: Scores) -> list[Answer]:

@@ -1,4 +1,4 @@
-"""Rows of a table compared in pairs: by examples nested in seeds where scores are kept, by seeds alone elsewhere."""
+"""Rows of a table compared in pairs: by seeds and examples where scores are kept, by seeds alone elsewhere."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from unroll.planning.trial import is_baseline
-from unroll.results.paired import Paired, holm, paired_bootstrap, paired_t
+from unroll.results.paired import Paired, holm, paired_examples, paired_t
 from unroll.results.scores import Scores, block_of
 
 Records = Sequence[Mapping[str, Any]]  # finished records of one row, a seed each
@@ -46,7 +46,7 @@ def compare(pairs: Sequence[tuple[Records, Records]], scores: Scores) -> list[Co
         else:
             found[number] = paired_t([_primary(one) - _primary(other) for one, other in shared])
     for (_, _, block), members in stacks.items():
-        results = paired_bootstrap(np.stack([array for _, array in members]), block)
+        results = paired_examples(np.stack([array for _, array in members]), block)
         for (number, _), paired in zip(members, results, strict=True):
             found[number] = paired
     return _adjusted(found)

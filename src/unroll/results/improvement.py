@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unroll.results.paired import CONFIDENCE, DRAWS
+from unroll.results.paired import CONFIDENCE
+
+DRAWS = 4999
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from unroll.results import cells
 from unroll.results.across import FIRST_OF_EACH, Across, Group, across
 from unroll.results.cells import Grid
 from unroll.results.claims import VERDICTS, Answer
-from unroll.results.paired import DRAWS
+from unroll.results.improvement import DRAWS
 from unroll.results.ranks import MOST
 from unroll.results.scores import score_name
 from unroll.results.tables import Table
@@ -20,11 +20,13 @@ CAPTION = (
 )
 
 CLAIMS_CAPTION = (
-    "A comparison pairs two architectures that differ in nothing else, on the same seeds and the same test examples "
-    "(a bootstrap of examples nested in seeds; Student's t of paired seeds where a metric has no score of an example). "
-    "It holds or is contradicted where p is below 0.05 after Holm's correction over the claim's comparisons, else it "
-    "is undecided, which is not equality: the interval says how large a difference may have been missed. A claim is "
-    "mixed where some hold and some are contradicted."
+    "A comparison pairs two architectures on the same task, data, budget, seeds and test examples; what belongs to an "
+    "architecture (its code and bottleneck, its width unless equal parameters are asked for) differs with it. Both "
+    "seeds and examples are random (two-way random effects, Satterthwaite's t; BLEU by sentence BLEU; Student's t of "
+    "paired seeds where a metric has no score of an example). It holds or is contradicted where p is below 0.05 after "
+    "Holm's correction over the claim's comparisons, else it is undecided, which is not equality: the interval says "
+    "how large a difference may have been missed. A claim holds, or is contradicted, in part where its other "
+    "comparisons are undecided, and is mixed where some hold and some are contradicted."
 )
 
 ACROSS_CAPTION = (
@@ -135,10 +137,10 @@ def _compared(table: Table) -> list[str]:
     said = []
     if any(paired.examples for paired in found):
         score = score_name(table.metric)
-        blocks = ", windows that overlap drawn together" if found[0].block > 1 else ""
+        blocks = ", windows that overlap counted as one" if found[0].block > 1 else ""
         said.append(
-            f"Compared with the best network by a paired bootstrap of the test examples' {score}, nested in "
-            f"seeds ({DRAWS:,} draws{blocks})."
+            f"Compared with the best network by the test examples' {score}, paired, with seeds and examples both "
+            f"random (Satterthwaite's t{blocks})."
         )
     if any(not paired.examples for paired in found):
         kept = "where no scores of examples are kept" if said else "no score of single examples being there"

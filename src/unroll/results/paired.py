@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-DRAWS = 4999
 CONFIDENCE = 0.95
 
 
@@ -14,29 +13,30 @@ class Paired:
     """A mean difference, its interval, and the two-sided p of no difference."""
 
     difference: float
-    low: float | None  # ends of the 95 % interval; None: one seed and no examples to draw from
+    low: float | None  # ends of the 95 % interval; None: one seed and no examples
     high: float | None
     p: float | None
     seeds: int
     examples: int  # 0: the seeds' own values are compared, by Student's t
-    block: int = 1  # neighbouring examples drawn together
+    block: int = 1  # neighbouring examples that count as one
 
 
-def paired_bootstrap(differences: np.ndarray, block: int = 1, draws: int = DRAWS, seed: int = 0) -> list[Paired]:
-    """Compare C pairs of rows by a bootstrap of examples nested in seeds (Efron & Tibshirani 1993, chapters 8 and 16).
+def paired_examples(differences: np.ndarray, block: int = 1) -> list[Paired]:
+    """Compare C pairs of rows by two-way random effects: seeds, crossed with the test examples that all of them share.
 
-    A replicate draws S seeds with replacement, and for each of them the test examples with replacement, in blocks of
-    neighbours where these depend on each other (windows of a series: Künsch 1989, here without overlap). All pairs see
-    the same draws. Drawing S of S seeds shows (S - 1) / S of their variance, which is made good by widening the seeds'
-    deviations. With one seed, only the examples vary, and the interval speaks of that seed's weights alone. The ends
-    are percentiles; p is twice the smaller share of replicates on either side of zero, these included, so that it is
-    never below 2 / (draws + 1).
+    A difference is d[s,n] = mean + seed[s] + example[n] + rest[s,n]. The mean over both has the variance
+
+        var_s(d[s,.]) / S + cov / B,
+
+    where var_s is that of the S seeds' means (seed and rest), and cov the mean covariance between two seeds over the B
+    blocks of examples (what the seeds share, negative values counted as zero). It is referred to Student's t with the
+    degrees of freedom of Satterthwaite (1946) for S - 1 and B - 1. A block is one example, or so many neighbours as
+    depend on each other (windows of a series). With one seed only the examples vary, and the interval speaks of that
+    seed's weights alone.
 
     Args:
         differences: scores of the first row minus those of the second [C, S, N].
-        block: neighbouring examples drawn together; those that fill no last block are left out of the draws.
-        draws: replicates.
-        seed: of the draws; no other generator is touched.
+        block: neighbouring examples that count as one; those that fill no last block are in the mean alone.
 
     Raises:
         ValueError: an array of another form, or fewer than two blocks.
@@ -44,31 +44,37 @@ def paired_bootstrap(differences: np.ndarray, block: int = 1, draws: int = DRAWS
     values = np.asarray(differences, dtype=np.float64)
     if values.ndim != 3 or values.shape[2] < 2 * block or block < 1:
         raise ValueError(f"differences [C, S, N] with at least two blocks of {block}, not {values.shape}")
-    rows, seeds, examples = values.shape
-    means = values.mean(axis=2)
+    seeds, examples = values.shape[1:]
     blocks = examples // block
-    deviations = values[:, :, : blocks * block].reshape(rows, seeds, blocks, block).mean(axis=3)
+    means = values.mean(axis=2)
+    deviations = values[:, :, : blocks * block].reshape(-1, seeds, blocks, block).mean(axis=3)
     deviations = deviations - deviations.mean(axis=2, keepdims=True)
-    overall = means.mean(axis=1)
-    widened = overall[:, None] + (means - overall[:, None]) * np.sqrt(seeds / max(1, seeds - 1))
-    random = np.random.default_rng(seed)
-    replicates = np.zeros((rows, draws))
-    for _ in range(seeds):
-        chosen = random.integers(seeds, size=draws)
-        drawn = random.integers(blocks, size=(draws, blocks)) + blocks * np.arange(draws)[:, None]
-        counts = np.bincount(drawn.ravel(), minlength=draws * blocks).reshape(draws, blocks)
-        for number in range(seeds):
-            own = chosen == number
-            replicates[:, own] += widened[:, number, None] + deviations[:, number] @ counts[own].T / blocks
-    replicates /= seeds
-    tail = 50 * (1 - CONFIDENCE)
-    low, high = np.percentile(replicates, [tail, 100 - tail], axis=1)
-    below, above = (replicates <= 0).sum(axis=1), (replicates >= 0).sum(axis=1)
-    p = np.minimum(1.0, 2 * (np.minimum(below, above) + 1) / (draws + 1))
+    squares = (deviations**2).sum(axis=(1, 2))
+    if seeds == 1:
+        of_seeds, of_examples = np.zeros(len(values)), squares / (blocks - 1) / blocks
+    else:
+        between = (deviations.sum(axis=1) ** 2).sum(axis=1) - squares
+        of_seeds = means.var(axis=1, ddof=1) / seeds
+        of_examples = np.maximum(0.0, between / (seeds * (seeds - 1) * (blocks - 1))) / blocks
     return [
-        Paired(float(overall[row]), float(low[row]), float(high[row]), float(p[row]), seeds, examples, block)
-        for row in range(rows)
+        _t_of(float(mean), float(one), float(other), (seeds, examples, block), (max(1, seeds - 1), blocks - 1))
+        for mean, one, other in zip(means.mean(axis=1), of_seeds, of_examples, strict=True)
     ]
+
+
+def _t_of(
+    mean: float, of_seeds: float, of_examples: float, of: tuple[int, int, int], freedom: tuple[int, int]
+) -> Paired:
+    """Student's t of a mean whose variance has two parts with degrees of freedom of their own."""
+    from scipy.special import stdtr, stdtrit
+
+    variance = of_seeds + of_examples
+    if variance == 0:
+        return Paired(mean, mean, mean, float(mean == 0), *of)
+    degrees = variance**2 / (of_seeds**2 / freedom[0] + of_examples**2 / freedom[1])
+    error = float(np.sqrt(variance))
+    reach = float(stdtrit(degrees, (1 + CONFIDENCE) / 2)) * error
+    return Paired(mean, mean - reach, mean + reach, float(2 * stdtr(degrees, -abs(mean) / error)), *of)
 
 
 def paired_t(differences: Sequence[float]) -> Paired:
