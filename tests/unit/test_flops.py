@@ -59,6 +59,13 @@ def test_no_cell_costs_nothing_and_counting_changes_no_gradient(name: str, archi
     assert all(parameter.grad is None for parameter in network.parameters())
 
 
+@pytest.mark.parametrize("name", made_up.TASKS)
+def test_jacobians_are_counted_whatever_the_input_is(name: str) -> None:
+    jacobian = "bottleneck.terms.contractive.jacobian=hutchinson"
+    task, network = made_up.built(name, "ae", "bottleneck=contractive", jacobian)
+    assert forward_flops(task, network, task.splits["train"].batch(ROWS)) > 0
+
+
 def test_a_forecasting_lstm_by_hand() -> None:
     """Window 6, 2 channels, horizon 3: encoder, first state, decoder on the code, a head on state and code."""
     task, network = made_up.built("forecasting", "lstm")

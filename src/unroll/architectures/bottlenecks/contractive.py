@@ -93,7 +93,9 @@ class Contractive(Term):
         if not self.training:
             return None
         with twice_differentiable():
-            x = context.x if context.x.requires_grad else context.x.detach().requires_grad_()
+            x = context.x
+            if not x.requires_grad:
+                x = x.detach().requires_grad_().view_as(x)  # no leaf: counting FLOPs hooks into what a module is given
             clean = context.encode(x)
             if self.jacobian == "closed_form":
                 assert context.closed_jacobian is not None
