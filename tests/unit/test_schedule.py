@@ -98,6 +98,23 @@ def test_one_option_of_word_vectors_leaves_the_other_as_it_is() -> None:
     assert [(group["lr"], group["weight_decay"]) for group in optimizer.param_groups] == [(0.8, 0.3), (0.8, 0.1)]
 
 
+def test_a_scaled_weight_decays_as_what_it_stands_for() -> None:
+    """The RNTN's parameter is 2H times its tensor V: with d on |V|^2, it is d / (2H)^2 on the parameter's square."""
+    config = {**BASE, "name": "adagrad", "weight_decay": 0.36, "embedding_weight_decay": 0.0}
+    task, network = made_up.built("sentiment", "rntn")
+    tensor, width = network.encoder.tensor, network.encoder.tensor.shape[1]
+    optimizer = build_optimizer(network, config, fused=True)
+    _, _, scaled = optimizer.param_groups
+    assert [id(parameter) for parameter in scaled["params"]] == [id(tensor)]
+    assert scaled["weight_decay"] == pytest.approx(0.36 / (2 * width) ** 2)
+    module = TrialModule(task, network, config, 0, 0, 2)
+    module._trainer = SimpleNamespace(optimizers=[optimizer], global_step=0)
+    module._trainer.fit_loop = SimpleNamespace(epoch_loop=SimpleNamespace(global_step=0))
+    module.on_train_batch_start(None, 0)
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.36, 0.0, scaled["weight_decay"]]
+    assert any(torch.equal(weight, tensor / (2 * width)) for weight in network.weight_matrices())
+
+
 @pytest.mark.parametrize(
     ("budget", "expected"),
     [

@@ -117,6 +117,14 @@ class Network(nn.Module):
 
     def weight_matrices(self) -> Iterator[Tensor]:
         """Weight matrices of encoder, projection and decoder: no biases, embeddings or heads."""
+        scales = weight_scales(self)
         for name, parameter in self.named_parameters():
             if parameter.dim() > 1 and not name.startswith(("adapter.", "heads.")):
-                yield parameter
+                scale = scales.get(parameter)
+                yield parameter if scale is None else parameter / scale
+
+
+def weight_scales(module: nn.Module) -> dict[nn.Parameter, float]:
+    """Parameters that are so many times the weights they stand for: their modules name them in `scaled_weights`."""
+    owners = [(owner, getattr(owner, "scaled_weights", {})) for owner in module.modules()]
+    return {getattr(owner, name): scale for owner, scales in owners for name, scale in scales.items()}

@@ -40,11 +40,13 @@ class TensorEncoder(RecursiveEncoder):
 
     V holds one [2H, 2H] slice for each of the H units: 4 H^3 weights, which start from U(-r, r), r = 1 / 4H. The
     parameter is 2H V: a step of Adam moves every weight alike, and a unit sums over 2H times as many in V as in W.
+    Weight decay and penalties are of V.
     """
 
     def __init__(self, shape: Shape, width: int):
         super().__init__(shape, width)
         self.tensor = nn.Parameter(torch.empty(2 * width, width, 2 * width).uniform_(-0.5, 0.5))
+        self.scaled_weights = {"tensor": 2.0 * width}
 
     def join(self, left: Tensor, right: Tensor) -> Tensor:
         pair = torch.cat((left, right), dim=1)

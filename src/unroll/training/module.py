@@ -1,14 +1,14 @@
 """The LightningModule of a trial: loss, optimizer, learning rate and noise, each a function of the step alone."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytorch_lightning as lightning
 import torch
 from torch import Tensor
 
-from unroll.architectures.network import Network
+from unroll.architectures.network import Network, weight_scales
 from unroll.architectures.noise import Rows, drawing
 from unroll.data.batching import Share
 from unroll.data.splits import Batch
@@ -30,27 +30,29 @@ def learning_rate(config: Mapping[str, Any], step: int, steps: int) -> float:
     return final + (base - final) * left
 
 
-def embedding_options(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that word vectors have of their own, under the names of the rest's."""
+def group_options(config: Mapping[str, Any], scales: Iterable[float]) -> list[dict[str, Any]]:
+    """In what the optimizer's groups differ from the config: all other parameters; word vectors, where they have
+    options of their own; each scaled weight, whose decay is that of what it stands for."""
     own = {key: config.get(f"embedding_{key}") for key in ("learning_rate", "weight_decay")}
-    return {key: value for key, value in own.items() if value is not None}
-
-
-def parameter_groups(network: torch.nn.Module, config: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The optimizer's groups: all parameters, or word vectors after the rest where they have options of their own."""
-    given = embedding_options(config)
-    if not given:
-        return [{"params": list(network.parameters())}]
-    vectors = [module.weight for module in network.modules() if isinstance(module, torch.nn.Embedding)]
-    known = set(map(id, vectors))
-    others = [parameter for parameter in network.parameters() if id(parameter) not in known]
-    names = {"learning_rate": "lr", "weight_decay": "weight_decay"}
-    return [{"params": others}, {"params": vectors} | {names[key]: value for key, value in given.items()}]
+    given = {key: value for key, value in own.items() if value is not None}
+    return [{}, *([given] if given else []), *({"weight_decay": config["weight_decay"] / scale**2} for scale in scales)]
 
 
 def build_optimizer(network: torch.nn.Module, config: Mapping[str, Any], fused: bool) -> torch.optim.Optimizer:
     """The optimizer that a config names; fused where that kernel exists."""
-    rate, decay, groups = config["learning_rate"], config["weight_decay"], parameter_groups(network, config)
+    rate, decay, scales = config["learning_rate"], config["weight_decay"], weight_scales(network)
+    first, *others = group_options(config, scales.values())
+    vectors = [module.weight for module in network.modules() if isinstance(module, torch.nn.Embedding)]
+    members: list[list[torch.Tensor]] = [[weight] for weight in scales]
+    if len(others) > len(scales):
+        members.insert(0, vectors)
+    known = {id(parameter) for group in members for parameter in group}
+    rest = [parameter for parameter in network.parameters() if id(parameter) not in known]
+    names = {"learning_rate": "lr", "weight_decay": "weight_decay"}
+    groups = [
+        {"params": parameters} | {names[key]: value for key, value in own.items()}
+        for parameters, own in zip([rest, *members], [first, *others], strict=True)
+    ]
     if config["name"] == "sgd":
         return torch.optim.SGD(groups, rate, config["momentum"], weight_decay=decay, fused=fused)
     if config["name"] == "adagrad":
@@ -98,6 +100,7 @@ class TrialModule(lightning.LightningModule):
     ):
         super().__init__()
         self.task, self.network, self.config = task, network, optimizer
+        self.scales = list(weight_scales(network).values())
         self.seed, self.start, self.steps = seed, start, steps
         self.phases = phases_of(task, steps)
         self.optimizer_state = optimizer_state
@@ -140,7 +143,7 @@ class TrialModule(lightning.LightningModule):
         self.network.bottleneck.schedule(done / length)
         if self.phases.begins_second(self.step):
             optimizer.load_state_dict(self._new_optimizer().state_dict())
-        for group, own in zip(optimizer.param_groups, ({}, embedding_options(config)), strict=False):
+        for group, own in zip(optimizer.param_groups, group_options(config, self.scales), strict=True):
             options = {**config, **own}
             group["lr"], group["weight_decay"] = learning_rate(options, done, length), options["weight_decay"]
             if "momentum" in group:
