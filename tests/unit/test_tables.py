@@ -181,6 +181,14 @@ def test_devices_paths_and_seed_do_not_make_rows() -> None:
     assert [(row.label, row.count("finished")) for row in table.rows] == [("lstm", 2)]
 
 
+def test_another_way_is_another_table_and_has_the_same_baselines() -> None:
+    ways = [{**record("lstm", 0, 80.0, task__protocol=way), "trial_id": way} for way in ("joint", "pretrain")]
+    alone, pair = make_tables(ways[:1]), make_tables([*ways, record("tfidf_lr", 0, 50.0)])
+    assert [table.title for table in alone] == ["sentiment on sst2"]
+    assert [table.title for table in pair] == [f"sentiment on sst2 (protocol={way})" for way in ("joint", "pretrain")]
+    assert [[row.name for row in table.rows] for table in pair] == [["lstm", "tfidf_lr"]] * 2
+
+
 def test_another_problem_is_another_table() -> None:
     near, far = record("lstm", 0, 1.0, task__horizon=24), record("lstm", 0, 2.0, task__horizon=48)
     fine = record("lstm", 0, 40.0, data__options={"classes": 5})

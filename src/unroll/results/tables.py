@@ -97,10 +97,13 @@ def make_tables(
     problems: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for record in sorted(by_id.values(), key=lambda record: (record["config"]["seed"], record["trial_id"])):
         problems.setdefault(_problem(record["config"]), []).append(record)
+    problems = _with_baselines(problems)
     heads = [key[:2] + key[4:] for key in problems]
     tables = []
     for key, members in problems.items():
-        task, data, protocol, data_options, *problem = key
+        task, data, protocol, data_options, ways, *problem = key
+        if len({other[4] for other in problems if other[:4] == key[:4]}) > 1:
+            problem.append(ways)
         if heads.count(key[:2] + key[4:]) > 1:
             problem += [data_options, f"protocol {protocol}"]
         tables.append(_table(task, data, protocol, tuple(filter(None, problem)), members, scores))
@@ -114,8 +117,24 @@ def _missing(trial: "Trial") -> dict[str, Any]:
 def _problem(config: Mapping[str, Any]) -> tuple[str, ...]:
     task, data = config["task"], config["data"]
     posed = [f"{key}={task[key]}" for key in variants.PROBLEM_OPTIONS if key in task]
+    ways = ", ".join(f"{key}={task[key]}" for key in variants.WAYS if key in task)
     data_options = ", ".join(f"{key}={value}" for key, value in sorted(data["options"].items()))
-    return task["name"], data["name"], str(task["protocol_version"]), data_options, *posed
+    return task["name"], data["name"], str(task["protocol_version"]), data_options, ways, *posed
+
+
+def _with_baselines(
+    problems: dict[tuple[str, ...], list[dict[str, Any]]],
+) -> dict[tuple[str, ...], list[dict[str, Any]]]:
+    """Baselines stand beside the networks of their problem, whatever the ways of these."""
+    found = {key: list(members) for key, members in problems.items()}
+    for key, members in problems.items():
+        if all(is_baseline(record["config"]) for record in members):
+            others = [other for other in problems if other != key and other[:4] + other[5:] == key[:4] + key[5:]]
+            for other in others:
+                found[other] += members
+            if others:
+                del found[key]
+    return found
 
 
 def _table(
@@ -238,7 +257,7 @@ def _common(networks: Sequence[Row]) -> tuple[str, ...]:
     if not networks:
         return ()
     tasks = [trial["config"]["task"] for row in networks for trial in row.trials]
-    described = ("name", "protocol_version", "kind", "quickstart_steps", *variants.PROBLEM_OPTIONS)
+    described = ("name", "protocol_version", "kind", "quickstart_steps", *variants.PROBLEM_OPTIONS, *variants.WAYS)
     return tuple(
         f"{key}={value}"
         for key, value in tasks[0].items()

@@ -12,6 +12,11 @@ OWN = ("architecture.", "bottleneck.", "baseline.")  # options of what a row is 
 
 # Options of a task that pose another problem, whose numbers do not compare: a table each.
 PROBLEM_OPTIONS = ("horizon", "rate", "samples")
+WAYS = (
+    "order",
+    "chunk",
+    "protocol",
+)  # how the input is read and the network trained: likewise, named where they differ
 
 
 def options(config: Mapping[str, Any]) -> dict[str, str]:
