@@ -201,6 +201,38 @@ def test_an_order_of_three_holds_in_part_and_has_a_tau() -> None:
     assert found.p == pytest.approx(1 / 3)
 
 
+def test_an_order_is_judged_in_the_published_unit() -> None:
+    """Records hold a bound, of which more is better; published is its negative."""
+    metric = {"field": "result.metrics.test.mse", "unit": "nats", "direction": "lower", "scale": -1.0}
+    order = {"says": "All", "metric": "mse", "rows": ["lstm", "gru", "repeat"]}
+    plan = plan_table(published(metrics={"mse": metric}, orderings=[order]), {}.get)
+    records = Records()
+    records.add(plan, "lstm", -84.0, -84.1, -84.2)
+    records.add(plan, "gru", -85.0, -85.1, -85.2)
+    records.add(plan, "repeat", -99.0)
+    (found,) = judged(plan, records).orderings
+    assert (found.verdict, found.tau) == (HOLDS, 1.0)
+    assert found.means == pytest.approx({"lstm": 84.1, "gru": 85.1, "repeat": 99.0})
+    assert [pair.comparison.paired.difference for pair in found.pairs] == pytest.approx([-1.0, -14.9, -13.9])
+    for pair in found.pairs:
+        assert pair.comparison.paired.low <= pair.comparison.paired.difference <= pair.comparison.paired.high
+
+
+def test_a_row_whose_records_lack_the_metric_is_without_values_in_an_order() -> None:
+    metric = {"field": "result.pretrained.jacobian_norm", "unit": "u", "direction": "lower"}
+    order = {"says": "All", "metric": "norm", "rows": ["lstm", "gru", "repeat"]}
+    both = {**published().model_dump()["metrics"], "norm": metric}
+    plan = plan_table(published(metrics=both, orderings=[order]), {}.get)
+    records = Records()
+    for name in ("lstm", "gru"):
+        records.add(plan, name, 0.4, 0.41, 0.42)
+    records.add(plan, "repeat", 1.3)
+    for planned, norm in zip(row_of(plan, "gru").trials, (1.0, 2.0, 3.0), strict=True):
+        records[planned.trial.trial_id]["result"]["pretrained"] = {"jacobian_norm": norm}
+    (found,) = judged(plan, records).orderings
+    assert (found.verdict, found.means, found.missing) == ("no trials", {"gru": 2.0}, ("lstm", "repeat"))
+
+
 def test_failed_and_missing_trials_show(planned: TablePlan) -> None:
     records = Records()
     records.add(planned, "lstm", 0.41, 0.42, 0.40)

@@ -85,7 +85,7 @@ def plan_table(
     with composer(config_dir):
         make = make or maker(config_dir)
         rows = [_row(table, name, find, budget, seeds or table.seeds, others, make) for name in table.rows]
-    return TablePlan(table, budget, tuple(rows))
+    return TablePlan(table.under(budget), budget, tuple(rows))
 
 
 def _row(

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from unroll.planning.reported import Metric, Ordering
 from unroll.results.comparisons import Comparison, Records, compare, compare_values, couples
@@ -34,9 +34,9 @@ class Ordered:
     """A claimed order with its statistic."""
 
     ordering: Ordering
-    means: dict[str, float]
+    means: dict[str, float]  # in the published unit
     pairs: tuple[Pair, ...]
-    missing: tuple[str, ...]  # rows without finished trials
+    missing: tuple[str, ...]  # rows without values
     tau: float | None  # None: fewer than three rows, or all means equal
     p: float | None
 
@@ -66,8 +66,10 @@ def ordered(ordering: Ordering, metric: Metric, rows: Mapping[str, Records], sco
     """
     from scipy.stats import kendalltau
 
-    there = [name for name in ordering.rows if rows.get(name)]
-    means = {name: sum(values) / len(values) for name in there if (values := _values(rows[name], metric))}
+    means = {
+        name: sum(values) / len(values) for name in ordering.rows if (values := _values(rows.get(name, ()), metric))
+    }
+    there = list(means)
     names = [pair for pair in itertools.combinations(there, 2) if couples(rows[pair[0]], rows[pair[1]])]
     if names and is_primary(metric.field, rows[there[0]][0]):
         found = compare([(rows[first], rows[second]) for first, second in names], scores)
@@ -75,8 +77,8 @@ def ordered(ordering: Ordering, metric: Metric, rows: Mapping[str, Records], sco
         found = compare_values([_coupled(rows[first], rows[second], metric) for first, second in names])
     pairs = tuple(
         Pair(first, second, comparison, better(comparison.paired.difference, 0.0, metric.direction))
-        for (first, second), comparison in zip(names, found, strict=True)
-        if comparison is not None
+        for (first, second), raw in zip(names, found, strict=True)
+        if (comparison := _scaled(raw, metric.scale)) is not None
     )
     sign = -1 if metric.direction == "higher" else 1
     tau = kendalltau(range(len(there)), [sign * means[name] for name in there]) if len(there) > 2 else None
@@ -92,7 +94,19 @@ def ordered(ordering: Ordering, metric: Metric, rows: Mapping[str, Records], sco
 
 
 def _values(records: Records, metric: Metric) -> list[float]:
-    return [found for record in records if (found := value_of(record, metric.field)) is not None]
+    """One a seed, in the published unit."""
+    return [metric.scale * found for record in records if (found := value_of(record, metric.field)) is not None]
+
+
+def _scaled(comparison: Comparison | None, scale: float) -> Comparison | None:
+    """A comparison of the records' numbers, in the published unit."""
+    if comparison is None:
+        return None
+    paired = comparison.paired
+    low, high = paired.low, paired.high
+    if low is not None and high is not None:
+        low, high = sorted((scale * low, scale * high))
+    return replace(comparison, paired=replace(paired, difference=scale * paired.difference, low=low, high=high))
 
 
 def _coupled(first: Records, second: Records, metric: Metric) -> tuple[Sequence[float], Sequence[float]]:

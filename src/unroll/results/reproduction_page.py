@@ -151,9 +151,7 @@ def _order(found: Reproduction, one: orderings.Ordered) -> str:
     names = {row.plan.name: row.plan.row.says for row in found.outcomes}
     metric = found.plan.table.metrics[one.ordering.metric]
     means = [
-        f"{names[name]} {number(metric.scale * one.means[name], metric.decimals + 1)}"
-        if name in one.means
-        else names[name]
+        f"{names[name]} {number(one.means[name], metric.decimals + 1)}" if name in one.means else names[name]
         for name in one.ordering.rows
     ]
     total = len(one.pairs)
