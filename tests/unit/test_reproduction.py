@@ -120,6 +120,39 @@ def test_a_choice_waits_for_its_points_and_takes_the_best_on_validation(planned:
     assert row_of(plan_table(published(), records.get), "rnn").is_open
 
 
+def diverged(planned: Any) -> dict[str, Any]:
+    return {**record(planned, 9.0), "status": "failed", "result": None}
+
+
+def test_a_failed_point_ranks_last_and_is_named(planned: TablePlan) -> None:
+    first, second = planned.choosing
+    records = {first.trial.trial_id: diverged(first)}
+    assert row_of(plan_table(published(), records.get), "rnn").is_open
+    records[second.trial.trial_id] = record(second, 9.0, 5.0)
+    plan = plan_table(published(), records.get)
+    assert (row_of(plan, "rnn").chosen, row_of(plan, "rnn").is_open) == (1, False)
+    shown = page(sections(judged(plan, records)))
+    assert f"`optimizer.learning_rate=0.01` (failed): `{first.trial.trial_id}`" in shown
+    assert f"`optimizer.learning_rate=0.001` (chosen): `{second.trial.trial_id}`" in shown
+
+
+def test_a_row_whose_points_all_failed_says_so(planned: TablePlan) -> None:
+    records = {item.trial.trial_id: diverged(item) for item in planned.choosing}
+    plan = plan_table(published(), records.get)
+    rnn = row_of(plan, "rnn")
+    assert (rnn.is_open, rnn.has_no_choice, rnn.chosen, rnn.trials) == (False, True, None, ())
+    assert "- every trial that was to choose its open options failed: RNN mse 0.60" in page(
+        sections(judged(plan, records))
+    )
+
+
+def test_a_point_without_a_finite_validation_metric_counts_as_failed(planned: TablePlan) -> None:
+    first, second = planned.choosing
+    records = {item.trial.trial_id: record(item, 9.0, 5.0) for item in (first, second)}
+    records[first.trial.trial_id]["result"]["selection"]["value"] = None
+    assert row_of(plan_table(published(), records.get), "rnn").chosen == 1
+
+
 def test_overrides_reach_every_trial_and_seeds_take_the_tables_place() -> None:
     plan = plan_table(published(), {}.get, ["data.batch_size=7", "seed=4,5"])
     lstm = row_of(plan, "lstm")

@@ -102,8 +102,11 @@ def _run(name: str, overrides: Sequence[str], rows: Sequence[str], config_dir: s
     unfinished = [trial_id for row in found.outcomes for trial_id in (*row.failed, *row.missing)]
     for trial_id in unfinished:
         print(f"without a finished record: {trial_id}")
+    for row in plan.rows:
+        if row.has_no_choice:
+            print(f"without a choice: every point of {row.name} failed")
     print(f"Report: {path}", flush=True)
-    return not unfinished and not any(row.is_open for row in plan.rows)
+    return not unfinished and not any(row.is_open or row.has_no_choice for row in plan.rows)
 
 
 def finder(folder: str | Path) -> Find:

@@ -38,6 +38,8 @@ def _waits(row: Outcome) -> str:
         return row.plan.row.cannot
     if row.plan.is_open:
         return "runnable; its open options are not chosen yet"
+    if row.plan.has_no_choice:
+        return "every trial that was to choose its open options failed"
     if not row.failed and not any(cell.values for cell in row.cells):
         return "runnable; not run yet"
     return ""
@@ -168,7 +170,7 @@ def _order(found: Reproduction, one: orderings.Ordered) -> str:
 def _choice(row: Outcome) -> str:
     lines = []
     for number_, point in enumerate(row.plan.points):
-        mark = " (chosen)" if number_ == row.plan.chosen else ""
+        mark = " (chosen)" if number_ == row.plan.chosen else " (failed)" if point.failed else ""
         lines.append(f"`{' '.join(point.overrides)}`{mark}: `{point.planned.trial.trial_id}`")
     return f"{row.plan.row.says}: {'; '.join(lines)}"
 
