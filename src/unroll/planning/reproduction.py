@@ -145,7 +145,7 @@ def _row(
 
 
 def _best(points: Sequence[Point]) -> int | None:
-    """The point with the best validation metric, the first of equals; None while one lacks a record, or if all failed."""
+    """The point with the best validation metric, the first of equals; None while one lacks a record, or all failed."""
     if any(point.record is None for point in points):
         return None
     losses = [(point.loss, number) for number, point in enumerate(points) if point.loss is not None]
