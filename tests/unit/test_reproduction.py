@@ -13,7 +13,7 @@ from unroll.planning.reproduction import TablePlan, plan_table
 from unroll.results.markdown import page
 from unroll.results.orderings import CONTRADICTED, HOLDS, PARTLY, UNDECIDED
 from unroll.results.reproduced import Reproduction, reproduced
-from unroll.results.reproduction_page import sections, summary
+from unroll.results.reproduction_page import hours, sections, summary
 from unroll.results.verdicts import BETTER, NOT_COMPARABLE, REPRODUCED, WORSE
 
 POINTS = [["optimizer.learning_rate=0.01"], ["optimizer.learning_rate=0.001"]]
@@ -134,6 +134,24 @@ def test_a_failed_point_ranks_last_and_is_named(planned: TablePlan) -> None:
     shown = page(sections(judged(plan, records)))
     assert f"`optimizer.learning_rate=0.01` (failed): `{first.trial.trial_id}`" in shown
     assert f"`optimizer.learning_rate=0.001` (chosen): `{second.trial.trial_id}`" in shown
+    assert "2 trials, 2 of them to choose, took 1.00 hours in all, on a core." in shown
+
+
+def test_hours_of_all_tables_count_a_shared_trial_once(planned: TablePlan) -> None:
+    records = Records()
+    records.add(planned, "lstm", 0.41, 0.42, 0.40)
+    once, twice = judged(planned, records), judged(planned, records)
+    assert hours([once, twice]) == hours([once]) == "3 trials took 1.50 hours in all, on a core."
+    assert hours([judged(planned, {})]) == ""
+
+
+def test_the_summary_counts_what_seeds_leave_open(planned: TablePlan) -> None:
+    """LSTM within 10 % of 0.40 with an interval that is not; GRU beyond 10 % of 0.50, its interval not."""
+    records = Records()
+    records.add(planned, "lstm", 0.36, 0.40, 0.44)
+    records.add(planned, "gru", 0.50, 0.56, 0.62)
+    _, (line,), _ = summary([judged(planned, records)])
+    assert line[4] == "1 reproduced (of which 1 not surely), 1 not comparable (of which 1 undecided)"
 
 
 def test_a_row_whose_points_all_failed_says_so(planned: TablePlan) -> None:
@@ -171,10 +189,11 @@ def test_verdicts_of_made_up_records(planned: TablePlan) -> None:
         BETTER,
         NOT_COMPARABLE,
     ]
-    assert found.verdicts == [REPRODUCED, BETTER]
+    assert [verdict.word for verdict in found.verdicts] == [REPRODUCED, BETTER]
     assert row_of(found, "lstm").notes[0] == "trained for 25 % of the published budget"
     assert row_of(found, "repeat").cells[0].seeded is False
     assert row_of(found, "rnn").cells[0].verdict.why == "no trial has finished"
+    assert row_of(judged(planned, {}), "lstm").notes == ()
 
 
 def test_a_row_of_the_wrong_direction_and_an_incomparable_one() -> None:

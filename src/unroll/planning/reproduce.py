@@ -155,7 +155,7 @@ def overview(folder: str | Path, config_dir: str | None = None) -> list["Reprodu
         table = read_table(name)
         plans = [plan_table(table, find, (), config_dir, budget, make) for budget in table.budgets or (CPU,)]
         judgements = [judged(plan, folder) for plan in plans]
-        found.append(max(judgements, key=lambda one: (len(one.records), one.plan.budget == CPU)))
+        found.append(max(judgements, key=lambda one: (len(one.trained), one.plan.budget == CPU)))
     return found
 
 

@@ -1,6 +1,5 @@
 """Published tables beside reproduced ones, shown: as sections of a page, and in the terminal with Rich."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -95,11 +94,20 @@ def summary(found: Sequence[Reproduction]) -> Grid:
     for one in found:
         runnable = [row for row in one.outcomes if row.plan.row.cannot is None]
         run = [row for row in runnable if row.is_run]
-        counts = Counter(one.verdicts)
-        said = ", ".join(f"{counts[word]} {word}" for word in verdicts.VERDICTS if counts[word]) or "—"
+        said = ", ".join(filter(None, (_counted(one, word) for word in verdicts.VERDICTS))) or "—"
         orders = ", ".join(order.verdict for order in one.orderings) or "—"
         lines.append([one.plan.table.name, str(len(one.outcomes)), str(len(runnable)), str(len(run)), said, orders])
     return Grid(["table", "rows", "runnable", "run", "verdicts of its numbers", "claimed orders"], lines)
+
+
+def _counted(found: Reproduction, word: str) -> str:
+    """How many numbers have a verdict, and of how many the seeds leave it open."""
+    having = [verdict for verdict in found.verdicts if verdict.word == word]
+    if not having:
+        return ""
+    said, open_ = f"{len(having)} {word}", sum(not verdict.sure for verdict in having)
+    named = "not surely" if word == verdicts.REPRODUCED else "undecided"
+    return f"{said} (of which {open_} {named})" if open_ else said
 
 
 def sections(found: Reproduction, level: int = 1, link: Link | None = None) -> list[Section]:
@@ -132,14 +140,21 @@ def _budget(found: Reproduction) -> str:
         return ""
     name = "fits one machine without a GPU" if found.plan.budget == CPU else "the published one"
     said = f"Budget `{found.plan.budget}` ({name}): {wanted.says}"
-    seconds = [
-        (record["run"].get("training_seconds") or 0) + (record["run"].get("evaluation_seconds") or 0)
-        for record in found.records
-    ]
-    machines = sorted({str(record["run"]["hardware"].get("cpu", "unknown")) for record in found.records})
-    if not seconds:
-        return said
-    return f"{said} {len(seconds)} trials took {sum(seconds) / 3600:.2f} hours in all, on {', '.join(machines)}."
+    return f"{said} {hours([found])}".strip()
+
+
+def hours(found: Sequence[Reproduction]) -> str:
+    """How long the trials of tables took, a trial of several counted once; empty where there are none."""
+    records = list({record["trial_id"]: record for one in found for record in one.trained}.values())
+    if not records:
+        return ""
+    runs = [record["run"] for record in records]
+    seconds = sum((run.get("training_seconds") or 0) + (run.get("evaluation_seconds") or 0) for run in runs)
+    machines = sorted({str(run["hardware"].get("cpu", "unknown")) for run in runs})
+    chosen_by = {point.planned.trial.trial_id for one in found for row in one.plan.rows for point in row.points}
+    choosing = sum(record["trial_id"] in chosen_by for record in records)
+    among = f", {choosing} of them to choose," if choosing else ""
+    return f"{len(records)} trials{among} took {seconds / 3600:.2f} hours in all, on {', '.join(machines)}."
 
 
 def _other_tolerances(found: Reproduction) -> str:
