@@ -285,6 +285,24 @@ def test_a_row_whose_records_lack_the_metric_is_without_values_in_an_order() -> 
     assert (found.verdict, found.means, found.missing) == ("no trials", {"gru": 2.0}, ("lstm", "repeat"))
 
 
+def test_published_values_are_printed_as_given() -> None:
+    rows = {
+        "gru": {"says": "GRU", "reported": {"mse": 0.000053}, "overrides": ["architecture=gru"]},
+        "lstm": {"says": "LSTM", "reported": {"mse": 0.5}, "overrides": ["architecture=lstm"]},
+        "magic": {"says": "Magic", "reported": {"mse": 0.00005}, "cannot": "it is secret"},
+    }
+    left_out = ["the column of another network: no row"]
+    plan = plan_table(published(rows=rows, orderings=[], left_out=left_out), {}.get)
+    records = Records()
+    records.add(plan, "gru", 0.0001, 0.0001, 0.0001)
+    records.add(plan, "lstm", 0.5, 0.5, 0.5)
+    shown = page(sections(judged(plan, records)))
+    assert "| GRU | mse, squared ↓ | 0.000053 | 0.0001000 | 3 | +0.0000470 |" in shown
+    assert "| LSTM | mse, squared ↓ | 0.50 | 0.500 | 3 | +0.000 |" in shown
+    assert "- it is secret: Magic mse 0.00005" in shown
+    assert "Published, and without a row here\n\n- the column of another network: no row" in shown
+
+
 def test_failed_and_missing_trials_show(planned: TablePlan) -> None:
     records = Records()
     records.add(planned, "lstm", 0.41, 0.42, 0.40)
@@ -316,7 +334,7 @@ def test_the_page_links_numbers_to_trials_and_prints_the_rule(planned: TablePlan
         "runnable": "4",
         "run": "2",
         "verdicts of its numbers": "1 reproduced, 1 better than reported",
-        "claimed orders": CONTRADICTED,
+        "published orders": CONTRADICTED,
     }
 
 
@@ -333,3 +351,7 @@ def test_scores_of_examples_decide_an_order_where_they_are_kept(planned: TablePl
     found = reproduced(planned, records.get, scores, lambda parts: 0)
     assert found.orderings[0].verdict == HOLDS
     assert found.orderings[0].pairs[0].comparison.paired.examples == 2000
+    shown = page(sections(found))
+    assert "## Orders of the published values" in shown
+    assert "Of 1 pairs 1 are surely as published" in shown
+    assert "0 undecided, by test examples nested in seeds." in shown

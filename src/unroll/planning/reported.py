@@ -103,7 +103,7 @@ class Row(_Part):
 
 
 class Ordering(_Part):
-    """An order that a paper claims: rows from best to worst, by one metric."""
+    """The order of published values: rows from best to worst by a metric; `says` quotes the paper if it does."""
 
     says: str
     metric: str
@@ -144,6 +144,7 @@ class Reported(_Part):
     budgets: dict[str, Budget] = Field(default_factory=dict)  # of BUDGETS
     deviations: list[Deviation] = Field(default_factory=list)  # of every row
     rows: dict[str, Row] = Field(min_length=1)
+    left_out: list[str] = Field(default_factory=list)  # what else is published there and has no row, and why
     orderings: list[Ordering] = Field(default_factory=list)
 
     @model_validator(mode="after")

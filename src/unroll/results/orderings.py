@@ -1,4 +1,4 @@
-"""Whether the order of rows that a paper claims is the order that their trials give: what readers act on."""
+"""Whether the order of rows by their published values is the order that their trials give: what readers act on."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -12,10 +12,12 @@ from unroll.results.statistics import better
 
 HOLDS, PARTLY, CONTRADICTED, UNDECIDED = "holds", "holds in part", "contradicted", "undecided"
 RULE = (
-    "Every two rows of a claimed order are compared on the same seeds (and test examples, where scores are kept), with "
-    "Holm's correction over the pairs. It holds where every pair is sure (p < 0.05) and as claimed, holds in part "
-    "where some are and none is surely reversed, is contradicted where one is, and is undecided otherwise. Kendall's "
-    "tau is of the means' order with the claimed one."
+    "An order is that of the published values; that the paper speaks of it is not said, but where it is quoted. Every "
+    "two of its rows are compared on the same seeds, with Holm's correction over the pairs: by a bootstrap of the test "
+    "examples nested in seeds where scores of the metric are kept, else by Student's t of paired seeds alone. It holds "
+    "where every pair is sure (p < 0.05) and as published, holds in part where some are and none is surely reversed, "
+    "is contradicted where one is, and is undecided otherwise. Kendall's tau is of the means' order with the published "
+    "one."
 )
 
 
@@ -26,12 +28,12 @@ class Pair:
     better: str
     worse: str
     comparison: Comparison
-    as_claimed: bool
+    as_published: bool
 
 
 @dataclass(frozen=True)
 class Ordered:
-    """A claimed order with its statistic."""
+    """A published order with its statistic."""
 
     ordering: Ordering
     means: dict[str, float]  # in the published unit
@@ -40,8 +42,16 @@ class Ordered:
     tau: float | None  # None: fewer than three rows, or all means equal
     p: float | None
 
-    def count(self, sure: bool, as_claimed: bool) -> int:
-        return sum(pair.comparison.is_sure == sure and pair.as_claimed == as_claimed for pair in self.pairs)
+    def count(self, sure: bool, as_published: bool) -> int:
+        return sum(pair.comparison.is_sure == sure and pair.as_published == as_published for pair in self.pairs)
+
+    @property
+    def test(self) -> str:
+        """Which test decided its pairs, in words."""
+        by_examples = sum(pair.comparison.paired.examples > 0 for pair in self.pairs)
+        if by_examples == len(self.pairs):
+            return "test examples nested in seeds"
+        return f"test examples nested in seeds in {by_examples}, else by seeds alone" if by_examples else "seeds alone"
 
     @property
     def verdict(self) -> str:
@@ -56,7 +66,7 @@ class Ordered:
 
 
 def ordered(ordering: Ordering, metric: Metric, rows: Mapping[str, Records], scores: Scores) -> Ordered:
-    """Compare every two rows of a claimed order.
+    """Compare every two rows of a published order.
 
     Args:
         ordering: rows from best to worst.

@@ -1,4 +1,4 @@
-"""A published table beside what its trials gave: each cell with a verdict, each claimed order with its statistic."""
+"""A published table beside what its trials gave: each cell with a verdict, each published order with its statistic."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,9 +1,10 @@
 """Published tables beside reproduced ones, shown: as sections of a page, and in the terminal with Rich."""
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from unroll.planning.reported import CPU, Value
+from unroll.planning.reported import CPU, Metric, Value
 from unroll.results import orderings, verdicts
 from unroll.results.cells import Grid, number
 from unroll.results.page import Section
@@ -27,7 +28,7 @@ def rows(found: Reproduction, link: Link | None = None) -> list[list[str]]:
             metric = found.plan.table.metrics[cell.metric]
             name, to = (row.plan.row.says, link) if position == 0 else ("", None)
             label = f"{cell.metric}, {metric.unit} {SIGNS[metric.direction]}"
-            shown.append([name, label, *_numbers(row, cell, metric.decimals, to)])
+            shown.append([name, label, *_numbers(row, cell, _places(cell.reported, metric), to)])
     return shown
 
 
@@ -76,9 +77,18 @@ def _not_run(found: Reproduction) -> list[str]:
     for row in found.outcomes:
         if reason := _waits(row):
             published = row.plan.row.reported.items()
-            values = [f"{name} {_published(one, found.plan.table.metrics[name].decimals)}" for name, one in published]
+            metrics = found.plan.table.metrics
+            values = [f"{name} {_published(one, _places(one, metrics[name]))}" for name, one in published]
             waiting.setdefault(reason, []).append(" ".join([row.plan.row.says, *filter(None, [", ".join(values)])]))
     return [f"{reason}: {'; '.join(names)}" for reason, names in waiting.items()]
+
+
+def _places(value: Value | None, metric: Metric) -> int:
+    """The metric's decimals, or as many as the published value has where those would round it."""
+    if value is None or round(value.value, metric.decimals) == value.value:
+        return metric.decimals
+    exponent = Decimal(repr(value.value)).as_tuple().exponent
+    return max(metric.decimals, -int(exponent))
 
 
 def _published(value: Value, decimals: int) -> str:
@@ -97,7 +107,7 @@ def summary(found: Sequence[Reproduction]) -> Grid:
         said = ", ".join(filter(None, (_counted(one, word) for word in verdicts.VERDICTS))) or "—"
         orders = ", ".join(order.verdict for order in one.orderings) or "—"
         lines.append([one.plan.table.name, str(len(one.outcomes)), str(len(runnable)), str(len(run)), said, orders])
-    return Grid(["table", "rows", "runnable", "run", "verdicts of its numbers", "claimed orders"], lines)
+    return Grid(["table", "rows", "runnable", "run", "verdicts of its numbers", "published orders"], lines)
 
 
 def _counted(found: Reproduction, word: str) -> str:
@@ -121,11 +131,12 @@ def sections(found: Reproduction, level: int = 1, link: Link | None = None) -> l
     shown = [Section(table.title, level, text, Grid(HEADER, numbers) if numbers else None), Section(text=(rule,))]
     if found.orderings:
         said = tuple(_order(found, one) for one in found.orderings)
-        shown.append(Section("Orders that are claimed", level + 1, (orderings.RULE,), notes=said))
+        shown.append(Section("Orders of the published values", level + 1, (orderings.RULE,), notes=said))
     deviations = [deviation.says for deviation in table.deviations]
     deviations += [f"{row.plan.row.says}: {one.says}" for row in found.outcomes for one in row.plan.row.deviations]
     below = {
         "Not run": _not_run(found),
+        "Published, and without a row here": table.left_out,
         "What deviates": deviations,
         "What was chosen on validation": [_choice(row) for row in found.outcomes if row.plan.points],
         "Training": [f"{row.plan.row.says}: {'; '.join(row.notes)}." for row in found.outcomes if row.notes],
@@ -172,9 +183,11 @@ def _order(found: Reproduction, one: orderings.Ordered) -> str:
         for name in one.ordering.rows
     ]
     total = len(one.pairs)
-    said = f"**{one.ordering.says}: {one.verdict}.** Claimed from best to worst in {one.ordering.metric}: "
-    said += f"{', '.join(means)}. Of {total} pairs {one.count(True, True)} are surely as claimed, "
+    said = f"**{one.ordering.says}: {one.verdict}.** Published from best to worst in {one.ordering.metric}: "
+    said += f"{', '.join(means)}. Of {total} pairs {one.count(True, True)} are surely as published, "
     said += f"{one.count(True, False)} surely reversed, {one.count(False, True) + one.count(False, False)} undecided"
+    if one.pairs:
+        said += f", by {one.test}"
     if one.tau is not None:
         said += f"; Kendall's tau {one.tau:.2f} (exact p {one.p:.2g})"
     if one.missing:
@@ -205,6 +218,7 @@ def rich_tables(found: Reproduction) -> list["rich.table.Table"]:
     said = [verdicts.RULE, f"Tolerance: {table.tolerance}{_other_tolerances(found)}.", _budget(found)]
     said += [_order(found, one).replace("**", "") for one in found.orderings]
     said += [f"Not run: {line}." for line in _not_run(found)]
+    said += [f"Without a row here: {line}." for line in table.left_out]
     shown = RichTable(
         title=f"{table.title} ({table.citation})",
         caption="\n".join(filter(None, said)),
