@@ -53,10 +53,10 @@ def publish(planned: Sequence[Planned]) -> None:
     print(f"{len(records)} records of {len(planned)} trials published to {folder.relative_to(ROOT)}")
 
 
-def of_table(overrides: list[str]) -> list[Planned]:
-    """The trials of a published table, those that were trained to choose among them."""
+def of_table(overrides: list[str], records: Path | None = None) -> list[Planned]:
+    """The trials of a published table, those that were trained to choose among them; `records` as `planned_table`'s."""
     (name,) = [text.partition("=")[2] for text in overrides if text.startswith("table=")]
-    found, _ = planned_table(name, [text for text in overrides if not text.startswith("table=")])
+    found, _ = planned_table(name, [text for text in overrides if not text.startswith("table=")], records=records)
     return list({item.trial.trial_id: item for item in (*found.choosing, *found.comparing)}.values())
 
 

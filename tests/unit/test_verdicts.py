@@ -50,10 +50,29 @@ def test_an_interval_that_reaches_the_tolerance_asks_for_more_seeds() -> None:
 
 
 def test_one_seed_has_no_interval_but_what_no_seed_changes_needs_none() -> None:
-    assert verdict([0.45], Value(value=0.375), "lower", TWO_PER_CENT).why == "one seed has no interval"
+    found = verdict([0.45], Value(value=0.375), "lower", TWO_PER_CENT)
+    assert (found.word, found.why, found.sure) == (NOT_COMPARABLE, "undecided, since one seed has no interval", False)
+    found = verdict([0.376], Value(value=0.375), "lower", TWO_PER_CENT)
+    assert (found.word, found.why, found.sure) == (REPRODUCED, "one seed", False)
     assert verdict([0.45], Value(value=0.375), "lower", TWO_PER_CENT, seeded=False).word == WORSE
     assert verdict([315_840], Value(value=315_840), "equal", EXACT, seeded=False).word == REPRODUCED
     assert verdict([315_841], Value(value=315_840), "equal", EXACT, seeded=False).word == WORSE
+
+
+def test_a_mean_within_the_tolerance_says_where_its_interval_ends() -> None:
+    """Within 0.3675 and 0.3825; half of the first interval is 0.0025, of the second 0.124."""
+    narrow = verdict([0.375, 0.376, 0.377], Value(value=0.375), "lower", TWO_PER_CENT)
+    assert (narrow.word, narrow.why, narrow.sure) == (REPRODUCED, "", True)
+    wide = verdict([0.325, 0.375, 0.425], Value(value=0.375), "lower", TWO_PER_CENT)
+    assert str(wide) == "reproduced: mean within tolerance; its 95 % interval reaches beyond"
+    assert (wide.word, wide.sure) == (REPRODUCED, False)
+    one_side = verdict([0.374, 0.380, 0.386], Value(value=0.375), "lower", TWO_PER_CENT)
+    assert (one_side.word, one_side.sure) == (REPRODUCED, False)
+
+
+def test_what_is_undecided_is_told_from_what_is_not_comparable() -> None:
+    assert verdict([0.36, 0.40, 0.41], Value(value=0.375), "lower", TWO_PER_CENT).sure is False
+    assert verdict([0.375, 0.376], Value(value=0.375), "lower", TWO_PER_CENT, incomparable="other data").sure is True
 
 
 def test_what_is_not_comparable_says_why() -> None:

@@ -103,7 +103,7 @@ class Row(_Part):
 
 
 class Ordering(_Part):
-    """An order that a paper claims: rows from best to worst, by one metric."""
+    """The order of published values: rows from best to worst by a metric; `says` quotes the paper if it does."""
 
     says: str
     metric: str
@@ -115,6 +115,7 @@ class Budget(_Part):
 
     says: str
     overrides: list[str] = Field(default_factory=list)
+    fields: dict[str, str] = Field(default_factory=dict)  # metric -> its field, where this budget gives another name
     published: bool = True  # of `paper`: whether the source states it, so that a share of it means something
 
 
@@ -143,6 +144,7 @@ class Reported(_Part):
     budgets: dict[str, Budget] = Field(default_factory=dict)  # of BUDGETS
     deviations: list[Deviation] = Field(default_factory=list)  # of every row
     rows: dict[str, Row] = Field(min_length=1)
+    left_out: list[str] = Field(default_factory=list)  # what else is published there and has no row, and why
     orderings: list[Ordering] = Field(default_factory=list)
 
     @model_validator(mode="after")
@@ -159,6 +161,9 @@ class Reported(_Part):
                 raise ValueError(f"orderings.{number}: no metric {ordering.metric} with a direction")
         if unknown := set(self.budgets) - set(BUDGETS):
             raise ValueError(f"budgets: {', '.join(sorted(unknown))} is none of {', '.join(BUDGETS)}")
+        for name, budget in self.budgets.items():
+            if unknown := set(budget.fields) - set(self.metrics):
+                raise ValueError(f"budgets.{name}.fields: no such metric {', '.join(sorted(unknown))}")
         if any(row.overrides is not None for row in self.rows.values()) and CPU not in self.budgets:
             raise ValueError("a table with trials has budgets.cpu")
         return self
@@ -166,6 +171,12 @@ class Reported(_Part):
     def tolerance_of(self, row: Row, metric: str) -> Tolerance:
         """The narrowest statement counts: the row's, else the metric's, else the table's."""
         return row.tolerance or self.metrics[metric].tolerance or self.tolerance
+
+    def under(self, budget: str) -> "Reported":
+        """The table whose metrics have the fields that records made under a budget have."""
+        fields = self.budgets[budget].fields if budget in self.budgets else {}
+        renamed = {name: self.metrics[name].model_copy(update={"field": field}) for name, field in fields.items()}
+        return self.model_copy(update={"metrics": {**self.metrics, **renamed}})
 
 
 def reported_directory() -> Path:

@@ -54,9 +54,16 @@ def run_reproduction(
 
 
 def planned_table(
-    name: str, overrides: Sequence[str], rows: Sequence[str] = (), config_dir: str | None = None
+    name: str,
+    overrides: Sequence[str],
+    rows: Sequence[str] = (),
+    config_dir: str | None = None,
+    records: Path | None = None,
 ) -> tuple[TablePlan, Path]:
-    """Return a published table as trials, under the budget that overrides name, and the folder that they lie in."""
+    """Return a published table as trials, under the budget that overrides name, and the folder that they lie in.
+
+    What was chosen on validation is read from the records there, and from those in `records` where there are none.
+    """
     table = _narrowed(read_table(name), rows)
     budgets = [text.partition("=")[2] for text in overrides if text.startswith("budget=")]
     budget = budgets[-1] if budgets else CPU
@@ -65,7 +72,8 @@ def planned_table(
     others = [text for text in sorted_out(overrides)[2] if not text.startswith("budget=")]
     paths = [text for text in others if text.startswith("paths.")]
     runs = Path(compose(paths, config_dir).config["paths"]["runs"])
-    return plan_table(table, finder(runs), others, config_dir, budget), runs
+    folders = (runs, records) if records is not None else (runs,)
+    return plan_table(table, finder(*folders), others, config_dir, budget), runs
 
 
 def _narrowed(table: Reported, rows: Sequence[str]) -> Reported:
@@ -102,20 +110,22 @@ def _run(name: str, overrides: Sequence[str], rows: Sequence[str], config_dir: s
     unfinished = [trial_id for row in found.outcomes for trial_id in (*row.failed, *row.missing)]
     for trial_id in unfinished:
         print(f"without a finished record: {trial_id}")
+    for row in plan.rows:
+        if row.has_no_choice:
+            print(f"without a choice: every point of {row.name} failed")
     print(f"Report: {path}", flush=True)
-    return not unfinished and not any(row.is_open for row in plan.rows)
+    return not unfinished and not any(row.is_open or row.has_no_choice for row in plan.rows)
 
 
-def finder(folder: str | Path) -> Find:
-    """What finds the record of a trial in a folder of trials or of records; None where there is none."""
+def finder(*folders: str | Path) -> Find:
+    """What finds the record of a trial in folders of trials or of records, the first that has one; else None."""
     from unroll.results.record import FILE_NAME, read_record
 
-    folder = Path(folder)
-
     def find(trial_id: str) -> Mapping[str, Any] | None:
-        for path in (folder / trial_id / FILE_NAME, folder / f"{trial_id}.json"):
-            if path.is_file():
-                return read_record(path)
+        for folder in map(Path, folders):
+            for path in (folder / trial_id / FILE_NAME, folder / f"{trial_id}.json"):
+                if path.is_file():
+                    return read_record(path)
         return None
 
     return find
@@ -145,7 +155,7 @@ def overview(folder: str | Path, config_dir: str | None = None) -> list["Reprodu
         table = read_table(name)
         plans = [plan_table(table, find, (), config_dir, budget, make) for budget in table.budgets or (CPU,)]
         judgements = [judged(plan, folder) for plan in plans]
-        found.append(max(judgements, key=lambda one: (len(one.records), one.plan.budget == CPU)))
+        found.append(max(judgements, key=lambda one: (len(one.trained), one.plan.budget == CPU)))
     return found
 
 

@@ -15,10 +15,25 @@ Find = Callable[[str], Mapping[str, Any] | None]  # a trial's id -> its record, 
 
 @dataclass(frozen=True)
 class Point:
-    """One choice of open hyper-parameters: its overrides, and the trial that is trained to judge it."""
+    """One choice of open hyper-parameters: its overrides, the trial that is trained to judge it, and its record."""
 
     overrides: tuple[str, ...]
     planned: Planned
+    record: Mapping[str, Any] | None = None
+
+    @property
+    def loss(self) -> float | None:
+        """The validation metric, turned so that less is better; None without a finished record that has one."""
+        if self.record is None or self.record["status"] != "finished":
+            return None
+        selection = self.record["result"]["selection"]
+        value = selection["value"]
+        return None if value is None else float(-value if selection["direction"] == "higher" else value)
+
+    @property
+    def failed(self) -> bool:
+        """Whether it was trained and gave nothing to choose by: it ranks behind every other."""
+        return self.record is not None and self.loss is None
 
 
 @dataclass(frozen=True)
@@ -28,14 +43,19 @@ class RowPlan:
     name: str
     row: Row
     points: tuple[Point, ...]
-    chosen: int | None  # of the points; None: there are none, or some are not trained yet
+    chosen: int | None  # of the points; None: there are none, some are not trained yet, or all failed
     trials: tuple[Planned, ...]
     share: float | None  # of the published budget; None: it is the published one, or that is not known
 
     @property
     def is_open(self) -> bool:
         """Whether points have to be trained first."""
-        return bool(self.points) and self.chosen is None
+        return any(point.record is None for point in self.points)
+
+    @property
+    def has_no_choice(self) -> bool:
+        """Whether every point failed, so that there is nothing to compare."""
+        return bool(self.points) and all(point.failed for point in self.points)
 
 
 @dataclass(frozen=True)
@@ -85,7 +105,7 @@ def plan_table(
     with composer(config_dir):
         make = make or maker(config_dir)
         rows = [_row(table, name, find, budget, seeds or table.seeds, others, make) for name in table.rows]
-    return TablePlan(table, budget, tuple(rows))
+    return TablePlan(table.under(budget), budget, tuple(rows))
 
 
 def _row(
@@ -110,8 +130,10 @@ def _row(
     points: list[Point] = []
     chosen = None
     if row.choose is not None:
-        points = [Point(tuple(point), planned(seeds[0], *point, *row.choose.overrides)) for point in row.choose.points]
-        chosen = _best([find(point.planned.trial.trial_id) for point in points])
+        for texts in row.choose.points:
+            item = planned(seeds[0], *texts, *row.choose.overrides)
+            points.append(Point(tuple(texts), item, find(item.trial.trial_id)))
+        chosen = _best(points)
     if points and chosen is None:
         return RowPlan(name, row, tuple(points), None, (), None)
     more: tuple[str, ...] = points[chosen].overrides if chosen is not None else ()
@@ -122,16 +144,12 @@ def _row(
     return RowPlan(name, row, tuple(points), chosen, trials, share)
 
 
-def _best(records: Sequence[Mapping[str, Any] | None]) -> int | None:
-    """The point with the best validation metric, the first of equals; None while one has not finished."""
-    values = []
-    for record in records:
-        if record is None or record["status"] != "finished" or record["result"]["selection"]["value"] is None:
-            return None
-        selection = record["result"]["selection"]
-        sign = -1.0 if selection["direction"] == "higher" else 1.0
-        values.append(sign * selection["value"])
-    return values.index(min(values))
+def _best(points: Sequence[Point]) -> int | None:
+    """The point with the best validation metric, the first of equals; None while one lacks a record, or all failed."""
+    if any(point.record is None for point in points):
+        return None
+    losses = [(point.loss, number) for number, point in enumerate(points) if point.loss is not None]
+    return min(losses)[1] if losses else None
 
 
 def _share(trial: Trial, published: Trial) -> float | None:

@@ -62,7 +62,8 @@ def front_page(results: Path) -> str:
     """Return the results' README: what is written in about.md, then every published table with its verdicts."""
     found = overview(results / RECORDS)
     about = (results / ABOUT).read_text(encoding="utf-8").rstrip()
-    shown = [Section("Published tables", 2, (TABLES_CAPTION,), reproduction_page.summary(found))]
+    text = tuple(filter(None, (TABLES_CAPTION, reproduction_page.hours(found))))
+    shown = [Section("Published tables", 2, text, reproduction_page.summary(found))]
     for one in found:
         shown += reproduction_page.sections(one, 2, lambda trial_id: f"{RECORDS}/{trial_id}.json")
     return f"{about}\n\n{page(shown)}"

@@ -1,8 +1,8 @@
-"""Whether the order of rows that a paper claims is the order that their trials give: what readers act on."""
+"""Whether the order of rows by their published values is the order that their trials give: what readers act on."""
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from unroll.planning.reported import Metric, Ordering
 from unroll.results.comparisons import Comparison, Records, compare, compare_values, couples
@@ -12,10 +12,12 @@ from unroll.results.statistics import better
 
 HOLDS, PARTLY, CONTRADICTED, UNDECIDED = "holds", "holds in part", "contradicted", "undecided"
 RULE = (
-    "Every two rows of a claimed order are compared on the same seeds (and test examples, where scores are kept), with "
-    "Holm's correction over the pairs. It holds where every pair is sure (p < 0.05) and as claimed, holds in part "
-    "where some are and none is surely reversed, is contradicted where one is, and is undecided otherwise. Kendall's "
-    "tau is of the means' order with the claimed one."
+    "An order is that of the published values, which the paper need not state in words; where it is known to, that is "
+    "quoted. Every two of its rows are compared on the same seeds, with Holm's correction over the pairs: by a "
+    "bootstrap of the test examples nested in seeds where scores of the metric are kept, else by Student's t of "
+    "paired seeds alone. It holds where every pair is sure (p < 0.05) and as published, holds in part where some are "
+    "and none is surely reversed, is contradicted where one is, and is undecided otherwise. Kendall's tau is of the "
+    "means' order with the published one."
 )
 
 
@@ -26,22 +28,30 @@ class Pair:
     better: str
     worse: str
     comparison: Comparison
-    as_claimed: bool
+    as_published: bool
 
 
 @dataclass(frozen=True)
 class Ordered:
-    """A claimed order with its statistic."""
+    """A published order with its statistic."""
 
     ordering: Ordering
-    means: dict[str, float]
+    means: dict[str, float]  # in the published unit
     pairs: tuple[Pair, ...]
-    missing: tuple[str, ...]  # rows without finished trials
+    missing: tuple[str, ...]  # rows without values
     tau: float | None  # None: fewer than three rows, or all means equal
     p: float | None
 
-    def count(self, sure: bool, as_claimed: bool) -> int:
-        return sum(pair.comparison.is_sure == sure and pair.as_claimed == as_claimed for pair in self.pairs)
+    def count(self, sure: bool, as_published: bool) -> int:
+        return sum(pair.comparison.is_sure == sure and pair.as_published == as_published for pair in self.pairs)
+
+    @property
+    def test(self) -> str:
+        """Which test decided its pairs, in words."""
+        by_examples = sum(pair.comparison.paired.examples > 0 for pair in self.pairs)
+        if by_examples == len(self.pairs):
+            return "test examples nested in seeds"
+        return f"test examples nested in seeds in {by_examples}, else by seeds alone" if by_examples else "seeds alone"
 
     @property
     def verdict(self) -> str:
@@ -56,7 +66,7 @@ class Ordered:
 
 
 def ordered(ordering: Ordering, metric: Metric, rows: Mapping[str, Records], scores: Scores) -> Ordered:
-    """Compare every two rows of a claimed order.
+    """Compare every two rows of a published order.
 
     Args:
         ordering: rows from best to worst.
@@ -66,8 +76,10 @@ def ordered(ordering: Ordering, metric: Metric, rows: Mapping[str, Records], sco
     """
     from scipy.stats import kendalltau
 
-    there = [name for name in ordering.rows if rows.get(name)]
-    means = {name: sum(values) / len(values) for name in there if (values := _values(rows[name], metric))}
+    means = {
+        name: sum(values) / len(values) for name in ordering.rows if (values := _values(rows.get(name, ()), metric))
+    }
+    there = list(means)
     names = [pair for pair in itertools.combinations(there, 2) if couples(rows[pair[0]], rows[pair[1]])]
     if names and is_primary(metric.field, rows[there[0]][0]):
         found = compare([(rows[first], rows[second]) for first, second in names], scores)
@@ -75,8 +87,8 @@ def ordered(ordering: Ordering, metric: Metric, rows: Mapping[str, Records], sco
         found = compare_values([_coupled(rows[first], rows[second], metric) for first, second in names])
     pairs = tuple(
         Pair(first, second, comparison, better(comparison.paired.difference, 0.0, metric.direction))
-        for (first, second), comparison in zip(names, found, strict=True)
-        if comparison is not None
+        for (first, second), raw in zip(names, found, strict=True)
+        if (comparison := _scaled(raw, metric.scale)) is not None
     )
     sign = -1 if metric.direction == "higher" else 1
     tau = kendalltau(range(len(there)), [sign * means[name] for name in there]) if len(there) > 2 else None
@@ -92,7 +104,19 @@ def ordered(ordering: Ordering, metric: Metric, rows: Mapping[str, Records], sco
 
 
 def _values(records: Records, metric: Metric) -> list[float]:
-    return [found for record in records if (found := value_of(record, metric.field)) is not None]
+    """One a seed, in the published unit."""
+    return [metric.scale * found for record in records if (found := value_of(record, metric.field)) is not None]
+
+
+def _scaled(comparison: Comparison | None, scale: float) -> Comparison | None:
+    """A comparison of the records' numbers, in the published unit."""
+    if comparison is None:
+        return None
+    paired = comparison.paired
+    low, high = paired.low, paired.high
+    if low is not None and high is not None:
+        low, high = sorted((scale * low, scale * high))
+    return replace(comparison, paired=replace(paired, difference=scale * paired.difference, low=low, high=high))
 
 
 def _coupled(first: Records, second: Records, metric: Metric) -> tuple[Sequence[float], Sequence[float]]:

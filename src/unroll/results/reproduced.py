@@ -1,6 +1,6 @@
-"""A published table beside what its trials gave: each cell with a verdict, each claimed order with its statistic."""
+"""A published table beside what its trials gave: each cell with a verdict, each published order with its statistic."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,7 @@ class Outcome:
     plan: RowPlan
     cells: tuple[Cell, ...]
     records: Records  # finished ones
+    trained: Records  # all, those of the points that it was chosen by among them
     failed: tuple[str, ...]  # ids
     missing: tuple[str, ...]
     notes: tuple[str, ...]  # on training, beside the verdict
@@ -58,17 +59,19 @@ class Reproduction:
 
     @property
     def records(self) -> list[Mapping[str, Any]]:
-        """All finished records behind it, those of points that were not chosen left out."""
-        return list({record["trial_id"]: record for row in self.outcomes for record in row.records}.values())
+        """All finished records behind its numbers, a trial once."""
+        return _once(record for row in self.outcomes for record in row.records)
 
     @property
-    def verdicts(self) -> list[str]:
+    def trained(self) -> list[Mapping[str, Any]]:
+        """All records, a trial once: those of numbers, of choosing points and of failures, which took hours too."""
+        return _once(record for row in self.outcomes for record in row.trained)
+
+    @property
+    def verdicts(self) -> list[Verdict]:
         """The verdict of every published number whose row was run."""
         return [
-            cell.verdict.word
-            for row in self.outcomes
-            for cell in row.cells
-            if cell.reported is not None and cell.values
+            cell.verdict for row in self.outcomes for cell in row.cells if cell.reported is not None and cell.values
         ]
 
 
@@ -118,7 +121,12 @@ def _outcome(plan: TablePlan, row: RowPlan, find: Callable[[str], Mapping[str, A
         )
         cells.append(Cell(name, published, tuple(values), seeded, judged))
     missing = tuple(trial_id for trial_id in ids if trial_id not in there)
-    return Outcome(row, tuple(cells), finished, failed, missing, tuple(_notes(row, finished)))
+    points = [point.record for point in row.points if point.record is not None]
+    return Outcome(row, tuple(cells), finished, [*points, *found], failed, missing, tuple(_notes(row, finished)))
+
+
+def _once(records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return list({record["trial_id"]: record for record in records}.values())
 
 
 def _is_seedless(row: RowPlan) -> bool:
@@ -132,7 +140,7 @@ def _incomparable(deviations: Sequence[Deviation]) -> str:
 def _notes(row: RowPlan, finished: Records) -> list[str]:
     """The budget's share of the paper's, and whether validation still moved at the end: no excuse, but a reason."""
     said = []
-    if row.share is not None:
+    if row.share is not None and finished:
         said.append(f"trained for {100 * row.share:.3g} % of the published budget")
     slopes = []
     for record in finished:

@@ -1,10 +1,10 @@
 """Published tables beside reproduced ones, shown: as sections of a page, and in the terminal with Rich."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from unroll.planning.reported import CPU, Value
+from unroll.planning.reported import CPU, Metric, Value
 from unroll.results import orderings, verdicts
 from unroll.results.cells import Grid, number
 from unroll.results.page import Section
@@ -28,7 +28,7 @@ def rows(found: Reproduction, link: Link | None = None) -> list[list[str]]:
             metric = found.plan.table.metrics[cell.metric]
             name, to = (row.plan.row.says, link) if position == 0 else ("", None)
             label = f"{cell.metric}, {metric.unit} {SIGNS[metric.direction]}"
-            shown.append([name, label, *_numbers(row, cell, metric.decimals, to)])
+            shown.append([name, label, *_numbers(row, cell, _places(cell.reported, metric), to)])
     return shown
 
 
@@ -38,6 +38,8 @@ def _waits(row: Outcome) -> str:
         return row.plan.row.cannot
     if row.plan.is_open:
         return "runnable; its open options are not chosen yet"
+    if row.plan.has_no_choice:
+        return "every trial that was to choose its open options failed"
     if not row.failed and not any(cell.values for cell in row.cells):
         return "runnable; not run yet"
     return ""
@@ -75,9 +77,18 @@ def _not_run(found: Reproduction) -> list[str]:
     for row in found.outcomes:
         if reason := _waits(row):
             published = row.plan.row.reported.items()
-            values = [f"{name} {_published(one, found.plan.table.metrics[name].decimals)}" for name, one in published]
+            metrics = found.plan.table.metrics
+            values = [f"{name} {_published(one, _places(one, metrics[name]))}" for name, one in published]
             waiting.setdefault(reason, []).append(" ".join([row.plan.row.says, *filter(None, [", ".join(values)])]))
     return [f"{reason}: {'; '.join(names)}" for reason, names in waiting.items()]
+
+
+def _places(value: Value | None, metric: Metric) -> int:
+    """The metric's decimals, or as many as the published value has where those would round it."""
+    if value is None or round(value.value, metric.decimals) == value.value:
+        return metric.decimals
+    exponent = Decimal(repr(value.value)).as_tuple().exponent
+    return max(metric.decimals, -int(exponent))
 
 
 def _published(value: Value, decimals: int) -> str:
@@ -93,11 +104,20 @@ def summary(found: Sequence[Reproduction]) -> Grid:
     for one in found:
         runnable = [row for row in one.outcomes if row.plan.row.cannot is None]
         run = [row for row in runnable if row.is_run]
-        counts = Counter(one.verdicts)
-        said = ", ".join(f"{counts[word]} {word}" for word in verdicts.VERDICTS if counts[word]) or "—"
+        said = ", ".join(filter(None, (_counted(one, word) for word in verdicts.VERDICTS))) or "—"
         orders = ", ".join(order.verdict for order in one.orderings) or "—"
         lines.append([one.plan.table.name, str(len(one.outcomes)), str(len(runnable)), str(len(run)), said, orders])
-    return Grid(["table", "rows", "runnable", "run", "verdicts of its numbers", "claimed orders"], lines)
+    return Grid(["table", "rows", "runnable", "run", "verdicts of its numbers", "published orders"], lines)
+
+
+def _counted(found: Reproduction, word: str) -> str:
+    """How many numbers have a verdict, and of how many the seeds leave it open."""
+    having = [verdict for verdict in found.verdicts if verdict.word == word]
+    if not having:
+        return ""
+    said, open_ = f"{len(having)} {word}", sum(not verdict.sure for verdict in having)
+    named = "not surely" if word == verdicts.REPRODUCED else "undecided"
+    return f"{said} (of which {open_} {named})" if open_ else said
 
 
 def sections(found: Reproduction, level: int = 1, link: Link | None = None) -> list[Section]:
@@ -111,11 +131,12 @@ def sections(found: Reproduction, level: int = 1, link: Link | None = None) -> l
     shown = [Section(table.title, level, text, Grid(HEADER, numbers) if numbers else None), Section(text=(rule,))]
     if found.orderings:
         said = tuple(_order(found, one) for one in found.orderings)
-        shown.append(Section("Orders that are claimed", level + 1, (orderings.RULE,), notes=said))
+        shown.append(Section("Orders of the published values", level + 1, (orderings.RULE,), notes=said))
     deviations = [deviation.says for deviation in table.deviations]
     deviations += [f"{row.plan.row.says}: {one.says}" for row in found.outcomes for one in row.plan.row.deviations]
     below = {
         "Not run": _not_run(found),
+        "Published, and without a row here": table.left_out,
         "What deviates": deviations,
         "What was chosen on validation": [_choice(row) for row in found.outcomes if row.plan.points],
         "Training": [f"{row.plan.row.says}: {'; '.join(row.notes)}." for row in found.outcomes if row.notes],
@@ -130,14 +151,21 @@ def _budget(found: Reproduction) -> str:
         return ""
     name = "fits one machine without a GPU" if found.plan.budget == CPU else "the published one"
     said = f"Budget `{found.plan.budget}` ({name}): {wanted.says}"
-    seconds = [
-        (record["run"].get("training_seconds") or 0) + (record["run"].get("evaluation_seconds") or 0)
-        for record in found.records
-    ]
-    machines = sorted({str(record["run"]["hardware"].get("cpu", "unknown")) for record in found.records})
-    if not seconds:
-        return said
-    return f"{said} {len(seconds)} trials took {sum(seconds) / 3600:.2f} hours in all, on {', '.join(machines)}."
+    return f"{said} {hours([found])}".strip()
+
+
+def hours(found: Sequence[Reproduction]) -> str:
+    """How long the trials of tables took, a trial of several counted once; empty where there are none."""
+    records = list({record["trial_id"]: record for one in found for record in one.trained}.values())
+    if not records:
+        return ""
+    runs = [record["run"] for record in records]
+    seconds = sum((run.get("training_seconds") or 0) + (run.get("evaluation_seconds") or 0) for run in runs)
+    machines = sorted({str(run["hardware"].get("cpu", "unknown")) for run in runs})
+    chosen_by = {point.planned.trial.trial_id for one in found for row in one.plan.rows for point in row.points}
+    choosing = sum(record["trial_id"] in chosen_by for record in records)
+    among = f", {choosing} of them to choose," if choosing else ""
+    return f"{len(records)} trials{among} took {seconds / 3600:.2f} hours in all, on {', '.join(machines)}."
 
 
 def _other_tolerances(found: Reproduction) -> str:
@@ -151,15 +179,15 @@ def _order(found: Reproduction, one: orderings.Ordered) -> str:
     names = {row.plan.name: row.plan.row.says for row in found.outcomes}
     metric = found.plan.table.metrics[one.ordering.metric]
     means = [
-        f"{names[name]} {number(metric.scale * one.means[name], metric.decimals + 1)}"
-        if name in one.means
-        else names[name]
+        f"{names[name]} {number(one.means[name], metric.decimals + 1)}" if name in one.means else names[name]
         for name in one.ordering.rows
     ]
     total = len(one.pairs)
-    said = f"**{one.ordering.says}: {one.verdict}.** Claimed from best to worst in {one.ordering.metric}: "
-    said += f"{', '.join(means)}. Of {total} pairs {one.count(True, True)} are surely as claimed, "
+    said = f"**{one.ordering.says}: {one.verdict}.** Published from best to worst in {one.ordering.metric}: "
+    said += f"{', '.join(means)}. Of {total} pairs {one.count(True, True)} are surely as published, "
     said += f"{one.count(True, False)} surely reversed, {one.count(False, True) + one.count(False, False)} undecided"
+    if one.pairs:
+        said += f", by {one.test}"
     if one.tau is not None:
         said += f"; Kendall's tau {one.tau:.2f} (exact p {one.p:.2g})"
     if one.missing:
@@ -170,7 +198,7 @@ def _order(found: Reproduction, one: orderings.Ordered) -> str:
 def _choice(row: Outcome) -> str:
     lines = []
     for number_, point in enumerate(row.plan.points):
-        mark = " (chosen)" if number_ == row.plan.chosen else ""
+        mark = " (chosen)" if number_ == row.plan.chosen else " (failed)" if point.failed else ""
         lines.append(f"`{' '.join(point.overrides)}`{mark}: `{point.planned.trial.trial_id}`")
     return f"{row.plan.row.says}: {'; '.join(lines)}"
 
@@ -190,6 +218,7 @@ def rich_tables(found: Reproduction) -> list["rich.table.Table"]:
     said = [verdicts.RULE, f"Tolerance: {table.tolerance}{_other_tolerances(found)}.", _budget(found)]
     said += [_order(found, one).replace("**", "") for one in found.orderings]
     said += [f"Not run: {line}." for line in _not_run(found)]
+    said += [f"Without a row here: {line}." for line in table.left_out]
     shown = RichTable(
         title=f"{table.title} ({table.citation})",
         caption="\n".join(filter(None, said)),

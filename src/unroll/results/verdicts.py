@@ -20,11 +20,13 @@ REPRODUCED, BETTER, WORSE, NOT_COMPARABLE = (
 )
 VERDICTS = (REPRODUCED, BETTER, WORSE, NOT_COMPARABLE)
 RULE = (
-    "Reproduced: the mean over seeds is within the tolerance of the published value. Better or worse than reported: it "
-    "is not, and neither is any value in the 95 % interval of the difference (Student's t over seeds; Welch's where "
-    "the paper gives its spread and number of runs). Not comparable: a deviation says so, nothing was published, or "
-    "the interval reaches from the tolerance beyond it, so that more seeds are needed. What is computed without "
-    "a seed has no interval."
+    "Reproduced: the mean over seeds is within the tolerance of the published value; where the 95 % interval of the "
+    "difference is not wholly within it, or one seed has no interval, that is said beside it and counted as not surely "
+    "reproduced. Better or worse than reported: neither the mean nor any value in the interval is within the tolerance "
+    "(Student's t over seeds; Welch's where the paper gives its spread and number of runs). Not comparable: a "
+    "deviation says so, nothing was published, or it is undecided: the mean is beyond the tolerance and its interval "
+    "reaches into it, or one seed has none, so that more seeds are needed. What is computed without a seed needs no "
+    "interval."
 )
 
 
@@ -37,6 +39,7 @@ class Verdict:
     low: float | None = None  # ends of the 95 % interval of the difference
     high: float | None = None
     why: str = ""
+    sure: bool = True  # False: reproduced by a mean whose interval reaches beyond the tolerance, or undecided
 
     def __str__(self) -> str:
         return f"{self.word}: {self.why}" if self.why else self.word
@@ -72,13 +75,17 @@ def verdict(
     if incomparable:
         return Verdict(NOT_COMPARABLE, *found, incomparable)
     if within(difference, mean, reported.value, tolerance):
-        return Verdict(REPRODUCED, *found)
+        if low is None or high is None:
+            return Verdict(REPRODUCED, *found, "one seed", sure=False)
+        if all(within(end, reported.value + end, reported.value, tolerance) for end in (low, high)):
+            return Verdict(REPRODUCED, *found)
+        return Verdict(REPRODUCED, *found, "mean within tolerance; its 95 % interval reaches beyond", sure=False)
     if low is None or high is None:
-        return Verdict(NOT_COMPARABLE, *found, "one seed has no interval")
+        return Verdict(NOT_COMPARABLE, *found, "undecided, since one seed has no interval", sure=False)
     nearest = 0.0 if low <= 0 <= high else min(low, high, key=abs)
     if within(nearest, reported.value + nearest, reported.value, tolerance):
         why = f"undecided, since the interval of {len(values)} seeds reaches the tolerance"
-        return Verdict(NOT_COMPARABLE, *found, why)
+        return Verdict(NOT_COMPARABLE, *found, why, sure=False)
     side = direction != "equal" and better(mean, reported.value, direction)
     return Verdict(BETTER if side else WORSE, *found)
 
