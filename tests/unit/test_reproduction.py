@@ -354,4 +354,4 @@ def test_scores_of_examples_decide_an_order_where_they_are_kept(planned: TablePl
     shown = page(sections(found))
     assert "## Orders of the published values" in shown
     assert "Of 1 pairs 1 are surely as published" in shown
-    assert "0 undecided, by test examples nested in seeds." in shown
+    assert "0 undecided, by test examples and seeds." in shown

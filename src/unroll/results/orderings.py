@@ -14,7 +14,7 @@ HOLDS, PARTLY, CONTRADICTED, UNDECIDED = "holds", "holds in part", "contradicted
 RULE = (
     "An order is that of the published values, which the paper need not state in words; where it is known to, that is "
     "quoted. Every two of its rows are compared on the same seeds, with Holm's correction over the pairs: by a "
-    "bootstrap of the test examples nested in seeds where scores of the metric are kept, else by Student's t of "
+    "comparison of test examples and seeds where scores of the metric are kept, else by Student's t of "
     "paired seeds alone. It holds where every pair is sure (p < 0.05) and as published, holds in part where some are "
     "and none is surely reversed, is contradicted where one is, and is undecided otherwise. Kendall's tau is of the "
     "means' order with the published one."
@@ -50,8 +50,8 @@ class Ordered:
         """Which test decided its pairs, in words."""
         by_examples = sum(pair.comparison.paired.examples > 0 for pair in self.pairs)
         if by_examples == len(self.pairs):
-            return "test examples nested in seeds"
-        return f"test examples nested in seeds in {by_examples}, else by seeds alone" if by_examples else "seeds alone"
+            return "test examples and seeds"
+        return f"test examples and seeds in {by_examples}, else by seeds alone" if by_examples else "seeds alone"
 
     @property
     def verdict(self) -> str:
