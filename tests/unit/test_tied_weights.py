@@ -23,6 +23,15 @@ def test_the_decoder_is_the_encoder_transposed() -> None:
     torch.testing.assert_close(decoder(code, None, 5).flatten(1), expected[:, : 5 * 28])
 
 
+@pytest.mark.parametrize(
+    ("task", "options"),
+    [("classification", []), ("classification", ["task.order=permuted", "task.chunk=28"])],
+)
+def test_a_sequence_that_is_reconstructed_may_be_tied_in_whatever_order(task: str, options: list[str]) -> None:
+    _, network = made_up.built(task, "ae", *TIED, *options)
+    assert sum(1 for _ in network.weight_matrices()) == 1
+
+
 def test_shared_matrices_are_counted_once() -> None:
     network = made_up.built("compression", "ae", *TIED)[1]
     assert count_parameters(network)["total"] == 784 * 6 + 6 + 784 + 1  # matrix, two biases, the likelihood's scale

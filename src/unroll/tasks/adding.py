@@ -53,6 +53,7 @@ class Adding(Task):
             output_width=2,
             output_length=self.length,
             reference_code=2 * self.length,
+            own_input=True,
         )
         decodes = self.decodes(architecture)
         network = Network(shape, architecture, bottleneck, nn.Identity(), decodes)

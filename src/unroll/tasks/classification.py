@@ -100,7 +100,12 @@ class Classification(Classifier):
             pixels, width = self.side**2, self.chunk
             steps = pixels // width
             shape = Shape(
-                input_width=width, max_length=steps, output_width=width, output_length=steps, reference_code=pixels
+                input_width=width,
+                max_length=steps,
+                output_width=width,
+                output_length=steps,
+                reference_code=pixels,
+                own_input=True,
             )
         decodes = self.decodes(architecture)
         network = Network(shape, architecture, bottleneck, nn.Identity(), decodes)
