@@ -98,6 +98,12 @@ def test_one_option_of_word_vectors_leaves_the_other_as_it_is() -> None:
     assert [(group["lr"], group["weight_decay"]) for group in optimizer.param_groups] == [(0.8, 0.3), (0.8, 0.1)]
 
 
+def test_decoupled_decay_shrinks_a_scaled_weight_as_any_other() -> None:
+    config = {**BASE, "name": "adamw", "betas": [0.9, 0.999], "weight_decay": 0.36}
+    optimizer = build_optimizer(made_up.built("sentiment", "rntn")[1], config, fused=True)
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.36, 0.36]
+
+
 def test_a_scaled_weight_decays_as_what_it_stands_for() -> None:
     """The RNTN's parameter is 2H times its tensor V: with d on |V|^2, it is d / (2H)^2 on the parameter's square."""
     config = {**BASE, "name": "adagrad", "weight_decay": 0.36, "embedding_weight_decay": 0.0}

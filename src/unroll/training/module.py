@@ -32,10 +32,14 @@ def learning_rate(config: Mapping[str, Any], step: int, steps: int) -> float:
 
 def group_options(config: Mapping[str, Any], scales: Iterable[float]) -> list[dict[str, Any]]:
     """In what the optimizer's groups differ from the config: all other parameters; word vectors, where they have
-    options of their own; each scaled weight, whose decay is that of what it stands for."""
+    options of their own; each scaled weight, whose decay is that of what it stands for. AdamW's decay shrinks both by
+    the same factor; elsewhere it is the gradient of a square, which the scale enters twice.
+    """
     own = {key: config.get(f"embedding_{key}") for key in ("learning_rate", "weight_decay")}
     given = {key: value for key, value in own.items() if value is not None}
-    return [{}, *([given] if given else []), *({"weight_decay": config["weight_decay"] / scale**2} for scale in scales)]
+    power = 0 if config["name"] == "adamw" else 2
+    scaled = [{"weight_decay": config["weight_decay"] / scale**power} for scale in scales]
+    return [{}, *([given] if given else []), *scaled]
 
 
 def build_optimizer(network: torch.nn.Module, config: Mapping[str, Any], fused: bool) -> torch.optim.Optimizer:
