@@ -1,5 +1,6 @@
 """Encoders over binary trees: from the words up, all nodes of one height of all examples at once."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import ClassVar, NamedTuple
 
@@ -48,7 +49,7 @@ def levels(tree: Tree, leaves: Tensor) -> Iterator[Level]:
         yield Level(left, right, kept, nodes)
 
 
-class TreeEncoder(nn.Module):
+class TreeEncoder(nn.Module, ABC):
     """Composes words into phrases up a binary tree. The code is the root's vector, the states are all nodes'.
 
     Where the batch has no trees, they are balanced ones over the real positions (`unroll.data.trees.balanced`). A
@@ -62,13 +63,13 @@ class TreeEncoder(nn.Module):
         super().__init__()
         self.code_width = self.state_width = width
 
+    @abstractmethod
     def leaf(self, x: Tensor) -> Tensor:
         """Words [n, D] -> what their nodes carry [n, C]."""
-        raise NotImplementedError
 
+    @abstractmethod
     def join(self, left: Tensor, right: Tensor) -> Tensor:
         """What two nodes carry, [n, C] each -> what their parents carry [n, C]."""
-        raise NotImplementedError
 
     def vector(self, carried: Tensor) -> Tensor:
         """What nodes carry [n, C] -> their vectors [n, H]."""

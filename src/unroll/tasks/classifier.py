@@ -1,5 +1,6 @@
 """What the tasks that end in a class share: a classifier on the code, its loss and its metrics."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,13 +44,13 @@ class Classifier(Task):
             Dropout(self.dropout), nn.Linear(network.bottleneck.size, self.classes)
         )
 
+    @abstractmethod
     def reconstruction(self, network: Network, code: Tensor, batch: Batch) -> Tensor:
         """Nats of each example's input under the decoder [B]."""
-        raise NotImplementedError
 
+    @abstractmethod
     def truth(self, split: str) -> np.ndarray:
         """The labels of a split [N], in its examples' order."""
-        raise NotImplementedError
 
     def nats(self, network: Network, code: Code, batch: Batch) -> Tensor:
         """Cross-entropy of each example [B]."""

@@ -1,5 +1,6 @@
 """What every task is: the contract that training and evaluation rely on."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -42,7 +43,7 @@ class Final:
     images: Outputs = field(default_factory=dict)  # to look at: uint8 [n, side, side] each, no part of the result
 
 
-class Task:
+class Task(ABC):
     """A task on one data set. Subclasses take their YAML's options as constructor arguments."""
 
     reconstruction_weight: float = 0.0
@@ -53,23 +54,26 @@ class Task:
     seen: ClassVar[str] = "train"  # the split whose examples show the train-test gap, made as validation is
     pretraining: Pretraining | None = None  # None: one phase, by `losses`
 
+    @abstractmethod
     def prepare(self, examples: Examples, data: Mapping[str, Any]) -> None:
         """Fit preprocessing on train and turn examples into `self.splits`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def network(self, architecture: Mapping[str, Any], bottleneck: Mapping[str, Any]) -> Network:
         """Build the network of an architecture for this task's prepared data."""
-        raise NotImplementedError
 
-    def check(self, architecture: Mapping[str, Any], bottleneck: Mapping[str, Any]) -> None:
+    def check(self, architecture: Mapping[str, Any], bottleneck: Mapping[str, Any]) -> None:  # noqa: B027 few refuse
         """Raise UserError where options contradict each other or the architecture; needs no data."""
 
+    @abstractmethod
     def losses(self, network: Network, batch: Batch) -> Losses:
         """The losses of a batch."""
-        raise NotImplementedError
 
     def pretraining_losses(self, network: Network, batch: Batch) -> Losses:
-        """Of a batch while pretraining: penalty and reconstruction; what the task asks costs nothing yet."""
+        """Of a batch while pretraining: penalty and reconstruction; what the task asks costs nothing yet.
+
+        A task that offers `pretraining` has this and the next; no other is asked for them.
+        """
         raise NotImplementedError
 
     def supervised_losses(self, network: Network, batch: Batch) -> Losses:
@@ -93,13 +97,13 @@ class Task:
         """Metrics of `validate`'s outputs, the selection metric among them; of any of `splits`."""
         return self.metrics(outputs, split)
 
+    @abstractmethod
     def evaluate(self, network: Network, batch: Batch) -> Outputs:
         """Per-example outputs for the final evaluation."""
-        raise NotImplementedError
 
+    @abstractmethod
     def metrics(self, outputs: Outputs, split: str) -> dict[str, float]:
         """Metrics of a whole split's outputs; networks' and baselines' alike."""
-        raise NotImplementedError
 
     def scores(self, outputs: Outputs, split: str) -> Outputs:
         """Scores of each example, for paired statistics."""
@@ -131,9 +135,9 @@ class Task:
         """Features [N,F] of a split's examples at index [N], for geometry; see `unroll.tasks.features`."""
         return features(self.splits[split], index)
 
+    @abstractmethod
     def view(self, split: str) -> Any:
         """A split as baselines see it, from `unroll.tasks.baselines.views`."""
-        raise NotImplementedError
 
     def decodes(self, architecture: Mapping[str, Any]) -> bool:
         """Whether the decoder is used."""
