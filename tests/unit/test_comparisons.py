@@ -112,7 +112,14 @@ def test_errors_are_what_is_not_right_and_some_metrics_have_no_examples(tmp_path
     assert score_name("frechet_mnist_classifier_1000") is None
 
 
-CLAIM = {"says": "GRU beats LSTM", "pairs": [["gru", "lstm"]], "metric": "primary", "direction": None, "note": "Why."}
+CLAIM = {
+    "says": "GRU beats LSTM",
+    "pairs": [["gru", "lstm"]],
+    "metric": "primary",
+    "unit": "",
+    "direction": None,
+    "note": "Why.",
+}
 
 
 def test_a_claim_holds_is_contradicted_or_undecided() -> None:
@@ -147,9 +154,10 @@ def test_a_claim_about_another_field_compares_seeds() -> None:
     gru, lstm = rows("gru", "lstm")
     for one in gru:
         one["run"]["training_seconds"] -= 5 + one["config"]["seed"] / 10
-    claim = {**CLAIM, "metric": "run.training_seconds", "direction": "lower"}
+    claim = {**CLAIM, "metric": "run.training_seconds", "unit": "s", "direction": "lower"}
     (test,) = answer("c", claim, [*gru, *lstm], scores).tests
-    assert (test.verdict, test.metric, test.comparison.paired.examples) == (HOLDS, "run.training_seconds", 0)
+    assert (test.verdict, test.metric, test.unit) == (HOLDS, "run.training_seconds", "s")
+    assert test.comparison.paired.examples == 0
 
 
 def test_pairs_without_finished_trials_are_counted() -> None:

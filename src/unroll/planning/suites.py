@@ -41,13 +41,14 @@ class Claim:
 
     Each of `pairs` names two architectures: by the claim the first has the better `metric`, wherever the two differ by
     the architecture alone. `where` are filters on the trials. `metric` is `primary`, or a field of the record, as
-    `run.training_seconds`, with the `direction` that is better.
+    `run.training_seconds`, with its `unit` and the `direction` that is better.
     """
 
     says: str = MISSING
     pairs: list[list[str]] = MISSING
     where: list[str] = field(default_factory=list)
     metric: str = "primary"
+    unit: str = ""
     direction: str | None = None
     note: str = ""
 

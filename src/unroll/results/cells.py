@@ -178,7 +178,7 @@ def tests(answer: Answer) -> Grid:
         metric = ", ".join(filter(None, (test.metric, test.unit)))
         rows.append([test.setting, metric, *pair, str(test.comparison.paired.seeds)])
         rows[-1] += [difference(test.comparison, places), said]
-    return Grid(["", "metric on test", "mean", "against", "seeds", "difference [95 %], p", "verdict"], rows)
+    return Grid(["", "metric", "mean", "against", "seeds", "difference [95 %], p", "verdict"], rows)
 
 
 def ranking(group: Group) -> Grid:

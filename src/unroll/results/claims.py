@@ -124,7 +124,7 @@ def _tests(
         verdict = UNDECIDED
         if comparison.is_sure:
             verdict = HOLDS if better(comparison.paired.difference, 0.0, direction) else CONTRADICTED
-        metric, unit = (described["name"], described["unit"]) if primary else (claim["metric"], "")
+        metric, unit = (f"test {described['name']}", described["unit"]) if primary else (claim["metric"], claim["unit"])
         yield Test((first, second), setting, metric, unit, means, comparison, verdict)
 
 
