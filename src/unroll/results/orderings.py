@@ -13,9 +13,9 @@ from unroll.results.statistics import better
 HOLDS, PARTLY, CONTRADICTED, UNDECIDED = "holds", "holds in part", "contradicted", "undecided"
 RULE = (
     "An order is that of the published values, which the paper need not state in words; where it is known to, that is "
-    "quoted. Every two of its rows are compared on the same seeds, with Holm's correction over the pairs: by a "
-    "comparison of test examples and seeds where scores of the metric are kept, else by Student's t of "
-    "paired seeds alone. It holds where every pair is sure (p < 0.05) and as published, holds in part where some are "
+    "quoted. Every two of its rows are compared on the same seeds, with Holm's correction over the pairs: over "
+    "test examples and seeds where scores of the metric are kept, else by Student's t of paired seeds "
+    "alone. It holds where every pair is sure (p < 0.05) and as published, holds in part where some are "
     "and none is surely reversed, is contradicted where one is, and is undecided otherwise. Kendall's tau is of the "
     "means' order with the published one."
 )
