@@ -12,11 +12,8 @@ OWN = ("architecture.", "bottleneck.", "baseline.")  # options of what a row is 
 
 # Options of a task that pose another problem, whose numbers do not compare: a table each.
 PROBLEM_OPTIONS = ("horizon", "rate", "samples")
-WAYS = (
-    "order",
-    "chunk",
-    "protocol",
-)  # how the input is read and the network trained: likewise, named where they differ
+# How the input is read and the network trained: a table each likewise, named where they differ.
+WAYS = ("order", "chunk", "protocol")
 
 
 def options(config: Mapping[str, Any]) -> dict[str, str]:
