@@ -1,5 +1,6 @@
 """Config nodes become objects, and what is wrong with one is said before it is made."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,9 @@ class Thing:
     shape: Any
     width: int
     depth: int = 1
+    tied: bool | str = False
+    weight: float | None = None
+    sizes: Sequence[int] = ()
 
 
 def test_makes_the_object_with_given_and_configured_arguments() -> None:
@@ -34,6 +38,12 @@ def test_makes_the_object_with_given_and_configured_arguments() -> None:
         ({"_target_": HERE, "width": 3, "dept": 2}, "Did you mean 'depth'"),
         ({"_target_": HERE, "shape": 1, "width": 3}, "no option 'shape'"),
         ({"_target_": HERE, "depth": 3}, "part.width is missing"),
+        ({"_target_": HERE, "width": "3"}, "'part.width' is of another type"),
+        ({"_target_": HERE, "width": True}, "a whole number"),
+        ({"_target_": HERE, "width": 2.5}, "a whole number"),
+        ({"_target_": HERE, "width": 3, "weight": "high"}, "a number or null"),
+        ({"_target_": HERE, "width": 3, "tied": None}, "true or false or text"),
+        ({"_target_": HERE, "width": 3, "sizes": 4}, "'part.sizes' is of another type"),
     ],
 )
 def test_what_is_wrong_is_said(node: dict[str, Any], message: str) -> None:
@@ -46,5 +56,5 @@ def test_options_can_be_checked_without_making_anything() -> None:
     check_options(Thing, {"width": 1}, "part", ("shape",))
     with pytest.raises(UserError) as caught:
         check_options(Thing, {"widht": 1}, "part", ("shape",))
-    assert caught.value.allowed == ["width", "depth"]
+    assert caught.value.allowed == ["width", "depth", "tied", "weight", "sizes"]
     assert caught.value.saw == "part.widht"
