@@ -97,6 +97,8 @@ def test_is_refused_where_another_term_follows() -> None:
         ({"importance_samples": 0}, "number of samples"),
         ({"importance_samples": 2.5}, "number of samples"),
         ({"importance_samples": 2, "free_bits": 0.1}, "no free bits"),
+        ({"beta": -1.0}, "beta of the term variational is negative"),
+        ({"free_bits": -0.1}, "free_bits of the term variational is negative"),
     ],
 )
 def test_a_wrong_option_is_a_users_error(options: dict[str, float], message: str) -> None:

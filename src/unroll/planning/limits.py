@@ -79,6 +79,7 @@ RANGES = {
     "task.protocol_version": _COUNT,
     "task.quickstart_steps": _COUNT,
     "task.embedding": _COUNT,
+    "task.embedding_scale": _POSITIVE,
     "task.dropout": _SHARE_LEFT,
     "task.word_dropout": _SHARE_LEFT,
     "task.beta": _NOT_NEGATIVE,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from unroll.architectures.bottlenecks import options
 from unroll.architectures.contracts import Context, Term
 from unroll.errors import UserError
 
@@ -43,7 +44,9 @@ class Variational(Term):
                 saw=f"importance_samples={importance_samples} free_bits={free_bits}",
                 allowed="importance_samples=1, or free_bits=0",
             )
-        self.beta, self.free_bits, self.importance_samples = beta, free_bits, int(importance_samples)
+        self.beta = options.not_negative("variational", "beta", beta)
+        self.free_bits = options.not_negative("variational", "free_bits", free_bits)
+        self.importance_samples = int(importance_samples)
 
     def check(self, autoencodes: bool, last: bool) -> None:
         if self.importance_samples > 1 and not (autoencodes and last):
