@@ -113,5 +113,5 @@ def test_the_launcher_sends_each_trial_to_a_job(
 
 def job_of(runs: Path) -> str | None:
     """The array that the launcher submitted, by the folder that submitit keeps for it."""
-    found = {path.name.partition("_")[0] for path in runs.glob(".submitit/[0-9]*")}
-    return min(found, default=None)
+    found = {path.name.partition("_")[0] for path in runs.glob(".submitit/*_*")}
+    return min(filter(str.isdecimal, found), default=None)
