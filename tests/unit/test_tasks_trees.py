@@ -105,6 +105,24 @@ def test_with_a_bottleneck_the_root_is_the_code_and_the_other_nodes_are_projecte
     assert (found[~root_alone] > nats[~root_alone]).all()
 
 
+@pytest.mark.parametrize("bottleneck", ["ksparse", "sparse_kl", "dropout", "variational"])
+def test_every_node_passes_through_the_terms(bottleneck: str) -> None:
+    task, network = built("recursive", f"bottleneck={bottleneck}", "bottleneck.size=8", "bottleneck.ratio=null")
+    batch = task.splits["train"].batch(torch.arange(3))
+    for training in (True, False):
+        network.train(training)
+        code = network.encode(batch)
+        assert code.nodes is not None
+        assert torch.equal(code.nodes[[0, 1, 2], [4, 4, 0]], code.code), "the root's is the example's"
+        other, plain = code.nodes[0, 0], network.bottleneck.projection(code.memory.states[0, 0])
+        changes = training or bottleneck in ("ksparse", "sparse_kl")
+        assert torch.allclose(other, plain) != changes
+        if bottleneck == "ksparse":
+            assert (code.nodes != 0).sum(dim=2).unique().tolist() == [1]
+        if bottleneck == "sparse_kl":
+            torch.testing.assert_close(other, plain.sigmoid())
+
+
 def test_evaluation_is_at_the_root() -> None:
     task, network = built("rntn")
     batch = task.splits["test"].batch(torch.arange(2))

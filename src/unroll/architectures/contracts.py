@@ -125,7 +125,7 @@ class Term(nn.Module):
         return ids
 
     def transform(self, code: Tensor, context: Context) -> Tensor:
-        """Change the code [B,Z]; in evaluation, give the mean code."""
+        """Change the code [B,Z], or those of a tree's nodes [B,N,Z]; in evaluation, give the mean code."""
         return code
 
     def penalty(self, code: Tensor, context: Context) -> Tensor | None:

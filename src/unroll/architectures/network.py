@@ -1,6 +1,7 @@
 """The network: a task's adapter and heads around an architecture's encoder, bottleneck and decoder."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from unroll.architectures.contracts import Context, Decoder, Encoded, Encoder, S
 from unroll.architectures.noise import gaussian
 from unroll.components import create
 from unroll.data.splits import Batch
+from unroll.data.trees import roots
 
 
 class Code(NamedTuple):
@@ -19,6 +21,7 @@ class Code(NamedTuple):
     memory: Encoded  # the encoder's states for attention
     penalty: Tensor | None  # [B], already weighted; None where there is none
     context: Context
+    nodes: Tensor | None = None  # [B, 2T-1, Z]: the codes of all nodes, the root's among them, of a batch with trees
 
 
 class Network(nn.Module):
@@ -99,7 +102,20 @@ class Network(nn.Module):
         if self.closed_jacobian:
             context.closed_jacobian = lambda code: self.encoder.squared_jacobian(code, mask)  # type: ignore[attr-defined]
         code = self.bottleneck.transform(context)
-        return Code(code, memory, self.bottleneck.penalty(code, context), context)
+        penalty = self.bottleneck.penalty(code, context)
+        nodes = None
+        if trees and batch.tree is not None:
+            nodes = self._node_codes(context, memory, code, roots(lengths, batch.tree.height.shape[1] + 1))
+        return Code(code, memory, penalty, context, nodes)
+
+    def _node_codes(self, context: Context, memory: Encoded, code: Tensor, root: Tensor) -> Tensor:
+        """Every node's code [B, 2T-1, Z] after the terms: the root's [B] is the example's, the others are transformed by
+        themselves and cost no penalty."""
+        assert memory.states is not None
+        others = replace(context, hidden=memory.states, code=self.bottleneck.projection(memory.states), found={})
+        nodes = self.bottleneck.transform(others)
+        at = root[:, None, None].expand(-1, 1, nodes.shape[2])
+        return nodes.scatter(1, at, code[:, None].to(nodes.dtype))
 
     def decode(self, code: Tensor, memory: Encoded | None, length: int, inputs: Tensor | None = None) -> Tensor:
         """Decode code [B,Z] into values [B, length, width of the output head]."""

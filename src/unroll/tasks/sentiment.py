@@ -14,7 +14,7 @@ from unroll.data.examples import Examples
 from unroll.data.splits import Batch, LabelledTextSplit, TreeTextSplit
 from unroll.data.text import Ragged, build_tokenizer
 from unroll.data.treebanks import has_trees, labelled_phrases, node_classes, treebank, whole_sentences
-from unroll.data.trees import UNLABELLED, Tree, roots
+from unroll.data.trees import UNLABELLED
 from unroll.errors import UserError
 from unroll.tasks import pretraining
 from unroll.tasks.baselines.views import TextView
@@ -126,34 +126,19 @@ class Sentiment(Classifier):
         return network
 
     def nats(self, network: Network, code: Code, batch: Batch) -> Tensor:
+        """Of each text [B]; of a tree, summed over its labelled nodes."""
         if batch.tree is None:
             return super().nats(network, code, batch)
-        return self._node_nats(network, code, batch.lengths, batch.tree)
-
-    def _node_nats(self, network: Network, code: Code, lengths: Tensor, tree: Tree) -> Tensor:
-        """Nats of each tree's labelled nodes, summed [B]."""
-        logits = self._node_logits(network, code, lengths, tree).transpose(1, 2)
-        return F.cross_entropy(logits, tree.labels, ignore_index=UNLABELLED, reduction="none").sum(dim=1)
-
-    def _node_logits(self, network: Network, code: Code, lengths: Tensor, tree: Tree) -> Tensor:
-        """Classify every node [B, 2T - 1, classes].
-
-        Only the root passes through the bottleneck's terms; the other nodes' vectors are projected to the code's width.
-        """
-        states, size = code.memory.states, tree.height.shape[1] + 1
-        assert states is not None
-        root = roots(lengths, size)[:, None, None]
-        nodes = network.bottleneck.projection(states)
-        nodes = nodes.scatter(1, root.expand(-1, 1, nodes.shape[2]), code.code[:, None].to(nodes.dtype))
-        logits: Tensor = network.heads["classifier"](nodes)
-        return logits
+        assert code.nodes is not None
+        logits = network.heads["classifier"](code.nodes).transpose(1, 2)
+        return F.cross_entropy(logits, batch.tree.labels, ignore_index=UNLABELLED, reduction="none").sum(dim=1)
 
     def evaluate(self, network: Network, batch: Batch) -> Outputs:
         """Class probabilities of each text; with `nodes` and trees also its labelled `nodes` and how many are right."""
         if batch.tree is None or not self.nodes:
             return super().evaluate(network, batch)
         code, labels = network.encode(batch), batch.tree.labels
-        right = self._node_logits(network, code, batch.lengths, batch.tree).argmax(dim=2) == labels
+        right = network.heads["classifier"](code.nodes).argmax(dim=2) == labels
         return {
             **self.probabilities(network, code),
             "nodes": (labels != UNLABELLED).sum(dim=1).cpu().numpy(),
