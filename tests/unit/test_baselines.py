@@ -14,7 +14,7 @@ from unroll.tasks.baselines.forecasting import LastValue, Seasonal
 from unroll.tasks.baselines.generation import GaussianMixture
 from unroll.tasks.baselines.images import PCA, PNG
 from unroll.tasks.baselines.text import Majority, TfidfLogisticRegression
-from unroll.tasks.baselines.translation import Copy, Dictionary
+from unroll.tasks.baselines.translation import Constant, Copy, Dictionary
 from unroll.tasks.baselines.views import ImageView, PairView, Splits, TextView, WindowView
 from unroll.tasks.measures import coding, images, text
 
@@ -79,6 +79,16 @@ def test_copy_repeats_the_source() -> None:
     assert Copy().predict(PairView(["ein Hund"], ["a dog"], "de", "en")) == {"hypotheses": ["ein Hund"]}
 
 
+def test_the_constant_is_the_sentence_of_the_highest_bleu_for_all() -> None:
+    targets = ["a man runs on the grass", "a dog runs on the grass", "A man sleeps", "a man runs on the sand today", "so"]
+    baseline = Constant()
+    baseline.fit(Splits(PairView([""] * 5, targets), None))
+    scores = [text.corpus_bleu([target] * 5, targets, lowercase=True).value for target in targets]
+    best = targets[int(np.argmax(scores))]
+    assert best == "a man runs on the grass", "neither the longest nor the commonest beginning"
+    assert baseline.predict(PairView(["ein Hund", "zwei"], ["", ""])) == {"hypotheses": [best, best]}
+
+
 def test_dictionary_aligns_words_across_sentences() -> None:
     train = PairView(
         ["das Haus", "das Buch", "ein Buch", "ein Haus!"],
@@ -98,11 +108,15 @@ def test_dictionary_on_multi30k(benchmark_data: Path) -> None:
             return [next(file).strip() for _ in range(count)]
 
     baseline = Dictionary()
-    baseline.fit(Splits(PairView(lines("train.de", 4000), lines("train.en", 4000), "de", "en"), None))
+    train = PairView(lines("train.de", 4000), lines("train.en", 4000), "de", "en")
+    baseline.fit(Splits(train, None))
     test = PairView(lines("test_2016_flickr.de", 500), lines("test_2016_flickr.en", 500), "de", "en")
     score = text.corpus_bleu(baseline.predict(test)["hypotheses"], test.targets, lowercase=True).value
     copied = text.corpus_bleu(Copy().predict(test)["hypotheses"], test.targets, lowercase=True).value
-    assert copied < 2 < 15 < score < 30
+    constant = Constant()
+    constant.fit(Splits(train, None))
+    repeated = text.corpus_bleu(constant.predict(test)["hypotheses"], test.targets, lowercase=True).value
+    assert copied < 2 < repeated < 5 < 15 < score < 30
 
 
 def test_windows_of_a_series_are_views_of_it() -> None:

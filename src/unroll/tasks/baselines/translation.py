@@ -1,11 +1,15 @@
-"""Translation without a network: the source itself, and word by word with a learned dictionary."""
+"""Translation without a network: the source itself, one sentence for all, and word by word with a learned dictionary."""
 
+import math
+from collections import Counter
 from typing import Any
 
 import numpy as np
 
 from unroll.tasks.baselines.views import FitData, PairView
 from unroll.tasks.measures.text import detokenise, tokenise
+
+ORDERS = (1, 2, 3, 4)  # of the n-grams that BLEU counts
 
 
 class Copy:
@@ -17,6 +21,36 @@ class Copy:
     def predict(self, split: PairView) -> dict[str, Any]:
         """`hypotheses`: the sources."""
         return {"hypotheses": list(split.sources)}
+
+
+class Constant:
+    """One sentence of train as the translation of every source: the one with the highest BLEU on train as that.
+
+    That BLEU (Papineni et al. 2002, section 2.3) follows from the share of train's targets that hold each n-gram; an
+    n-gram that the sentence repeats counts as right once. Of lower-cased Moses tokens.
+    """
+
+    def fit(self, data: FitData) -> None:
+        """Find the sentence; of equal ones the first."""
+        view: PairView = data.train
+        rows = [tuple(_words(target, view.target_language)) for target in view.targets]
+        holding = Counter(gram for row in rows for gram in _grams(row))
+        length = sum(map(len, rows)) / len(rows)
+
+        def bleu(row: tuple[str, ...]) -> float:
+            if len(row) < ORDERS[-1]:
+                return 0.0
+            right = Counter[int]()
+            for gram in _grams(row):
+                right[len(gram)] += holding[gram]
+            precision = math.prod(right[n] / (len(row) - n + 1) / len(rows) for n in ORDERS)
+            return math.exp(min(0.0, 1 - length / len(row))) * precision ** (1 / len(ORDERS))
+
+        self.sentence = view.targets[max(range(len(rows)), key=lambda index: bleu(rows[index]))]
+
+    def predict(self, split: PairView) -> dict[str, Any]:
+        """`hypotheses`: the sentence, once for each source."""
+        return {"hypotheses": [self.sentence] * len(split)}
 
 
 class Dictionary:
@@ -69,6 +103,10 @@ class Dictionary:
                 for source in split.sources
             ]
         }
+
+
+def _grams(row: tuple[str, ...]) -> set[tuple[str, ...]]:
+    return {row[start : start + n] for n in ORDERS for start in range(len(row) - n + 1)}
 
 
 def _words(sentence: str, language: str) -> list[str]:
