@@ -13,6 +13,7 @@ from unroll.architectures.network import Network
 from unroll.components import create
 from unroll.errors import UserError
 from unroll.planning.compose import compose
+from unroll.planning.schema import Strengths
 
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 RECURRENT, FEEDFORWARD = "lstm", "mlp"
@@ -191,11 +192,16 @@ def test_a_bottlenecks_size_is_the_codes(task: str, architecture: str, make_cell
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize(
-    "architecture",
-    [name for name in ARCHITECTURES if "beta" in str(compose([f"architecture={name}"]).config["bottleneck"]["terms"])],
+    ("architecture", "term"),
+    [
+        (name, term)
+        for name in ARCHITECTURES
+        for term in compose([f"architecture={name}"]).config["bottleneck"]["terms"]
+        if term in Strengths.__dataclass_fields__
+    ],
 )
-def test_beta_weighs_the_penalty(task: str, architecture: str, make_cell: Cells) -> None:
-    one, two = (make_cell(task, architecture, f"task.beta={beta}") for beta in (1.0, 2.0))
+def test_a_tasks_strength_weighs_the_penalty(task: str, architecture: str, term: str, make_cell: Cells) -> None:
+    one, two = (make_cell(task, architecture, f"task.strengths.{term}={weight}") for weight in (1.0, 2.0))
     penalties = [run(cell, cell.network())["penalty"] for cell in (one, two)]
     assert penalties[0].min() > 0
     torch.testing.assert_close(penalties[1], 2 * penalties[0])

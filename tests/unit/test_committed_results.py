@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from unroll.planning.groups import group_value
 from unroll.planning.schema import SECTIONS
 from unroll.planning.suites import plan
 from unroll.planning.trial import make_trial
@@ -56,6 +57,21 @@ def test_a_recorded_config_is_completed_by_what_came_after_it(records: list[dict
             if section == "paths":
                 continue
             assert set(config[section]) == set(kind.__dataclass_fields__), record["trial_id"]
+
+
+def test_default_strengths_are_validations_choice(records: list[dict]) -> None:
+    by_id = {record["trial_id"]: record for record in records}
+    tried: dict[tuple[str, str], dict[float, float]] = defaultdict(dict)
+    for item in plan(["suite=strengths"]).trials:
+        (text,) = (text for text in item.overrides if text.startswith("bottleneck.terms."))
+        term, point = text.split(".")[2], float(text.partition("=")[2])
+        selected = by_id[item.trial.trial_id]["result"]["selection"]["value"]
+        assert item.trial.config["task"]["selection"]["direction"] == "lower"
+        tried[item.trial.config["task"]["name"], term][point] = selected
+    assert {len(points) for points in tried.values()} == {4}
+    for (task, term), points in tried.items():
+        stated = group_value("task", task, "strengths")
+        assert stated[term] == min(points, key=points.__getitem__), (task, term)
 
 
 def test_strengths_of_the_claims_are_validations_choice(records: list[dict]) -> None:

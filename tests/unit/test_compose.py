@@ -20,7 +20,7 @@ MISTAKES = [
     (["optimizer.learning_rate=fast"], ["'optimizer.learning_rate'", "'fast'"]),
     (["optimizer.learning_rate=-1"], ["'optimizer.learning_rate' is out of range", "more than 0"]),
     (["optimizer.learning_rate=nan"], ["out of range"]),
-    (["task.beta=inf"], ["'task.beta'"]),
+    (["task.strengths.sparse=inf"], ["'task.strengths.sparse'"]),
     (["+data.options.share=nan"], ["'data.options.share' is not a finite number"]),
     (["data.fraction=0"], ["more than 0 and at most 1"]),
     (["data.batch_size=12.5"], ["'data.batch_size'", "12.5"]),
@@ -153,9 +153,10 @@ def test_ranges_speak_of_keys_that_exist() -> None:
         if name.startswith("tokenizer."):
             found = [section["tokenizer"] for section in found if section["tokenizer"]]
             name = name.partition(".")[2]
-        if name.startswith("supervised."):
-            found = [section["supervised"] for section in found]
-            name = name.partition(".")[2]
+        for nested in ("supervised", "strengths"):
+            if name.startswith(f"{nested}."):
+                found = [section[nested] for section in found]
+                name = name.partition(".")[2]
         assert any(name in section for section in found), key
 
 

@@ -54,7 +54,7 @@ def test_training_on_it_is_at_least_as_tight_as_on_the_elbo(task: str) -> None:
     totals, evaluated = [], []
     for chosen in ([], [K]):
         torch.manual_seed(0)
-        made, network = made_up.built(task, "ae_variational", "task.beta=1", *chosen)
+        made, network = made_up.built(task, "ae_variational", "task.strengths.variational=1", *chosen)
         batch = made.splits["train"].batch(torch.arange(8))
         with torch.no_grad():
             network.bottleneck.projection.weight.mul_(4)  # so that q is no near copy of the prior

@@ -20,7 +20,6 @@ OPTIONS: dict[str, Any] = {
     "channels": "joint",
     "normalise": "none",
     "dropout": 0.0,
-    "beta": 0.0,
     "reconstruction_weight": 0.0,
 }
 A = [1.0, 3.0, 1.0, 3.0]  # train: mean 2, deviation 1

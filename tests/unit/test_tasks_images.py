@@ -185,7 +185,7 @@ def coded(mean: torch.Tensor, log_variance: torch.Tensor) -> Code:
 
 
 def task_of(side: int, k: int) -> Generation:
-    task = Generation(samples=1, density_components=1, importance_samples=k, beta=1.0)
+    task = Generation(samples=1, density_components=1, importance_samples=k)
     task.side, task.values = side, side * side
     return task
 

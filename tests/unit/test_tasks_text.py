@@ -172,9 +172,9 @@ def test_greedy_words_are_the_teacher_forced_argmax_of_themselves(attention: str
 def test_a_wider_beam_never_has_a_lower_score_without_length_penalty() -> None:
     torch.manual_seed(2)
     totals = []
-    for beam in (1, 12):
+    for beam in ([], ["task.beam=12", "task.length_penalty=0"]):
         torch.manual_seed(3)
-        task, network = made_up.built("translation", "gru", f"task.beam={beam}", "task.length_penalty=0")
+        task, network = made_up.built("translation", "gru", *beam)
         nn.init.normal_(network.heads["vocabulary"].weight)
         network.eval()
         batch = task.splits["validation"].batch(ROWS)
@@ -184,6 +184,11 @@ def test_a_wider_beam_never_has_a_lower_score_without_length_penalty() -> None:
             found = task.losses(network, type(batch)(ROWS, batch.inputs, batch.lengths, ids, lengths, batch.weight))
         totals.append(float(found.task.sum()))
     assert totals[1] <= totals[0]
+
+
+def test_greedy_decoding_has_no_length_penalty() -> None:
+    with pytest.raises(UserError, match="change nothing"):
+        made_up.built("translation", "gru", "task.length_penalty=0.5")
 
 
 def test_a_hypothesis_has_at_most_max_output_tokens() -> None:

@@ -243,11 +243,11 @@ def test_two_terms_together_do_what_each_does() -> None:
         batch = task.splits["train"].batch(torch.arange(8))
         found.append(task.losses(network.train(), batch))
     torch.testing.assert_close(found[0].penalty, found[1].penalty)
-    code = network.eval().encode(batch)
-    torch.testing.assert_close(code.penalty, task.beta * code.code.abs().sum(dim=1))
+    code, beta = network.eval().encode(batch), network.bottleneck.terms["sparse"].beta
+    torch.testing.assert_close(code.penalty, beta * code.code.abs().sum(dim=1))
     torch.manual_seed(1)
     corrupted = network.train().encode(batch)
-    torch.testing.assert_close(corrupted.penalty, task.beta * corrupted.code.abs().sum(dim=1))
+    torch.testing.assert_close(corrupted.penalty, beta * corrupted.code.abs().sum(dim=1))
     assert not torch.allclose(corrupted.code, code.code)
 
 
@@ -274,6 +274,7 @@ def test_a_term_may_be_added_to_the_architectures_own() -> None:
         (lambda: KSparse(2, 1, first_k=8).attach(4, 4), "first_k=8"),
         (lambda: KSparse(2, 1, anneal=0.2), "change nothing"),
         (lambda: KSparse(2, 1, first_k=8, anneal=2), "anneal"),
+        (lambda: Sparse("l1", 0.1, rate=0.1), "change nothing"),
         (lambda: WeightPenalty("l1", 0.0), "more than 0"),
         (lambda: WeightPenalty("l3", 0.1), "allowed: l1, l2"),
         (lambda: CodeDropout(1.0), "share of the term dropout is a share"),

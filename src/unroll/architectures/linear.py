@@ -60,7 +60,8 @@ class LinearEncoder(nn.Module):
         minimum: smallest code size that ratio gives.
 
     Raises:
-        UserError: an unknown variant, a kernel or size that is none, or a kernel that nothing would read.
+        UserError: an unknown variant, a kernel or size that is none, or a kernel or layers a channel without
+            effect.
     """
 
     state_width = 0
@@ -84,6 +85,12 @@ class LinearEncoder(nn.Module):
                 "Only dlinear takes a moving average, and on forecasting only.",
                 saw=f"variant={variant}, kernel={kernel}",
                 allowed=f"kernel={KERNEL}, or architecture=dlinear task=forecasting",
+            )
+        if individual and not shape.forecasts:
+            raise UserError(
+                "Channels have layers of their own on forecasting only.",
+                saw="individual=true",
+                allowed="individual=false, or task=forecasting",
             )
         if not ratio > 0 or minimum < 1:
             raise UserError("A code has a size.", saw=f"ratio={ratio}, minimum={minimum}", allowed="above 0; 1 or more")

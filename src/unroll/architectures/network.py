@@ -109,8 +109,7 @@ class Network(nn.Module):
         return Code(code, memory, penalty, context, nodes)
 
     def _node_codes(self, context: Context, memory: Encoded, code: Tensor, root: Tensor) -> Tensor:
-        """Every node's code [B, 2T-1, Z] after the terms: the root's [B] is the example's, the others are transformed by
-        themselves and cost no penalty."""
+        """Every node's code [B, 2T-1, Z] after the terms: at `root` [B] the example's; all others cost no penalty."""
         assert memory.states is not None
         others = replace(context, hidden=memory.states, code=self.bottleneck.projection(memory.states), found={})
         nodes = self.bottleneck.transform(others)

@@ -24,6 +24,15 @@ class Selection:
 
 
 @dataclass
+class Strengths:
+    """How much the terms that penalise codes weigh, where they do not say; see each term."""
+
+    variational: float = MISSING
+    sparse: float = MISSING
+    contractive: float = MISSING
+
+
+@dataclass
 class Tokenizer:
     """How text becomes tokens; built from train only."""
 
@@ -176,6 +185,7 @@ TASK_METADATA = {
     "quickstart_steps": int,
     "width": int,
     "learning_rate": float,
+    "strengths": Strengths,
 }
 
 CHOICES = {

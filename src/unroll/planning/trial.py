@@ -10,7 +10,7 @@ from typing import Any
 
 # Keys that name, describe or place a trial, or only stand in for another section's key.
 _DESCRIPTIONS = {
-    "task": {"baselines", "problem", "quickstart_steps", "width", "learning_rate"},
+    "task": {"baselines", "problem", "quickstart_steps", "width", "learning_rate", "strengths"},
     "data": {"origin", "epochs", "channels"},
     "budget": {"name"},
 }
@@ -52,6 +52,20 @@ _LATER: dict[str, dict[str, Any]] = {
             ("learning_rate", "final_learning_rate", "momentum", "weight_decay", "schedule", "warmup_steps")
         ),
     },
+}
+
+# Options that tasks had, at their values then, which ids still say: the terms that read them hold them now.
+GONE = {
+    "beta": {
+        "adding": 0.001,
+        "classification": 0.001,
+        "compression": 0.001,
+        "copying": 0.001,
+        "forecasting": 0.001,
+        "generation": 1.0,
+        "sentiment": 0.1,
+        "translation": 0.1,
+    }
 }
 
 
@@ -112,8 +126,10 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
         )
         for section in sections
     }
+    task = config["task"]["name"]
+    chosen["task"] = {**{key: was[task] for key, was in GONE.items() if task in was}, **chosen["task"]}
     if is_baseline(config) and "tasks" in config["baseline"]:
-        chosen["baseline"]["tasks"] = [config["task"]["name"]]  # that it serves others as well decides nothing
+        chosen["baseline"]["tasks"] = [task]  # that it serves others as well decides nothing
     problem = config["task"].get("problem")
     if is_baseline(config) and problem is not None:
         read = ("name", "protocol_version", "kind", "primary", *problem)

@@ -12,9 +12,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException, UnsupportedInterpolationType
 
 from unroll.errors import UserError, suggest
+from unroll.planning import idle
 from unroll.planning.groups import options_where
 from unroll.planning.limits import COMPONENT_CHOICES, RANGES
 from unroll.planning.schema import CHOICES, SECTIONS, SOLVED, TASK_METADATA
+from unroll.planning.trial import GONE
 
 _TOP_LEVEL = (*SECTIONS, "task", "architecture", "baseline", "seed")
 _ARCHITECTURE_PARTS = ("name", "reconstructs", "encoder", "decoder")
@@ -39,6 +41,7 @@ def validated(node: DictConfig, config_dir: str | None = None) -> dict[str, Any]
     _ranges(config)
     _finite(config, "")
     _contradictions(config, config_dir)
+    idle.check(config)
     for key, value in config["paths"].items():
         config["paths"][key] = os.path.expanduser(value) if value is not None else None
     return config
@@ -111,12 +114,14 @@ def typed(values: Mapping[str, Any], kind: type, section: str) -> dict[str, Any]
 
 
 def completed(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a recorded config with the options that came after it, at their defaults: what it always meant.
+    """Return a recorded config with the options that came after it, at their defaults, and without those that went.
 
     Options of components need none of this: their constructors have the defaults. Paths are the machine's.
     """
     kinds = {section: kind for section, kind in SECTIONS.items() if section != "paths"}
-    return {key: typed(value, kinds[key], key) if key in kinds else value for key, value in config.items()}
+    found = {key: typed(value, kinds[key], key) if key in kinds else value for key, value in config.items()}
+    found["task"] = {key: value for key, value in config["task"].items() if key not in GONE}
+    return found
 
 
 @functools.lru_cache(maxsize=1024)
@@ -269,7 +274,6 @@ def _contradictions(config: Mapping[str, Any], config_dir: str | None) -> None:
             saw=f"budget.seconds={budget['seconds']} optimizer.schedule={optimizer['schedule']}",
             allowed="optimizer.schedule=constant, or budget.epochs, budget.steps or budget.flops",
         )
-    _without_effect(config)
     if len(optimizer["betas"]) != 2:
         raise UserError("'optimizer.betas' holds two numbers.", saw=optimizer["betas"], allowed="[0.9, 0.999]")
     if optimizer["clip_norm"] is not None and optimizer["clip_value"] is not None:
@@ -278,63 +282,6 @@ def _contradictions(config: Mapping[str, Any], config_dir: str | None) -> None:
             saw="optimizer.clip_norm={clip_norm} optimizer.clip_value={clip_value}".format(**optimizer),
             run=f"unroll train optimizer.clip_norm=null optimizer.clip_value={optimizer['clip_value']}",
         )
-
-
-def _without_effect(config: Mapping[str, Any]) -> None:
-    """Refuse options that would be accepted, named in the table, and change nothing."""
-    architecture, budget, optimizer = config["architecture"], config["budget"], config["optimizer"]
-    one_way = architecture.get("bidirectional") is False and architecture.get("merge", "concat") != "concat"
-    single = architecture.get("depth") == 1 and "cell" in architecture and architecture.get("dropout", 0) > 0
-    for idle, saw, allowed in (
-        (
-            one_way,
-            f"architecture.merge={architecture.get('merge')} with one direction",
-            "architecture.bidirectional=true",
-        ),
-        (single, "architecture.dropout between the layers of one", "architecture.depth=2 or more, or task.dropout"),
-        (
-            optimizer["name"] != "sgd" and optimizer["momentum"] != 0,
-            f"optimizer.momentum with {optimizer['name']}",
-            "optimizer=sgd",
-        ),
-        (
-            optimizer["name"] in ("sgd", "adagrad") and optimizer["betas"] != [0.9, 0.999],
-            f"optimizer.betas with {optimizer['name']}",
-            "optimizer=adam",
-        ),
-        *(
-            (
-                optimizer[key] is not None and config["data"]["tokenizer"] is None,
-                f"optimizer.{key} without word vectors",
-                f"optimizer.{key}=null, or a task on text",
-            )
-            for key in ("embedding_learning_rate", "embedding_weight_decay")
-        ),
-        (
-            optimizer["name"] != "sgd" and optimizer["supervised"]["momentum"] is not None,
-            f"optimizer.supervised.momentum with {optimizer['name']}",
-            "optimizer=sgd",
-        ),
-        (
-            any(value is not None for value in optimizer["supervised"].values())
-            and config["task"].get("protocol", "joint") != "pretrain",
-            "optimizer.supervised without a second phase",
-            "task.protocol=pretrain, or optimizer itself",
-        ),
-        (
-            optimizer["final_learning_rate"] != 0
-            and {optimizer["schedule"], optimizer["supervised"]["schedule"]} <= {"constant", None},
-            "optimizer.final_learning_rate with optimizer.schedule=constant",
-            "optimizer.schedule=cosine or linear",
-        ),
-        (
-            budget["patience"] and budget["validate_every"] is None,
-            "budget.patience without validations while training",
-            "budget.validate_every=1",
-        ),
-    ):
-        if idle:
-            raise UserError("This option would change nothing.", saw=saw, allowed=allowed)
 
 
 def _baseline(config: Mapping[str, Any], config_dir: str | None) -> None:

@@ -27,12 +27,11 @@ class Adding(Task):
 
     Args:
         dropout: on the code.
-        beta: weight of the bottleneck's penalties, read by their YAML.
         reconstruction_weight: of the sequence's Gaussian nats (sum over it) where the architecture reconstructs.
     """
 
-    def __init__(self, dropout: float, beta: float, reconstruction_weight: float):
-        self.dropout, self.beta, self.reconstruction_weight = dropout, beta, reconstruction_weight
+    def __init__(self, dropout: float, reconstruction_weight: float):
+        self.dropout, self.reconstruction_weight = dropout, reconstruction_weight
 
     def prepare(self, examples: Examples, data: Mapping[str, Any]) -> None:
         self.splits = {}

@@ -32,7 +32,6 @@ class Classification(Classifier):
             steps in one order, fixed for all trials): the two last as in Le, Jaitly, Hinton 2015, section 4.2.
         chunk: pixels that are read together, in the orders by pixel: 784 / chunk steps of chunk values.
         dropout: on the code.
-        beta: weight of the bottleneck's penalties, read by their YAML.
         reconstruction_weight: of the pixels' nats (sum over an image) where the architecture reconstructs.
         likelihood: of the pixels: gaussian (one scale) | bernoulli (binary cross-entropy with grey values).
         output: what turns the decoder's values into pixels: sigmoid | linear (gaussian only).
@@ -50,7 +49,6 @@ class Classification(Classifier):
         self,
         order: str,
         dropout: float,
-        beta: float,
         reconstruction_weight: float,
         protocol: str = "joint",
         pretrain_share: float = pretraining.SHARE,
@@ -66,7 +64,7 @@ class Classification(Classifier):
         if chunk < 1 or (order == "rows" and chunk > 1):
             saw = f"task.chunk={chunk} with task.order={order}"
             raise UserError("Pixels are read in chunks where the order is by pixel.", saw=saw, allowed=ORDERS[1:])
-        self.order, self.chunk, self.dropout, self.beta = order, chunk, dropout, beta
+        self.order, self.chunk, self.dropout = order, chunk, dropout
         self.reconstruction_weight, self.likelihood = reconstruction_weight, PixelLikelihood(likelihood, output, scale)
         self.pretraining = pretraining.chosen(protocol, pretrain_share, pretrain_steps, frozen)
 

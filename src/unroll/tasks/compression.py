@@ -60,7 +60,6 @@ class Compression(Task):
     Args:
         rate: bits per pixel.
         curve: octaves around the chosen step for the rate-distortion curve on test.
-        beta: weight of the bottleneck's penalties, read by their YAML.
         likelihood: gaussian (half the squared error by a learned scale) | bernoulli (binary cross-entropy, grey values
             as probabilities).
 
@@ -70,8 +69,8 @@ class Compression(Task):
 
     autoencodes: ClassVar[bool] = True
 
-    def __init__(self, rate: float, curve: Sequence[float], beta: float, likelihood: str = "gaussian"):
-        self.rate, self.curve, self.beta = rate, list(curve), beta
+    def __init__(self, rate: float, curve: Sequence[float], likelihood: str = "gaussian"):
+        self.rate, self.curve = rate, list(curve)
         self.likelihood = PixelLikelihood(likelihood)
 
     def prepare(self, examples: Examples, data: Mapping[str, Any]) -> None:

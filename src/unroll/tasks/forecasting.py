@@ -33,7 +33,6 @@ class Forecasting(Task):
         channels: joint (one network reads and forecasts all) | independent (each channel is an example by itself).
         normalise: none | last_value (the window's last value is subtracted and added back).
         dropout: on the code.
-        beta: weight of the bottleneck's penalties, read by their YAML.
         reconstruction_weight: of the window's nats where the architecture reconstructs.
         drop_last: a batch size, of windows, for mse_drop_last and mae_drop_last beside mse and mae: without the last
             windows that fill no such batch, as data loaders with drop_last leave them out. The tables of Informer and
@@ -50,7 +49,6 @@ class Forecasting(Task):
         channels: str,
         normalise: str,
         dropout: float,
-        beta: float,
         reconstruction_weight: float,
         drop_last: int | None = None,
     ):
@@ -62,7 +60,7 @@ class Forecasting(Task):
         if drop_last is not None and drop_last < 1:
             raise UserError("'task.drop_last' is out of range.", saw=drop_last, allowed="null, or a batch size from 1")
         self.drop_last = drop_last
-        self.window, self.horizon, self.dropout, self.beta = window, horizon, dropout, beta
+        self.window, self.horizon, self.dropout = window, horizon, dropout
         self.independent, self.last_value = channels == "independent", normalise == "last_value"
         self.reconstruction_weight = reconstruction_weight
 

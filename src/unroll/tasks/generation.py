@@ -50,15 +50,14 @@ class Generation(Task):
         samples: images drawn for each distance.
         density_components: of the Gaussian mixture (full covariances; diagonal ones of codes above 512 values).
         importance_samples: k.
-        beta: weight of the bottleneck's penalties, read by their YAML.
     """
 
     autoencodes: ClassVar[bool] = True
     seen: ClassVar[str] = "density"
 
-    def __init__(self, samples: int, density_components: int, importance_samples: int, beta: float):
+    def __init__(self, samples: int, density_components: int, importance_samples: int):
         self.samples, self.density_components = samples, density_components
-        self.importance_samples, self.beta = importance_samples, beta
+        self.importance_samples = importance_samples
 
     def prepare(self, examples: Examples, data: Mapping[str, Any]) -> None:
         self.grey = image_splits(examples, data["fraction"])

@@ -41,7 +41,6 @@ class Sentiment(Classifier):
         word_dropout: on word vectors, where that is another.
         nodes: whether the final evaluation counts labelled nodes, too.
         loss_per: node | sentence.
-        beta: weight of the bottleneck's penalties, read by their YAML.
         reconstruction_weight: of the tokens' nats (sum over a sentence) where the architecture reconstructs.
         protocol: joint | pretrain (the autoencoder first, then a classifier on its code).
         pretrain_share: of the budget's steps that pretrain.
@@ -54,7 +53,6 @@ class Sentiment(Classifier):
         embedding: int,
         embedding_scale: float,
         dropout: float,
-        beta: float,
         reconstruction_weight: float,
         protocol: str = "joint",
         pretrain_share: float = pretraining.SHARE,
@@ -64,7 +62,7 @@ class Sentiment(Classifier):
         nodes: bool = False,
         loss_per: str = "node",
     ):
-        self.embedding, self.embedding_scale, self.dropout, self.beta = embedding, embedding_scale, dropout, beta
+        self.embedding, self.embedding_scale, self.dropout = embedding, embedding_scale, dropout
         self.reconstruction_weight = reconstruction_weight
         self.word_dropout = dropout if word_dropout is None else word_dropout
         self.nodes, self.loss_per = nodes, loss_per

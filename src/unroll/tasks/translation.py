@@ -36,7 +36,6 @@ class Translation(Task):
         beam: hypotheses kept; 1 = greedy. Recurrent decoders only.
         length_penalty: see `beam_search`.
         max_output: tokens a hypothesis may have; None = the longest target of train.
-        beta: weight of the bottleneck's penalties, read by their YAML.
         reconstruction_weight: must be 0: the target stands for the input here.
 
     Raises:
@@ -52,15 +51,20 @@ class Translation(Task):
         beam: int,
         length_penalty: float,
         max_output: int | None,
-        beta: float,
         reconstruction_weight: float,
     ):
         self.embedding, self.embedding_scale = embedding, embedding_scale
         self.dropout, self.attention = dropout, attention
         self.beam, self.length_penalty, self.max_output = beam, length_penalty, max_output
-        self.beta, self.reconstruction_weight = beta, reconstruction_weight
+        self.reconstruction_weight = reconstruction_weight
         if beam < 1:
             raise UserError("task.beam is a number of hypotheses.", saw=beam, allowed="1 (greedy) or more")
+        if beam == 1 and length_penalty != 1:
+            raise UserError(
+                "This option would change nothing.",
+                saw=f"task.length_penalty={length_penalty} with task.beam=1",
+                allowed="task.beam=2 or more, or task.length_penalty=1",
+            )
         if reconstruction_weight:
             raise UserError(
                 "Translation reconstructs the target, not the source.",

@@ -9,6 +9,7 @@ from unroll.architectures.noise import batch_mean
 from unroll.errors import UserError
 
 KINDS = ("l1", "kl")
+RATE = 0.05
 
 
 def bernoulli_kl(rate: float, logits: Tensor) -> Tensor:
@@ -33,7 +34,7 @@ class Sparse(Term):
         rate: the activation that units should have on average; kl only.
 
     Raises:
-        UserError: an unknown kind, a negative weight, or a rate that is not between 0 and 1.
+        UserError: an unknown kind, a negative weight, a rate that is not between 0 and 1, or one that l1 does not read.
     """
 
     def __init__(self, kind: str, beta: float, rate: float):
@@ -41,6 +42,9 @@ class Sparse(Term):
         self.kind = options.one_of("sparse", "kind", kind, KINDS)
         self.beta = options.not_negative("sparse", "beta", beta)
         self.rate = options.share("sparse", "rate", rate)
+        if kind == "l1" and rate != RATE:
+            saw = f"rate={rate} of the term sparse with kind=l1"
+            raise UserError("This option would change nothing.", saw=saw, allowed=f"kind=kl, or rate={RATE}")
 
     def transform(self, code: Tensor, context: Context) -> Tensor:
         """Code [B,Z]: as it is for l1, its sigmoid for kl."""

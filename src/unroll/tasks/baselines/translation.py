@@ -1,4 +1,4 @@
-"""Translation without a network: the source itself, one sentence for all, and word by word with a learned dictionary."""
+"""Translation without a network: the source itself, one sentence for all, and word by word by a dictionary."""
 
 import math
 from collections import Counter
