@@ -5,11 +5,13 @@ from typing import Any
 
 import made_up
 import pytest
+import torch
 
 from unroll.errors import UserError
 from unroll.planning.compose import compose
 from unroll.planning.trial import make_trial
 from unroll.tasks.pretraining import Pretraining, chosen
+from unroll.tasks.task import Task
 from unroll.training.phases import Phases
 from unroll.training.train import check
 
@@ -100,6 +102,17 @@ def test_a_phase_is_a_function_of_the_step() -> None:
 def test_what_cannot_be_is_refused(task: str, options: list[str], message: str) -> None:
     with pytest.raises(UserError, match=message):
         check(compose([f"task={task}", *options]))
+
+
+@pytest.mark.parametrize("phase", ["pretraining_losses", "supervised_losses"])
+def test_without_noise_a_classifiers_phases_are_parts_of_its_joint_losses(phase: str) -> None:
+    """As of any task that says nothing else of its phases."""
+    task, network = made_up.built("classification", "ae_sparse", "task.protocol=pretrain", "task.frozen=false")
+    batch = task.splits["train"].batch(torch.arange(4))
+    own = getattr(task, phase)(network.eval(), batch)
+    torch.testing.assert_close(vars(own), vars(getattr(Task, phase)(task, network, batch)))
+    found = own.task.sum() if phase == "supervised_losses" else own.penalty.sum() * own.reconstruction.sum()
+    assert found > 0
 
 
 def test_joint_trials_keep_their_ids_and_pretrained_ones_have_their_own() -> None:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -70,15 +70,13 @@ class Task(ABC):
         """The losses of a batch."""
 
     def pretraining_losses(self, network: Network, batch: Batch) -> Losses:
-        """Of a batch while pretraining: penalty and reconstruction; what the task asks costs nothing yet.
-
-        A task that offers `pretraining` has this and the next; no other is asked for them.
-        """
-        raise NotImplementedError
+        """Of a batch while pretraining: penalty and reconstruction; what the task asks costs nothing yet."""
+        losses = self.losses(network, batch)
+        return replace(losses, task=torch.zeros_like(losses.task))
 
     def supervised_losses(self, network: Network, batch: Batch) -> Losses:
         """Of a batch after pretraining: what the task asks, and nothing else."""
-        raise NotImplementedError
+        return Losses(self.losses(network, batch).task)
 
     def objective(self, losses: Losses) -> Tensor:
         """What is minimised, per example [B]: nats by the values they sum over, so that one clipping fits all tasks."""
