@@ -55,7 +55,7 @@ _LATER: dict[str, dict[str, Any]] = {
 }
 
 # Options that tasks had, at their values then, which ids still say: the terms that read them hold them now.
-GONE = {
+_WENT = {
     "beta": {
         "adding": 0.001,
         "classification": 0.001,
@@ -127,7 +127,7 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
         for section in sections
     }
     task = config["task"]["name"]
-    chosen["task"] = {**{key: was[task] for key, was in GONE.items() if task in was}, **chosen["task"]}
+    chosen["task"] = went(task) | chosen["task"]
     if is_baseline(config) and "tasks" in config["baseline"]:
         chosen["baseline"]["tasks"] = [task]  # that it serves others as well decides nothing
     problem = config["task"].get("problem")
@@ -141,6 +141,11 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
         if order != sorted(order):  # terms act in order, which sorted keys would hide
             chosen["bottleneck"]["order"] = order
     return chosen
+
+
+def went(task: str) -> dict[str, Any]:
+    """Return the options that a task had, at their values then."""
+    return {key: was[task] for key, was in _WENT.items() if task in was}
 
 
 def _without_later(node: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from unroll.planning import idle
 from unroll.planning.groups import options_where
 from unroll.planning.limits import COMPONENT_CHOICES, RANGES
 from unroll.planning.schema import CHOICES, SECTIONS, SOLVED, TASK_METADATA
-from unroll.planning.trial import GONE
+from unroll.planning.trial import went
 
 _TOP_LEVEL = (*SECTIONS, "task", "architecture", "baseline", "seed")
 _ARCHITECTURE_PARTS = ("name", "reconstructs", "encoder", "decoder")
@@ -120,7 +120,8 @@ def completed(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     kinds = {section: kind for section, kind in SECTIONS.items() if section != "paths"}
     found = {key: typed(value, kinds[key], key) if key in kinds else value for key, value in config.items()}
-    found["task"] = {key: value for key, value in config["task"].items() if key not in GONE}
+    gone = went(config["task"]["name"])
+    found["task"] = {key: value for key, value in config["task"].items() if key not in gone}
     return found
 
 
