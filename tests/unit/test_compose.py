@@ -42,6 +42,7 @@ MISTAKES = [
     (["budget.epochs=null"], ["exactly one", "none of them"]),
     (["data=mnist"], ["sentiment works on labelled_text", "data=mnist is images", "data=sst2"]),
     (["optimizer.clip_value=1"], ["not by both", "optimizer.clip_norm=null"]),
+    (["optimizer.schedule=exponential"], ["has to end above 0", "final_learning_rate=1e-06"]),
     (["optimizer=adagrad", "optimizer.momentum=0.5"], ["optimizer.momentum with adagrad", "optimizer=sgd"]),
     (["optimizer=adagrad", "optimizer.betas=[0.5,0.9]"], ["optimizer.betas with adagrad", "optimizer=adam"]),
     (["task=adding", "optimizer.embedding_weight_decay=0"], ["embedding_weight_decay without word vectors"]),

@@ -69,7 +69,7 @@ def _optimizer(config: Mapping[str, Any]) -> Iterator[Idle]:
     yield Idle(
         optimizer["final_learning_rate"] != 0 and {optimizer["schedule"], supervised["schedule"]} <= {"constant", None},
         "optimizer.final_learning_rate with optimizer.schedule=constant",
-        "optimizer.schedule=cosine or linear",
+        "optimizer.schedule=cosine, linear or exponential",
     )
 
 

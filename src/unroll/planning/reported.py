@@ -84,6 +84,7 @@ class Row(_Part):
     reported: dict[str, Annotated[Value, BeforeValidator(_value)]] = Field(default_factory=dict)
     overrides: list[str] | None = None  # of its trials
     budgets: dict[str, list[str]] = Field(default_factory=dict)  # more overrides under a budget
+    seeds: list[int] | None = Field(default=None, min_length=1)  # in place of the table's
     choose: Choice | None = None
     count: list[dict[str, Any]] | None = None  # parts whose parameters are added up
     cannot: str | None = None  # why it is not run here
@@ -97,6 +98,8 @@ class Row(_Part):
             raise ValueError(f"one of overrides, count and cannot, not {' and '.join(kinds) or 'none'}")
         if self.choose is not None and self.overrides is None:
             raise ValueError("choose belongs to overrides")
+        if self.seeds is not None and self.overrides is None:
+            raise ValueError("seeds belong to overrides")
         if self.cannot is not None and not self.reported:
             raise ValueError("a row that cannot run shows its published values")
         return self

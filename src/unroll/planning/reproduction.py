@@ -104,7 +104,7 @@ def plan_table(
     others = [text for text in overrides if not text.startswith("seed=")]
     with composer(config_dir):
         make = make or maker(config_dir)
-        rows = [_row(table, name, find, budget, seeds or table.seeds, others, make) for name in table.rows]
+        rows = [_row(table, name, find, budget, seeds, others, make) for name in table.rows]
     return TablePlan(table.under(budget), budget, tuple(rows))
 
 
@@ -113,11 +113,12 @@ def _row(
     name: str,
     find: Find,
     budget: str,
-    seeds: Sequence[int],
+    given_seeds: Sequence[int],
     others: Sequence[str],
     make: Make,
 ) -> RowPlan:
     row = table.rows[name]
+    seeds = given_seeds or row.seeds or table.seeds
     if row.overrides is None:
         return RowPlan(name, row, (), None, (), None)
     own, published = row.overrides, table.budgets.get(PAPER)

@@ -188,6 +188,7 @@ TASK_METADATA = {
     "strengths": Strengths,
 }
 
+SCHEDULES = ("constant", "cosine", "linear", "exponential")
 CHOICES = {
     "task.primary.direction": ("higher", "lower"),
     "task.selection.direction": ("higher", "lower"),
@@ -195,8 +196,8 @@ CHOICES = {
     "data.tokenizer.kind": ("word", "bpe"),
     "data.tokenizer.words": ("whitespace", "moses"),
     "optimizer.name": ("adam", "adamw", "sgd", "adagrad"),
-    "optimizer.schedule": ("constant", "cosine", "linear"),
-    "optimizer.supervised.schedule": (None, "constant", "cosine", "linear"),
+    "optimizer.schedule": SCHEDULES,
+    "optimizer.supervised.schedule": (None, *SCHEDULES),
     "trainer.accelerator": ("auto", "cpu", "gpu"),
     "trainer.precision": ("32-true", "bf16-mixed", "16-mixed"),
     "trainer.keep_after": ("none", "best", "all"),

@@ -275,6 +275,7 @@ def _contradictions(config: Mapping[str, Any], config_dir: str | None) -> None:
             saw=f"budget.seconds={budget['seconds']} optimizer.schedule={optimizer['schedule']}",
             allowed="optimizer.schedule=constant, or budget.epochs, budget.steps or budget.flops",
         )
+    _decays(optimizer)
     if len(optimizer["betas"]) != 2:
         raise UserError("'optimizer.betas' holds two numbers.", saw=optimizer["betas"], allowed="[0.9, 0.999]")
     if optimizer["clip_norm"] is not None and optimizer["clip_value"] is not None:
@@ -283,6 +284,20 @@ def _contradictions(config: Mapping[str, Any], config_dir: str | None) -> None:
             saw="optimizer.clip_norm={clip_norm} optimizer.clip_value={clip_value}".format(**optimizer),
             run=f"unroll train optimizer.clip_norm=null optimizer.clip_value={optimizer['clip_value']}",
         )
+
+
+def _decays(optimizer: Mapping[str, Any]) -> None:
+    """An exponential schedule divides by the rates at both of its ends."""
+    later = {key: value for key, value in optimizer["supervised"].items() if value is not None}
+    for phase in (optimizer, {**optimizer, **later}):
+        if phase["schedule"] == "exponential" and not 0 < phase["final_learning_rate"] < phase["learning_rate"]:
+            raise UserError(
+                "A learning rate that falls by one factor a step has to end above 0, below where it began.",
+                saw="schedule=exponential, from {learning_rate} to {final_learning_rate}".format(**phase),
+                allowed=f"optimizer.final_learning_rate above 0 and below {phase['learning_rate']}",
+                run="unroll train optimizer.schedule=exponential optimizer.final_learning_rate="
+                f"{phase['learning_rate'] / 1000:g}",
+            )
 
 
 def _baseline(config: Mapping[str, Any], config_dir: str | None) -> None:

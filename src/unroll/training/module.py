@@ -19,13 +19,15 @@ from unroll.training.phases import phases_of
 
 def learning_rate(config: Mapping[str, Any], step: int, steps: int) -> float:
     """The learning rate of a step: linear warm-up, then constant, or cosine (Loshchilov & Hutter 2017, eq. 5, one
-    cycle) or linear down to `final_learning_rate` at `steps`."""
+    cycle), linear or by one factor a step (exponential) down to `final_learning_rate` at `steps`."""
     base, warmup, final = (config[key] for key in ("learning_rate", "warmup_steps", "final_learning_rate"))
     if step < warmup:
         return base * (step + 1) / (warmup + 1)
     if config["schedule"] == "constant":
         return base
     done = min(1.0, (step - warmup) / max(1, steps - warmup))
+    if config["schedule"] == "exponential":
+        return float(base * (final / base) ** done)
     left = (1 + math.cos(math.pi * done)) / 2 if config["schedule"] == "cosine" else 1 - done
     return final + (base - final) * left
 
