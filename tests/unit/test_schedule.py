@@ -34,7 +34,7 @@ def test_rates_of_four_steps(changed: dict[str, Any], rates: list[float]) -> Non
     [
         ("linear", [0.8, 0.65, 0.5, 0.35, 0.2]),
         ("cosine", [0.8, 0.712132, 0.5, 0.287868, 0.2]),
-        ("exponential", [0.8, 0.565685, 0.4, 0.282843, 0.2]),
+        ("exponential", [0.8, 0.56568542, 0.4, 0.28284271, 0.2]),
     ],
 )
 def test_rates_end_at_the_final_one(schedule: str, rates: list[float]) -> None:
