@@ -173,6 +173,7 @@ def reproduce(
     show_list: Annotated[bool, typer.Option("--list", help="List the published tables.")] = False,
     judge: Annotated[bool, typer.Option("--judge", help="Train nothing: judge the records that are there.")] = False,
     runs: Annotated[Path | None, typer.Option("--runs", help="The folder of trials or records.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="A file of the tables: .md, .tex or .csv.")] = None,
     config_dir: ConfigDir = None,
 ) -> None:
     """Train what published tables describe, and print reported beside reproduced numbers with verdicts."""
@@ -180,7 +181,7 @@ def reproduce(
 
     if show_list:
         reproduction.show_list(runs)
-    elif not reproduction.run_reproduction(words or [], rows or [], config_dir, train=not judge, runs=runs):
+    elif not reproduction.run_reproduction(words or [], rows or [], config_dir, train=not judge, runs=runs, out=out):
         raise typer.Exit(TRIALS_FAILED)
 
 

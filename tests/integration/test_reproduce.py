@@ -1,5 +1,6 @@
 """`unroll reproduce` on the real ETTh1: Repeat is computed from the CSV, and judged."""
 
+import csv
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,14 @@ import pytest
 from typer.testing import CliRunner
 
 from unroll.cli import app
+from unroll.errors import UserError
 from unroll.planning.reported import read_table
 from unroll.planning.reproduce import finder, judged, run_reproduction
 from unroll.planning.reproduction import plan_table
 from unroll.results.verdicts import REPRODUCED, WORSE
 
 TABLE = "ltsf_linear_etth"
+COMMITTED = Path(__file__).parents[2] / "results" / "records"
 
 
 def repeat(folder: Path, rows: list[str], *overrides: str) -> dict[str, Any]:
@@ -50,15 +53,69 @@ def test_one_changed_row_of_the_csv_moves_the_figure(benchmark_data: Path, tmp_p
     assert cell.verdict.word == WORSE
 
 
-@pytest.mark.parametrize("command", ["--list", "--judge"])
-def test_nothing_is_trained_where_records_are_only_judged(
-    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_trained_where_tables_are_only_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr("unroll.planning.reproduce.table_names", lambda: ["keras_parameter_counts", TABLE])
-    words = [command] if command == "--list" else ["keras_parameter_counts", "--judge"]
-    found = CliRunner().invoke(app, ["reproduce", *words])
+    monkeypatch.setattr("unroll.planning.reproduce.table_names", lambda: [TABLE])
+    found = CliRunner().invoke(app, ["reproduce", "--list"])
     assert found.exit_code == 0, found.output
-    assert ("ltsf_linear_etth" in found.output) == (command == "--list")
-    assert list(tmp_path.glob("**/record.json")) == []
+    assert TABLE in found.output
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", ["md", "tex", "csv"])
+def test_what_is_judged_is_written_where_it_is_said_and_nothing_else(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table without any records of one row: judged from the others, exit code 1, and nothing is trained."""
+    monkeypatch.setenv("COLUMNS", "200")
+    records = tmp_path / "records"
+    records.mkdir()
+    judge = ["reproduce", TABLE, "--row", "repeat_96", "--row", "rnn_96", "--judge", "--runs", str(records)]
+    for trial in plan_table(read_table(TABLE), lambda trial_id: None, []).comparing:
+        if trial.trial.row == "last_value" and trial.trial.config["task"]["horizon"] == 96:
+            name = f"{trial.trial.trial_id}.json"
+            (records / name).write_bytes((COMMITTED / name).read_bytes())
+    report = tmp_path / f"table.{suffix}"
+    found = CliRunner().invoke(app, [*judge, "--out", str(report)])
+    assert found.exit_code == 1, found.output
+    assert found.output.count("without a finished record: forecasting-etth1-rnn") == 3
+    text = report.read_text()
+    if suffix == "csv":
+        lines = {line["metric"]: line for line in csv.DictReader(text.splitlines()) if line["row"] == "repeat_96"}
+        assert set(lines) == {"mse", "mae", "mse_all", "mae_all"}
+        assert (lines["mse"]["reported"], lines["mse"]["verdict"], lines["mse_all"]["verdict"]) == (
+            "1.295",
+            REPRODUCED,
+            "",
+        )
+        assert float(lines["mse"]["reproduced"]) == pytest.approx(1.295, abs=5e-4)
+    else:
+        assert {"md": "| Repeat, 96 steps |", "tex": r"\toprule"}[suffix] in text
+    assert {path.name for path in tmp_path.iterdir()} == {"records", report.name}
+    assert [path.suffix for path in records.iterdir()] == [".json"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([TABLE, "seed=abc"], "'seed' is not a seed"),
+        ([TABLE, "seed="], "'seed' is not a seed"),
+        ([TABLE, "--row", "repeat_96", "--row", "typo*"], "typo*"),
+        ([TABLE, "keras_parameter_counts", "--row", "repeat_96"], "keras_parameter_counts has no such row"),
+        (["keras_parameter_counts", "optimizer.learning_rte=0.1"], "would change nothing"),
+        ([TABLE, "--judge", "--runs", "nowhere"], "not there"),
+        (["--list", "--runs", "nowhere"], "not there"),
+        ([TABLE, "--out", "table.pdf"], "no such format"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_mistake_is_told_before_anything_is_trained(
+    words: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = CliRunner().invoke(app, ["reproduce", *words])
+    assert found.exit_code != 0
+    assert isinstance(found.exception, UserError)
+    assert said in str(found.exception)
+    assert list(tmp_path.iterdir()) == []

@@ -11,7 +11,7 @@ from unroll.results.verdicts import (
     NOT_COMPARABLE,
     REPRODUCED,
     WORSE,
-    final_slope,
+    final_change,
     interval,
     verdict,
     within,
@@ -113,8 +113,9 @@ def test_both_means_are_uncertain_where_the_paper_gives_its_spread() -> None:
     )
 
 
-def test_the_slope_at_the_end_is_a_share_of_the_value_in_a_tenth_of_training() -> None:
+def test_the_change_at_the_end_is_a_share_of_the_value_and_says_over_what() -> None:
     falling = [(step, 2.0 - 0.001 * step) for step in range(100, 1001, 100)]
-    assert final_slope(falling) == pytest.approx(-0.1 / 1.1)  # the last three: 1.2, 1.1, 1.0
-    assert final_slope([(1, 5.0), (2, 5.0), (3, 5.0)]) == pytest.approx(0.0, abs=1e-12)
-    assert final_slope([(1, 5.0), (2, 4.0)]) is None
+    assert final_change(falling) == pytest.approx((-0.2 / 1.1, 0.2))  # the last quarter: 1.2, 1.1, 1.0
+    assert final_change([(1, 9.0), (2, 4.0), (3, 5.0)]) == pytest.approx((1 / 4.5, 1 / 3))  # it rose, in the last third
+    assert final_change([(1, 5.0), (2, 5.0)]) == pytest.approx((0.0, 0.5), abs=1e-12)
+    assert final_change([(1, 5.0)]) is None

@@ -12,6 +12,7 @@ from unroll.planning.reported import BUDGETS, CPU, Reported, read_table, table_n
 from unroll.planning.reproduction import Find, TablePlan, plan_table
 from unroll.planning.suites import maker, plan_of, sorted_out
 from unroll.planning.sweep import launch
+from unroll.results.reproduction_files import report_path, write_report
 
 PUBLISHED = Path("results/records")  # of a checkout
 
@@ -26,8 +27,9 @@ def run_reproduction(
     *,
     train: bool = True,
     runs: str | Path | None = None,
+    out: str | Path | None = None,
 ) -> bool:
-    """Reproduce published tables, print them and write `report.md`; return whether every trial has a finished record.
+    """Reproduce published tables, print and write them; return whether every trial has a finished record.
 
     Args:
         words: names of tables and overrides: `budget=paper|cpu`, `seed=0,1`, `workers`, `sweep.*`, `hydra*`; all
@@ -35,10 +37,13 @@ def run_reproduction(
         rows: names or patterns of rows; none: all.
         config_dir: a folder with more YAML in Hydra groups, or None.
         train: train what has no record; otherwise judge what is there.
-        runs: the folder of records to judge without training; None: that of the trials.
+        runs: the folder of trials, or of records to judge; None: what the config says.
+        out: a file of all tables, in the format of its suffix (.md, .tex, .csv); None: after training a `report.md`
+            beside the trials of each.
 
     Raises:
-        UserError: an unknown table, row or budget, or a trial that is wrong; nothing was trained.
+        UserError: an unknown table, row, budget or format, no such folder to judge, or a trial that is wrong; nothing
+            was trained.
     """
     names = [word for word in words if "=" not in word]
     overrides = [word for word in words if "=" in word]
@@ -48,9 +53,22 @@ def run_reproduction(
         )
     if runs is not None:
         overrides.append(f"paths.runs={runs}")
-    for name in names:
-        read_table(name)  # a mistake in the last name is told before the first is trained
-    return all([_run(name, overrides, rows, config_dir, train) for name in names])
+    if not train and runs is not None:
+        _existing(runs)
+    path = None if out is None else report_path(out)
+    for name in names:  # a mistake in the last one is told before the first is trained
+        planned_table(name, overrides, rows, config_dir)
+    found = [_run(name, overrides, rows, config_dir, train) for name in names]
+    if path is not None:
+        write_report(found, path)
+        print(f"Report: {path}", flush=True)
+    return all([_is_whole(one) for one in found])
+
+
+def _existing(folder: str | Path) -> Path:
+    if not Path(folder).is_dir():
+        raise UserError("The folder of records is not there.", saw=folder, run="unroll reproduce --list")
+    return Path(folder)
 
 
 def planned_table(
@@ -71,6 +89,12 @@ def planned_table(
         raise UserError("A table is reproduced under one of two budgets.", saw=f"budget={budget}", allowed=BUDGETS)
     others = [text for text in sorted_out(overrides)[2] if not text.startswith("budget=")]
     paths = [text for text in others if text.startswith("paths.")]
+    if len(others) > len(paths) and all(row.overrides is None for row in table.rows.values()):
+        raise UserError(
+            f"No row of {name} that was asked for is trained, so these overrides would change nothing.",
+            saw=" ".join(text for text in others if text not in paths),
+            run=f"unroll reproduce {name}",
+        )
     runs = Path(compose(paths, config_dir).config["paths"]["runs"])
     folders = (runs, records) if records is not None else (runs,)
     return plan_table(table, finder(*folders), others, config_dir, budget), runs
@@ -79,18 +103,20 @@ def planned_table(
 def _narrowed(table: Reported, rows: Sequence[str]) -> Reported:
     if not rows:
         return table
+    unknown = [glob for glob in rows if not fnmatch.filter(table.rows, glob)]
+    if unknown:
+        raise UserError(f"{table.name} has no such row.", saw=", ".join(unknown), allowed=table.rows)
     kept = {name: row for name, row in table.rows.items() if any(fnmatch.fnmatch(name, glob) for glob in rows)}
-    if not kept:
-        raise UserError(f"{table.name} has no such row.", saw=", ".join(rows), allowed=table.rows)
     orders = [order for order in table.orderings if set(order.rows) <= set(kept)]
     return table.model_copy(update={"rows": kept, "orderings": orders})
 
 
-def _run(name: str, overrides: Sequence[str], rows: Sequence[str], config_dir: str | None, train: bool) -> bool:
+def _run(
+    name: str, overrides: Sequence[str], rows: Sequence[str], config_dir: str | None, train: bool
+) -> "Reproduction":
     from rich.console import Console
 
-    from unroll.results.markdown import page
-    from unroll.results.reproduction_page import rich_tables, sections
+    from unroll.results.reproduction_page import rich_tables
 
     own, hydra, _ = sorted_out(overrides)
     plan, runs = planned_table(name, overrides, rows, config_dir)
@@ -104,17 +130,20 @@ def _run(name: str, overrides: Sequence[str], rows: Sequence[str], config_dir: s
     console = Console()
     for shown in rich_tables(found):
         console.print(shown)
-    path = runs / folder / "report.md"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page(sections(found)), encoding="utf-8")
+    if train:
+        print(f"Report: {write_report([found], runs / folder / 'report.md')}", flush=True)
+    return found
+
+
+def _is_whole(found: "Reproduction") -> bool:
+    """Whether every trial of a table has a finished record; says which have none."""
     unfinished = [trial_id for row in found.outcomes for trial_id in (*row.failed, *row.missing)]
     for trial_id in unfinished:
         print(f"without a finished record: {trial_id}")
-    for row in plan.rows:
+    for row in found.plan.rows:
         if row.has_no_choice:
             print(f"without a choice: every point of {row.name} failed")
-    print(f"Report: {path}", flush=True)
-    return not unfinished and not any(row.is_open or row.has_no_choice for row in plan.rows)
+    return not unfinished and not any(row.is_open or row.has_no_choice for row in found.plan.rows)
 
 
 def finder(*folders: str | Path) -> Find:
@@ -169,7 +198,7 @@ def show_list(runs: str | Path | None = None) -> None:
 
     from unroll.results.reproduction_page import summary
 
-    folder = Path(runs) if runs is not None else PUBLISHED if PUBLISHED.is_dir() else Path("runs")
+    folder = _existing(runs) if runs is not None else PUBLISHED if PUBLISHED.is_dir() else Path("runs")
     header, lines, _ = summary(overview(folder))
     shown = Table(title=f"Published tables, judged by the records of {folder}", title_justify="left")
     for name in header:

@@ -9,6 +9,7 @@ from unroll.planning.compose import composer
 from unroll.planning.reported import CPU, PAPER, Reported, Row
 from unroll.planning.suites import Make, Planned, maker
 from unroll.planning.trial import Trial, is_baseline
+from unroll.planning.validate import check_seed
 
 Find = Callable[[str], Mapping[str, Any] | None]  # a trial's id -> its record, or None
 
@@ -96,16 +97,22 @@ def plan_table(
         make: composes trials; several tables may share one.
 
     Raises:
-        UserError: another budget, one that the table has not got, or a trial that cannot be composed.
+        UserError: another budget, one that the table has not got, no seed, or a trial that cannot be composed.
     """
     if budget not in table.budgets and table.budgets:
         raise UserError(f"{table.name} has no such budget.", saw=f"budget={budget}", allowed=table.budgets)
-    seeds = [int(seed) for text in overrides if text.startswith("seed=") for seed in text[5:].split(",")]
+    seeds = [_seed(seed) for text in overrides if text.startswith("seed=") for seed in text[5:].split(",")]
     others = [text for text in overrides if not text.startswith("seed=")]
     with composer(config_dir):
         make = make or maker(config_dir)
         rows = [_row(table, name, find, budget, seeds, others, make) for name in table.rows]
     return TablePlan(table.under(budget), budget, tuple(rows))
+
+
+def _seed(text: str) -> int:
+    seed = int(text) if text.isdecimal() else text
+    check_seed(seed)
+    return int(seed)
 
 
 def _row(

@@ -10,7 +10,7 @@ from unroll.results.comparisons import Records
 from unroll.results.fields import value_of
 from unroll.results.orderings import Ordered, ordered
 from unroll.results.scores import Scores
-from unroll.results.verdicts import Verdict, final_slope, verdict
+from unroll.results.verdicts import Verdict, final_change, verdict
 
 COUNTED = "parameters"  # the field of a metric whose rows are counted, not trained
 Count = Callable[[Sequence[Mapping[str, Any]]], int]
@@ -138,21 +138,20 @@ def _incomparable(deviations: Sequence[Deviation]) -> str:
 
 
 def _notes(row: RowPlan, finished: Records) -> list[str]:
-    """The budget's share of the paper's, and whether validation still moved at the end: no excuse, but a reason."""
+    """The budget's share of the paper's, and how far validation still moved at the end: no excuse, but a reason."""
     said = []
     if row.share is not None and finished:
         said.append(f"trained for {100 * row.share:.3g} % of the published budget")
-    slopes = []
+    changes = []
     for record in finished:
         selection = record["result"]["selection"]
         if selection is None:
             continue
-        points = record["result"]["curves"].get("validation", [])
-        name = selection["name"]
-        slope = final_slope([(point["step"], point[name]) for point in points if point.get(name) is not None])
-        if slope is not None:
-            slopes.append((name, slope))
-    if slopes:
-        mean = sum(slope for _, slope in slopes) / len(slopes)
-        said.append(f"validation {slopes[0][0]} moved by {100 * mean:+.2g} % in the last tenth of training")
+        points, name = record["result"]["curves"].get("validation", []), selection["name"]
+        change = final_change([(point["step"], point[name]) for point in points if point.get(name) is not None])
+        if change is not None:
+            changes.append(change)
+    if changes:
+        moved, span = (100 * sum(column) / len(changes) for column in zip(*changes, strict=True))
+        said.append(f"validation {name} moved by {moved:+.2g} % over the last {span:.0f} % of training")
     return said

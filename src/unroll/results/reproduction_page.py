@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from unroll.planning.reported import CPU, Metric, Value
+from unroll.planning.reported import CPU, PAPER, Metric, Value
 from unroll.results import orderings, verdicts
 from unroll.results.cells import Grid, number
 from unroll.results.page import Section
@@ -15,20 +15,23 @@ if TYPE_CHECKING:
 
 HEADER = ["row", "metric", "reported", "reproduced", "seeds", "difference [95 %]", "verdict"]
 SIGNS = {"higher": "↑", "lower": "↓", "equal": "="}
+NO_SHARE = "How long the published trials trained is not stated, so that no share of it can be given."
 Link = Callable[[str], str]  # where the record of a trial lies, seen from the page
 
 
 def rows(found: Reproduction, link: Link | None = None) -> list[list[str]]:
-    """A line a number of each row that was run; with `link`, the first one's seeds are links to the row's trials."""
+    """A line a number of each row that was run; with `link`, the seeds of published ones are links to its trials."""
     shown = []
     for row in found.outcomes:
         if _waits(row):
             continue
         for position, cell in enumerate(row.cells):
-            metric = found.plan.table.metrics[cell.metric]
-            name, to = (row.plan.row.says, link) if position == 0 else ("", None)
+            metric, first = found.plan.table.metrics[cell.metric], position == 0
             label = f"{cell.metric}, {metric.unit} {SIGNS[metric.direction]}"
-            shown.append([name, label, *_numbers(row, cell, _places(cell.reported, metric), to)])
+            numbers = _numbers(row, cell, _places(cell.reported, metric), link if first or cell.reported else None)
+            if first and row.notes:
+                numbers[-1] += f" ({'; '.join(row.notes)})"
+            shown.append([row.plan.row.says if first else "", label, *numbers])
     return shown
 
 
@@ -55,7 +58,7 @@ def _numbers(row: Outcome, cell: Cell, decimals: int, link: Link | None) -> list
         difference += f" [{found.low:+,.{spread}f}, {found.high:+,.{spread}f}]"
     verdict = "none published"
     if cell.reported is not None:
-        verdict = f"**{found.word}**: {found.why}" if found.why else f"**{found.word}**"
+        verdict = str(found).replace(found.word, f"**{found.word}**", 1)
     return [published, mean, _seeds(row, cell, link), difference, verdict]
 
 
@@ -132,17 +135,23 @@ def sections(found: Reproduction, level: int = 1, link: Link | None = None) -> l
     if found.orderings:
         said = tuple(_order(found, one) for one in found.orderings)
         shown.append(Section("Orders of the published values", level + 1, (orderings.RULE,), notes=said))
-    deviations = [deviation.says for deviation in table.deviations]
-    deviations += [f"{row.plan.row.says}: {one.says}" for row in found.outcomes for one in row.plan.row.deviations]
     below = {
         "Not run": _not_run(found),
         "Published, and without a row here": table.left_out,
-        "What deviates": deviations,
+        "What deviates": _deviations(found),
         "What was chosen on validation": [_choice(row) for row in found.outcomes if row.plan.points],
-        "Training": [f"{row.plan.row.says}: {'; '.join(row.notes)}." for row in found.outcomes if row.notes],
         "Trials": [_trials(row) for row in found.outcomes if row.records or row.failed],
     }
     return shown + [Section(title, level + 1, notes=tuple(notes)) for title, notes in below.items() if notes]
+
+
+def _deviations(found: Reproduction) -> list[str]:
+    """The table's, then those of its rows; of several rows with the same one, once."""
+    said: dict[str, list[str]] = {deviation.says: [] for deviation in found.plan.table.deviations}
+    for row in found.outcomes:
+        for one in row.plan.row.deviations:
+            said.setdefault(one.says, []).append(row.plan.row.says)
+    return [f"{'; '.join(names)}: {text}" if names else text for text, names in said.items()]
 
 
 def _budget(found: Reproduction) -> str:
@@ -151,7 +160,9 @@ def _budget(found: Reproduction) -> str:
         return ""
     name = "fits one machine without a GPU" if found.plan.budget == CPU else "the published one"
     said = f"Budget `{found.plan.budget}` ({name}): {wanted.says}"
-    return f"{said} {hours([found])}".strip()
+    published = found.plan.table.budgets.get(PAPER)
+    unknown = published is None or not published.published
+    return " ".join(filter(None, [said, NO_SHARE if unknown else "", hours([found])]))
 
 
 def hours(found: Sequence[Reproduction]) -> str:
@@ -196,11 +207,31 @@ def _order(found: Reproduction, one: orderings.Ordered) -> str:
 
 
 def _choice(row: Outcome) -> str:
+    """Every point with the validation metric that it was chosen by."""
     lines = []
     for number_, point in enumerate(row.plan.points):
+        trial = f"`{point.planned.trial.trial_id}`"
+        if point.record is not None and not point.failed:
+            selection = point.record["result"]["selection"]
+            trial = f"{selection['name']} {selection['value']:.4g}, {trial}"
         mark = " (chosen)" if number_ == row.plan.chosen else " (failed)" if point.failed else ""
-        lines.append(f"`{' '.join(point.overrides)}`{mark}: `{point.planned.trial.trial_id}`")
-    return f"{row.plan.row.says}: {'; '.join(lines)}"
+        lines.append(f"`{' '.join(point.overrides)}`{mark}: {trial}")
+    choose = row.plan.row.choose
+    assert choose is not None
+    under = f", under `{' '.join(choose.overrides)}`" if choose.overrides else ""
+    edge = " It is at an end of what was tried." if _is_at_an_end(row) else ""
+    return f"{row.plan.row.says}{under}: {'; '.join(lines)}.{edge}"
+
+
+def _is_at_an_end(row: Outcome) -> bool:
+    """Whether the chosen one of several numbers is the smallest or the largest."""
+    try:
+        values = [float(text.partition("=")[2]) for point in row.plan.points for text in point.overrides]
+    except ValueError:
+        return False
+    if row.plan.chosen is None or len(values) != len(row.plan.points):
+        return False
+    return values[row.plan.chosen] in (min(values), max(values))
 
 
 def _trials(row: Outcome) -> str:
@@ -209,19 +240,22 @@ def _trials(row: Outcome) -> str:
 
 
 def rich_tables(found: Reproduction) -> list["rich.table.Table"]:
-    """Return a table's numbers for a terminal, and its orders below."""
+    """Return a table's numbers for a terminal, and what its page says of them below."""
     from rich import box
     from rich.markup import escape
     from rich.table import Table as RichTable
 
     table = found.plan.table
     said = [verdicts.RULE, f"Tolerance: {table.tolerance}{_other_tolerances(found)}.", _budget(found)]
+    said += [orderings.RULE] if found.orderings else []
     said += [_order(found, one).replace("**", "") for one in found.orderings]
+    said += [f"Deviates: {line}." for line in _deviations(found)]
+    said += [f"Chosen on validation: {_choice(row).replace('`', '')}" for row in found.outcomes if row.plan.points]
     said += [f"Not run: {line}." for line in _not_run(found)]
     said += [f"Without a row here: {line}." for line in table.left_out]
     shown = RichTable(
         title=f"{table.title} ({table.citation})",
-        caption="\n".join(filter(None, said)),
+        caption=escape("\n".join(filter(None, said))),
         box=box.SIMPLE_HEAD,
         title_justify="left",
         caption_justify="left",

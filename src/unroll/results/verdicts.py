@@ -23,10 +23,12 @@ RULE = (
     "Reproduced: the mean over seeds is within the tolerance of the published value; where the 95 % interval of the "
     "difference is not wholly within it, or one seed has no interval, that is said beside it and counted as not surely "
     "reproduced. Better or worse than reported: neither the mean nor any value in the interval is within the tolerance "
-    "(Student's t over seeds; Welch's where the paper gives its spread and number of runs). Not comparable: a "
-    "deviation says so, nothing was published, or it is undecided: the mean is beyond the tolerance and its interval "
-    "reaches into it, or one seed has none, so that more seeds are needed. What is computed without a seed needs no "
-    "interval."
+    "(Student's t over seeds; Welch's where the paper gives its spread and number of runs); of a metric without a "
+    "better side (=) what is so far off is worse. Not comparable: a deviation says so, no trial has finished, or it is "
+    "undecided: the mean is beyond the tolerance and its interval reaches into it, or one seed has none, so that more "
+    "seeds are needed. What is computed without a seed needs no interval. Failed trials give no value; they are "
+    "counted beside the seeds. In brackets after a verdict stands how much training lies behind the row; it changes no "
+    "verdict."
 )
 
 
@@ -125,20 +127,21 @@ def interval(values: Sequence[float], reported: "Value") -> tuple[float | None, 
     return difference - reach, difference + reach
 
 
-def final_slope(validations: Sequence[tuple[float, float]], share: float = 0.25) -> float | None:
-    """Return how fast a validation metric still moved: its least-squares slope over the last `share` of training.
+def final_change(validations: Sequence[tuple[float, float]], share: float = 0.25) -> tuple[float, float] | None:
+    """Return how far a validation metric still moved at the end of training, and over which part of the training.
 
     Args:
-        validations: (step, value), in order of steps.
-        share: of the steps, at the end; at least three validations are taken.
+        validations: (step, value), in order of steps; the last one ends the training.
+        share: of the steps, at the end, whose validations are looked at; where they are fewer than two, the last two.
 
     Returns:
-        The change over a tenth of the training, as a share of the value there; None with fewer than three validations.
+        The rise of their least-squares line as a share of their mean, and the part of the steps that it spans; None
+        with fewer than two validations or a mean of 0.
     """
-    if len(validations) < 3:
+    if len(validations) < 2:
         return None
     steps, values = np.asarray(validations, dtype=np.float64).T
-    last = max(3, int((steps > steps[-1] * (1 - share)).sum()))
+    last = max(2, int((steps >= steps[-1] * (1 - share)).sum()))
     slope = np.polyfit(steps[-last:], values[-last:], 1)[0]
-    level = abs(values[-last:].mean())
-    return float(slope * steps[-1] / 10 / level) if level else None
+    span, level = steps[-1] - steps[-last], abs(values[-last:].mean())
+    return (float(slope * span / level), float(span / steps[-1])) if level else None

@@ -1,0 +1,73 @@
+"""Reproduced tables as files: Markdown and LaTeX pages, and CSV with a line a number."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unroll.errors import UserError
+
+if TYPE_CHECKING:
+    from unroll.results.reproduced import Reproduction
+
+FORMATS = (".md", ".tex", ".csv")
+
+
+def report_path(path: str | Path) -> Path:
+    """Return where a report goes; UserError where its suffix is of no format."""
+    path = Path(path)
+    if path.suffix not in FORMATS:
+        raise UserError("A report has no such format.", saw=path, allowed=FORMATS)
+    return path
+
+
+def write_report(found: Sequence["Reproduction"], path: Path) -> Path:
+    """Write tables to one file in the format of its suffix; return its path."""
+    from unroll.results import latex, markdown
+    from unroll.results.reproduction_page import sections
+
+    shown = [section for one in found for section in sections(one)]
+    makers = {".md": lambda: markdown.page(shown), ".tex": lambda: latex.document(shown)}
+    text = makers.get(path.suffix, lambda: comma_separated(found))()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def comma_separated(found: Sequence["Reproduction"]) -> str:
+    """Return a line for every number of every row, not rounded, and a header; what is not there is empty."""
+    lines, text = [line for one in found for line in _lines(one)], io.StringIO()
+    writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return text.getvalue()
+
+
+def _lines(found: "Reproduction") -> Iterator[dict[str, Any]]:
+    for row in found.outcomes:
+        for cell in row.cells:
+            metric, published, judged = found.plan.table.metrics[cell.metric], cell.reported, cell.verdict
+            yield {
+                "table": found.plan.table.name,
+                "row": row.plan.name,
+                "metric": cell.metric,
+                "unit": metric.unit,
+                "direction": metric.direction,
+                "reported": published and published.value,
+                "reported_spread": published and published.spread,
+                "reported_n": published and published.n,
+                "reproduced": cell.mean,
+                "seeds": len(cell.values) if cell.seeded else "",
+                "values": " ".join(map(repr, cell.values)),
+                "difference": judged.difference,
+                "low": judged.low,
+                "high": judged.high,
+                "verdict": published and judged.word,
+                "why": published and judged.why,
+                "sure": published and judged.sure,
+                "notes": "; ".join(row.notes),
+                "failed": " ".join(row.failed),
+                "missing": " ".join(row.missing),
+                "trials": " ".join(record["trial_id"] for record in row.records),
+            }
