@@ -25,5 +25,10 @@ def test_figures_beside_the_tables(tmp_path: Path) -> None:
     found = CliRunner().invoke(app, ["report", "suite=reference", *where])
     assert found.exit_code == 0, found.output
     drawn = {path.name for path in (tmp_path / "figures").iterdir()}
-    assert {f"sentiment-sst2-learning.{kind}" for kind in ("svg", "png")} <= drawn
+    tables = ["compression-mnist-rate-0.2", "forecasting-etth1-horizon-24", "generation-mnist-samples-2000"]
+    tables += ["sentiment-sst2", "translation-multi30k_de_en"]
+    expected = {f"{table}-{kind}" for table in tables for kind in ("learning", "parameters", "seconds")}
+    expected.add("compression-mnist-rate-0.2-rate_distortion")
+    assert drawn == {f"{name}.{kind}" for name in expected for kind in ("svg", "png")}
+    assert "images.npz" in found.output, "committed records keep no pictures, and it is said"
     assert all(str(tmp_path / "figures" / name) in found.output.replace("\n", "") for name in drawn)

@@ -203,7 +203,10 @@ def test_a_row_of_the_wrong_direction_and_an_incomparable_one() -> None:
             "says": "GRU",
             "reported": {"mse": 0.5},
             "overrides": ["architecture=gru"],
-            "deviations": [{"says": "other data", "comparable": False}, {"says": "a detail"}],
+            "deviations": [
+                {"says": "other data", "because": "it is lost", "comparable": False},
+                {"says": "a detail", "because": "it is small"},
+            ],
         },
     }
     plan = plan_table(published(rows=rows, orderings=[]), {}.get)
@@ -213,6 +216,7 @@ def test_a_row_of_the_wrong_direction_and_an_incomparable_one() -> None:
     found = judged(plan, records)
     assert row_of(found, "lstm").cells[0].verdict.word == WORSE
     assert str(row_of(found, "gru").cells[0].verdict) == "not comparable: other data"
+    assert "- GRU: other data. Why: it is lost\n- GRU: a detail. Why: it is small\n" in page(sections(found))
 
 
 def test_a_metric_may_stand_beside_the_published_one_alone() -> None:

@@ -64,9 +64,10 @@ def _value(given: Any) -> Any:
 
 
 class Deviation(_Part):
-    """What differs from the paper. One that makes numbers incomparable is the verdict's reason."""
+    """What differs from the paper, and why. One that makes numbers incomparable is the verdict's reason."""
 
     says: str
+    because: str
     comparable: bool = True
 
 

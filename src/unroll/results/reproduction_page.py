@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from unroll.planning.reported import CPU, PAPER, Metric, Value
+from unroll.planning.reported import CPU, PAPER, Deviation, Metric, Value
 from unroll.results import orderings, verdicts
 from unroll.results.cells import Grid, number
 from unroll.results.page import Section
@@ -147,11 +147,12 @@ def sections(found: Reproduction, level: int = 1, link: Link | None = None) -> l
 
 def _deviations(found: Reproduction) -> list[str]:
     """The table's, then those of its rows; of several rows with the same one, once."""
-    said: dict[str, list[str]] = {deviation.says: [] for deviation in found.plan.table.deviations}
+    said: dict[Deviation, list[str]] = {deviation: [] for deviation in found.plan.table.deviations}
     for row in found.outcomes:
         for one in row.plan.row.deviations:
-            said.setdefault(one.says, []).append(row.plan.row.says)
-    return [f"{'; '.join(names)}: {text}" if names else text for text, names in said.items()]
+            said.setdefault(one, []).append(row.plan.row.says)
+    of = {one: f"{'; '.join(names)}: " if names else "" for one, names in said.items()}
+    return [f"{rows_}{one.says}. Why: {one.because}" for one, rows_ in of.items()]
 
 
 def _budget(found: Reproduction) -> str:
