@@ -91,6 +91,7 @@ RANGES = {
     "task.max_output": _COUNT,
     "task.window": _COUNT,
     "task.horizon": _COUNT,
+    "task.drop_last": _COUNT,
     "task.rate": _POSITIVE,
     "task.scale": _POSITIVE,
     "task.samples": Range(4, whole=True),
