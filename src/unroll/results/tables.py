@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from unroll.planning.schema import TASK_METADATA
 from unroll.planning.trial import is_baseline
 from unroll.results import variants
 from unroll.results.comparisons import Comparison, compare
@@ -257,7 +258,7 @@ def _common(networks: Sequence[Row]) -> tuple[str, ...]:
     if not networks:
         return ()
     tasks = [trial["config"]["task"] for row in networks for trial in row.trials]
-    described = ("name", "protocol_version", "kind", "quickstart_steps", *variants.PROBLEM_OPTIONS, *variants.WAYS)
+    described = (*TASK_METADATA, *variants.PROBLEM_OPTIONS, *variants.WAYS)
     return tuple(
         f"{key}={value}"
         for key, value in tasks[0].items()
