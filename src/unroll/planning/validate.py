@@ -15,7 +15,7 @@ from unroll.errors import UserError, suggest
 from unroll.planning import idle
 from unroll.planning.groups import options_where
 from unroll.planning.limits import COMPONENT_CHOICES, RANGES
-from unroll.planning.schema import CHOICES, SECTIONS, SOLVED, TASK_METADATA
+from unroll.planning.schema import CHOICES, OPTIONAL_METADATA, SECTIONS, SOLVED, TASK_METADATA
 from unroll.planning.trial import went
 
 _TOP_LEVEL = (*SECTIONS, "task", "architecture", "baseline", "seed")
@@ -120,7 +120,7 @@ def completed(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     kinds = {section: kind for section, kind in SECTIONS.items() if section != "paths"}
     found = {key: typed(value, kinds[key], key) if key in kinds else value for key, value in config.items()}
-    gone = went(config["task"]["name"])
+    gone = went(config["task"])
     found["task"] = {key: value for key, value in config["task"].items() if key not in gone}
     return found
 
@@ -158,6 +158,8 @@ def _known_keys(kind: type, parent: str) -> list[str]:
 
 def _task_description(task: dict[str, Any]) -> None:
     for key, kind in TASK_METADATA.items():
+        if key not in task and key in OPTIONAL_METADATA:
+            continue
         if key not in task:
             raise UserError(f"The task has no '{key}'.", saw=sorted(task), allowed=", ".join(TASK_METADATA))
         value = task[key]
@@ -289,14 +291,14 @@ def _contradictions(config: Mapping[str, Any], config_dir: str | None) -> None:
 def _decays(optimizer: Mapping[str, Any]) -> None:
     """An exponential schedule divides by the rates at both of its ends."""
     later = {key: value for key, value in optimizer["supervised"].items() if value is not None}
-    for phase in (optimizer, {**optimizer, **later}):
-        if phase["schedule"] == "exponential" and not 0 < phase["final_learning_rate"] < phase["learning_rate"]:
+    for prefix, phase in (("optimizer", optimizer), ("optimizer.supervised", {**optimizer, **later})):
+        lowest = min(phase["learning_rate"], phase["embedding_learning_rate"] or math.inf)
+        if phase["schedule"] == "exponential" and not 0 < phase["final_learning_rate"] < lowest:
             raise UserError(
                 "A learning rate that falls by one factor a step has to end above 0, below where it began.",
-                saw="schedule=exponential, from {learning_rate} to {final_learning_rate}".format(**phase),
-                allowed=f"optimizer.final_learning_rate above 0 and below {phase['learning_rate']}",
-                run="unroll train optimizer.schedule=exponential optimizer.final_learning_rate="
-                f"{phase['learning_rate'] / 1000:g}",
+                saw=f"{prefix}: exponential, from {lowest} to {phase['final_learning_rate']}",
+                allowed=f"{prefix}.final_learning_rate above 0 and below {lowest}",
+                run=f"unroll train {prefix}.schedule=exponential {prefix}.final_learning_rate={lowest / 1000:g}",
             )
 
 

@@ -12,13 +12,40 @@ if TYPE_CHECKING:
     from unroll.results.reproduced import Reproduction
 
 FORMATS = (".md", ".tex", ".csv")
+COLUMNS = [
+    *(
+        "table",
+        "row",
+        "metric",
+        "unit",
+        "direction",
+        "reported",
+        "reported_spread",
+        "reported_n",
+        "reproduced",
+        "seeds",
+    ),
+    *("values", "difference", "low", "high", "verdict", "why", "sure", "notes", "failed", "missing", "trials"),
+]
 
 
 def report_path(path: str | Path) -> Path:
-    """Return where a report goes; UserError where its suffix is of no format."""
+    """Return where a report goes, its folder made.
+
+    Raises:
+        UserError: its suffix is of no format, or no file can be written there.
+    """
     path = Path(path)
-    if path.suffix not in FORMATS:
-        raise UserError("A report has no such format.", saw=path, allowed=FORMATS)
+    if path.suffix not in FORMATS or path.is_dir():
+        raise UserError("A report has no such format.", saw=path, allowed=[f"a file that ends in {', '.join(FORMATS)}"])
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        is_new = not path.exists()
+        path.touch()
+        if is_new:
+            path.unlink()
+    except OSError as error:
+        raise UserError("No report can be written there.", saw=f"{path}: {error.strerror}") from error
     return path
 
 
@@ -37,10 +64,10 @@ def write_report(found: Sequence["Reproduction"], path: Path) -> Path:
 
 def comma_separated(found: Sequence["Reproduction"]) -> str:
     """Return a line for every number of every row, not rounded, and a header; what is not there is empty."""
-    lines, text = [line for one in found for line in _lines(one)], io.StringIO()
-    writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(lines)
+    writer.writerows(line for one in found for line in _lines(one))
     return text.getvalue()
 
 

@@ -39,7 +39,7 @@ class Forecasting(Task):
             LTSF-Linear were made so, with 32.
 
     Raises:
-        UserError: an unknown option, or a window, horizon or drop_last below 1.
+        UserError: an unknown option, or a window or horizon below 1.
     """
 
     def __init__(
@@ -57,8 +57,6 @@ class Forecasting(Task):
                 raise UserError(f"Unknown task.{key}.{suggest(value, choices)}", saw=value, allowed=choices)
         if min(window, horizon) < 1:
             raise UserError("Windows and horizons have steps.", saw=f"{window} and {horizon}", allowed="1 or more")
-        if drop_last is not None and drop_last < 1:
-            raise UserError("'task.drop_last' is out of range.", saw=drop_last, allowed="null, or a batch size from 1")
         self.drop_last = drop_last
         self.window, self.horizon, self.dropout = window, horizon, dropout
         self.independent, self.last_value = channels == "independent", normalise == "last_value"
