@@ -103,7 +103,7 @@ def test_what_is_judged_is_written_where_it_is_said_and_nothing_else(
         ([TABLE, "seed="], "'seed' is not a seed"),
         ([TABLE, "--row", "repeat_96", "--row", "typo*"], "typo*"),
         ([TABLE, "keras_parameter_counts", "--row", "repeat_96"], "keras_parameter_counts has no such row"),
-        ([TABLE, "tai2015_sst", "--row", "repeat_96", "--row", "typo*"], "No such row in"),
+        ([TABLE, "tai2015_sst", "--row", "repeat_96", "--row", "typo*"], "no such row in"),
         (["keras_parameter_counts", "optimizer.learning_rte=0.1"], "would change nothing"),
         ([TABLE, "--judge", "--runs", "nowhere"], "not there"),
         (["--list", "--runs", "nowhere"], "not there"),

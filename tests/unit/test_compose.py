@@ -24,6 +24,7 @@ MISTAKES = [
     (["+data.options.share=nan"], ["'data.options.share' is not a finite number"]),
     (["data.fraction=0"], ["more than 0 and at most 1"]),
     (["data.batch_size=12.5"], ["'data.batch_size'", "12.5"]),
+    (["task=forecasting", "task.drop_last=0"], ["'task.drop_last' is out of range"]),
     (["trainer.devices=0"], ["at least 1"]),
     (["architecture.depth=0"], ["at least 1"]),
     (["seed=-1"], ["'seed' is not a seed", "whole number from 0"]),

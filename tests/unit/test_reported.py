@@ -106,7 +106,7 @@ def test_mistakes_in_a_table_are_named(tmp_path: Path, changes: dict[str, Any], 
         (["ltsf_linear_eth"], [], "Did you mean 'ltsf_linear_etth'"),
         ([], [], "No published table is named"),
         (["ltsf_linear_etth", "budget=gpu"], [], "paper, cpu"),
-        (["ltsf_linear_etth"], ["repeat_97"], "no such row"),
+        (["ltsf_linear_etth"], ["repeat_97"], "no such row in"),
     ],
 )
 def test_mistakes_in_a_command_are_named(words: list[str], rows: list[str], said: str) -> None:

@@ -239,5 +239,3 @@ def test_the_last_incomplete_batch_of_windows_is_left_out_beside_the_whole() -> 
 def test_dropping_needs_a_whole_batch() -> None:
     with pytest.raises(UserError, match="No window is left"):
         by_hand(drop_last=4)
-    with pytest.raises(UserError, match=r"task\.drop_last"):
-        by_hand(drop_last=0)

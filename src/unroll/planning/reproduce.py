@@ -70,7 +70,7 @@ def _known_rows(names: Sequence[str], rows: Sequence[str]) -> None:
     known = [row for name in names for row in read_table(name).rows]
     unknown = [glob for glob in rows if not fnmatch.filter(known, glob)]
     if unknown:
-        raise UserError(f"No such row in {', '.join(names)}.", saw=", ".join(unknown), allowed=known)
+        raise UserError(f"There is no such row in {', '.join(names)}.", saw=", ".join(unknown), allowed=known)
 
 
 def _read_by_a_trial(overrides: Sequence[str], plans: Sequence[TablePlan]) -> None:
