@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from threadpoolctl import threadpool_limits
 from tiny_data import Tiny
 from typer.testing import CliRunner
 
 from unroll.cli import app
 from unroll.errors import UserError
+from unroll.planning.compose import compose
 from unroll.training.predictions import FILE_NAME as PREDICTIONS
 from unroll.training.train import train
 from unroll.training.verdict import lines
@@ -45,6 +47,14 @@ def test_a_trial_is_what_it_was(task: str, choices: list[str], tiny: Tiny, tmp_p
     found = verified(train(tiny.trial(task, tmp_path, *choices)))
     assert (found.differences, found.moved, found.passed) == ([], [], True)
     assert list(lines(found))[-1].endswith("bit-identical")
+
+
+def test_a_baseline_is_what_it_was_with_any_number_of_blas_threads(tmp_path: Path) -> None:
+    chosen = ["task=generation", "architecture=baseline", "baseline=gmm", "data.fraction=0.3", f"paths.runs={tmp_path}"]
+    with threadpool_limits(1):
+        record = train(compose(chosen))
+    with threadpool_limits(2):
+        assert verified(record).identical
 
 
 def test_verifying_leaves_the_trial_alone(record: dict[str, Any]) -> None:

@@ -17,7 +17,8 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+from unroll.threads import VARIABLES, environment
+
 # glibc gives a freed tensor's memory back at once and takes it again at the next step; kept, two workers side by side
 # no longer wait for the kernel's page faults.
 _MEMORY_VARIABLES = {"MALLOC_MMAP_THRESHOLD_": str(2**32), "MALLOC_TRIM_THRESHOLD_": str(2**33)}
@@ -96,17 +97,9 @@ def visible_gpus() -> list[str]:
 @contextlib.contextmanager
 def one_thread_each() -> Iterator[None]:
     """Let processes that start inside compute with one thread each, whatever the library, and keep freed memory."""
-    wanted = {**dict.fromkeys(_THREAD_VARIABLES, "1"), **_MEMORY_VARIABLES}
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update({name: before[name] or value for name, value in wanted.items()})
-    try:
+    wanted = {**dict.fromkeys(VARIABLES, "1"), **_MEMORY_VARIABLES}
+    with environment({name: os.environ.get(name) or value for name, value in wanted.items()}):
         yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def _start(log_folder: Path, number: int, work: Callable[[Any], Any]) -> ProcessPoolExecutor:

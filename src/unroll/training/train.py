@@ -27,6 +27,7 @@ from unroll.planning.validate import completed
 from unroll.randomness import derive
 from unroll.results.record import SCHEMA_VERSION, read_record, write_record
 from unroll.tasks.task import Task
+from unroll.threads import computing_threads
 from unroll.tracking.loggers import build_loggers, close
 from unroll.training import checkpoint, flops, predictions
 from unroll.training.baseline import build_baseline, run_baseline
@@ -117,12 +118,14 @@ def _train(trial: Trial, claim: Claim | None) -> dict[str, Any]:
     }
     run: dict[str, Any] = {"started": started, "command": " ".join(["unroll", *sys.argv[1:]])}
     try:
-        if trial.config["architecture"]["name"] == "baseline":
-            found, timing = run_baseline(trial, replacing if claim is None else claim.replacing)
-        else:
-            found, timing = _train_network(trial, claim)
+        threads = trial.config["trainer"]["threads"]
+        with computing_threads(threads):
+            if trial.config["architecture"]["name"] == "baseline":
+                found, timing = run_baseline(trial, replacing if claim is None else claim.replacing)
+            else:
+                found, timing = _train_network(trial, claim)
         record |= found
-        run |= timing
+        run |= {**timing, "threads": threads}
         problems = why_not_reportable(record)
     except UserError:
         raise  # of the data, a checkpoint or the disk: no fault of the trial, which starts again once it is mended
@@ -162,7 +165,6 @@ def _train_network(trial: Trial, claim: Claim | None) -> tuple[dict[str, Any], d
 def _ten_steps(trial: Trial, claim: Claim | None, preemption: Preemption) -> tuple[dict[str, Any], dict[str, Any]]:
     """The ten steps. Returns the record's scientific fields, and what was measured on the way."""
     config, seed, directory = trial.config, trial.config["seed"], trial.directory
-    torch.set_num_threads(config["trainer"]["threads"])
 
     # 1. data: fetched, verified, turned into tensors; preprocessing fitted on train
     task, examples = prepared_task(trial)
@@ -310,7 +312,6 @@ def _ten_steps(trial: Trial, claim: Claim | None, preemption: Preemption) -> tup
             "examples_per_second": trained / progress.seconds if progress.seconds else None,
             "attempts": progress.attempts,
             "world_size": trainer.world_size,
-            "threads": config["trainer"]["threads"],
             "padding_share": padding,
         }
         failed = False
