@@ -202,7 +202,7 @@ def test_a_bottlenecks_size_is_the_codes(task: str, architecture: str, make_cell
 )
 def test_a_tasks_strength_weighs_the_penalty(task: str, architecture: str, term: str, make_cell: Cells) -> None:
     one, two = (make_cell(task, architecture, f"task.strengths.{term}={weight}") for weight in (1.0, 2.0))
-    penalties = [run(cell, cell.network())["penalty"] for cell in (one, two)]
+    penalties = [run(cell, cell.network().train())["penalty"] for cell in (one, two)]
     assert penalties[0].min() > 0
     torch.testing.assert_close(penalties[1], 2 * penalties[0])
 

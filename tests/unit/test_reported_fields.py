@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from unroll.components import locate
 from unroll.planning.reported import read_table, table_names
 from unroll.planning.reproduction import RowPlan, plan_table
 from unroll.planning.suites import Make, maker
@@ -30,6 +31,11 @@ def reports(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> set[str]:
     outputs: dict[str, Any] = {"probabilities": TWO, "prediction": np.zeros(2), "forecast": np.zeros((2, 1, 1))}
     if kind == "sentiment" and trial.config["task"]["nodes"]:
         outputs |= {"nodes": np.ones(2), "nodes_correct": np.ones(2)}
+    if kind == "translation":
+        task.texts, task.lowercase = {"test": (["eins", "zwei"], ["one", "two"])}, True
+        decoder: Any = locate(trial.config["architecture"]["decoder"], "architecture.decoder")
+        outputs |= {"hypotheses": ["one", "two"], "nll": np.ones(2), "tokens": np.ones(2)}
+        outputs["kind"] = ["parallel" if decoder.parallel else "sequential"] * 2
     monkeypatch.setattr(type(task), "truth", lambda self, split: np.zeros(2, np.int64), raising=False)
     task.deviation, task._errors = np.ones(1), lambda outputs, split: np.zeros((64, 1, 1))
     targets = torch.zeros(2, 1, dtype=torch.int64) if kind == "copying" else torch.zeros(2)
