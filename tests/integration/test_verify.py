@@ -55,6 +55,8 @@ def test_a_baseline_is_what_it_was_with_any_number_of_blas_threads(tmp_path: Pat
         record = train(compose(chosen))
     with threadpool_limits(2):
         assert verified(record).identical
+    del record["run"]["threads"]  # which baselines did not always say
+    assert verified(record, "trainer.threads=2").moved == ["threads 1 -> 2"]
 
 
 def test_verifying_leaves_the_trial_alone(record: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from unroll.training.comparison import Gap, changed_examples, gaps, moved, not_c
 from unroll.training.tolerance import tolerance
 
 RECORD: dict[str, Any] = {
-    "config": {"trainer": {"deterministic": True, "accelerator": "cpu"}, "budget": {"patience": None}},
+    "config": {"trainer": {"deterministic": True, "accelerator": "cpu", "threads": 1}, "budget": {"patience": None}},
     "result": {
         "metrics": {"test": {"accuracy": 80.0, "nll": 0.5}},
         "examples": {"train": 10, "validation": 5, "test": 1000},
@@ -20,7 +20,6 @@ RECORD: dict[str, Any] = {
     },
     "run": {
         "world_size": 1,
-        "threads": 1,
         "hardware": {"cpu": "Xeon", "cpu_capability": "AVX512", "gpus": []},
         "packages": {"python": "3.11.7", "torch": "2.9.0"},
     },
@@ -78,7 +77,8 @@ def changed(**paths: Any) -> dict[str, Any]:
 
 def test_surroundings_are_compared() -> None:
     assert moved(RECORD, RECORD) == []
-    assert moved(RECORD, changed(run__threads=2, run__hardware__cpu="EPYC")) == ["threads 1 -> 2", "CPU Xeon -> EPYC"]
+    elsewhere = changed(config__trainer__threads=2, run__hardware__cpu="EPYC")
+    assert moved(RECORD, elsewhere) == ["threads 1 -> 2", "CPU Xeon -> EPYC"]
     assert moved(RECORD, changed(run__world_size=4)) == ["ranks 1 -> 4"]
     assert moved(RECORD, changed(run__packages={"python": "3.11.7", "torch": "2.9.1"})) == ["torch 2.9.0 -> 2.9.1"]
     assert moved(RECORD, changed(run__packages={"python": "3.11.7"})) == ["torch 2.9.0 -> none"]
@@ -88,7 +88,7 @@ def test_surroundings_are_compared() -> None:
 
 
 def test_what_was_not_measured_is_no_difference() -> None:
-    assert moved(RECORD, changed(run__threads=None, run__hardware__cpu_capability=None)) == []
+    assert moved(RECORD, changed(run__hardware__cpu_capability=None)) == []
 
 
 def test_metrics_are_paired_with_what_is_allowed() -> None:

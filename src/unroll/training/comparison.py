@@ -39,7 +39,7 @@ def surroundings(record: Record) -> dict[str, Any]:
     machine = run["hardware"]
     found = {
         "ranks": run.get("world_size"),
-        "threads": run.get("threads"),
+        "threads": trainer.get("threads"),  # not the run's: baselines of before had none there
         "CPU": machine.get("cpu"),
         "CPU instructions": machine.get("cpu_capability"),
         "GPUs": ", ".join(machine.get("gpus") or []) or "none",
