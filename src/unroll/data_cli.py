@@ -1,0 +1,74 @@
+"""The commands `unroll data ...`. Each imports what it needs when it runs."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from unroll.errors import UserError
+
+if TYPE_CHECKING:
+    from unroll.data.catalogue import Outcome
+
+ConfigDir = Annotated[str | None, typer.Option("--config-dir", help="A folder with more YAML groups.")]
+Names = Annotated[list[str] | None, typer.Argument(help="Data sets; none named: all.")]
+
+data = typer.Typer(help="Where data comes from; fetched and verified.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@data.command("list")
+def list_command(config_dir: ConfigDir = None) -> None:
+    """List the data sets with their sources, licences and citations."""
+    from unroll.data.catalogue import list_data
+    from unroll.planning.groups import config_directories
+
+    for row in list_data(config_directories(config_dir)):
+        typer.echo(f"{row.name} ({row.kind})")
+        typer.echo(f"  sources:  {'; '.join(row.sources)}")
+        typer.echo(f"  licence:  {row.licence}")
+        typer.echo(f"  cite:     {row.citation}")
+        typer.echo(f"  homepage: {row.homepage}")
+        typer.echo(f"  content:  {row.content_sha256 or 'no hash stated: unverified'}")
+
+
+@data.command("fetch")
+def fetch_command(
+    names: Names = None,
+    suite: Annotated[str | None, typer.Option("--suite", help="What this suite's trials read.")] = None,
+    config_dir: ConfigDir = None,
+) -> None:
+    """Bring data sets to this machine, verify and prepare them: before jobs on nodes without a network."""
+    from unroll.data.catalogue import fetch, fetch_for
+    from unroll.planning.groups import config_directories
+    from unroll.planning.sweep import suite_trials
+
+    if suite is not None:
+        if names:
+            raise UserError("Data sets by name, or those of a suite.", saw=f"{' '.join(names)} --suite {suite}")
+        _tell(fetch_for(trial.config for trial in suite_trials([f"suite={suite}"], config_dir)))
+        return
+
+    _tell(fetch(names or [], _paths(config_dir), config_directories(config_dir)))
+
+
+@data.command("check")
+def check_command(names: Names = None, config_dir: ConfigDir = None) -> None:
+    """Verify every source of the data sets that lies on this machine; downloads nothing."""
+    from unroll.data.catalogue import check
+    from unroll.planning.groups import config_directories
+
+    _tell(check(names or [], _paths(config_dir), config_directories(config_dir)), absent_is_fine=True)
+
+
+def _paths(config_dir: str | None) -> dict[str, str | None]:
+    from unroll.planning.compose import compose
+
+    paths: dict[str, str | None] = compose([], config_dir).config["paths"]
+    return paths
+
+
+def _tell(outcomes: "list[Outcome]", absent_is_fine: bool = False) -> None:
+    for outcome in outcomes:
+        rows = ", ".join(f"{split} {count}" for split, count in outcome.rows.items())
+        typer.echo(": ".join(filter(None, [f"{outcome.name}: {outcome.state}", outcome.source, rows, outcome.detail])))
+    if not all(outcome.ok or (absent_is_fine and outcome.state == "absent") for outcome in outcomes):
+        raise typer.Exit(1)
