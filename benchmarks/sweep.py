@@ -182,7 +182,7 @@ def run_command(arguments: Sequence[str], ranks: int = 1) -> None:
         try:
             for rank in range(ranks):
                 own = {"RANK": str(rank), "LOCAL_RANK": str(rank)} if ranks > 1 else {}
-                log = open_files.enter_context(tempfile.TemporaryFile("w+"))
+                log = open_files.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8"))
                 command = [sys.executable, *arguments]
                 process = subprocess.Popen(command, env={**common, **own}, stdout=log, stderr=subprocess.STDOUT)
                 running.append((process, log))

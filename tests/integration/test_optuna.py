@@ -25,7 +25,7 @@ SPACE = '{optimizer.learning_rate: "tag(log, interval(1e-5, 1))", architecture.w
 
 def finished(config: Any) -> None:
     trial = trial_from(config)
-    with Path(config.paths.runs, "log").open("a") as log:
+    with Path(config.paths.runs, "log").open("a", encoding="utf-8") as log:
         log.write(f"{trial.trial_id}\n")
     write_finished(trial)
 
@@ -40,7 +40,7 @@ def fragile(config: Any) -> None:
 def fatal(config: Any) -> None:
     """Kills the whole sweep instead of training its sixth trial."""
     log = Path(config.paths.runs, "log")
-    if log.exists() and len(log.read_text().split()) == 5:
+    if log.exists() and len(log.read_text(encoding="utf-8").split()) == 5:
         os.kill(os.getppid(), signal.SIGKILL)
         os.kill(os.getpid(), signal.SIGKILL)
     finished(config)

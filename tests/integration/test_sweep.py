@@ -42,7 +42,7 @@ def one_raises(config: Any) -> None:
 def one_is_killed(config: Any) -> None:
     """Dies each time it gets the trial of mlp and seed 0, noting that it did."""
     if config.architecture.name == "mlp" and config.seed == 0:
-        with Path(config.paths.runs, "deaths").open("a") as log:
+        with Path(config.paths.runs, "deaths").open("a", encoding="utf-8") as log:
             log.write("died\n")
         os.kill(os.getpid(), signal.SIGKILL)
     finished(config)

@@ -35,7 +35,7 @@ def digits(folder: Path, split: str, rows: slice) -> ImageView:
 
 @pytest.mark.parametrize("path", sorted(CONF.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_yaml_names_a_baseline_that_can_be_made(path: Path) -> None:
-    node = yaml.safe_load(path.read_text())
+    node = yaml.safe_load(path.read_text(encoding="utf-8"))
     assert node.pop("name") == path.stem
     if path.stem == "none":
         assert node == {}
@@ -142,7 +142,7 @@ def test_repeating_forecasts_by_hand() -> None:
 
 
 def test_last_value_on_etth1_is_the_published_repeat(benchmark_data: Path) -> None:
-    with open(benchmark_data / "ett" / "ETTh1.csv") as file:
+    with open(benchmark_data / "ett" / "ETTh1.csv", encoding="utf-8") as file:
         rows = np.array([[float(cell) for cell in row[1:]] for row in list(csv.reader(file))[1:14401]])
     series = (rows - rows[:8640].mean(0)) / rows[:8640].std(0)
     view = WindowView.from_series(series, 96, 24, first=8640 + 2880 - 96)

@@ -12,7 +12,7 @@ WANDB = {"mode": "disabled", "project": "p", "entity": None, "group": None, "tag
 
 
 def lines(path: Path) -> list[dict[str, float]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def test_one_object_a_line(tmp_path: Path) -> None:

@@ -144,3 +144,11 @@ def test_diagnostics_may_be_absent_and_are_checked_where_they_are_not(finished: 
     found["gradient"]["by_distance"][1] = float("inf")
     with pytest.raises(UserError, match=r"diagnostics\.gradient\.by_distance\.1: Input should be a finite number"):
         validate(finished | {"diagnostics": found})
+
+
+def test_a_path_that_an_ascii_locale_could_not_decode_is_written_as_the_bytes_that_it_is(
+    tmp_path: Path, finished: dict[str, Any]
+) -> None:
+    finished["config"]["paths"] = {"runs": "/home/café".encode().decode("ascii", "surrogateescape")}
+    path = write_record(tmp_path, finished)
+    assert read_record(path)["config"]["paths"]["runs"] == "/home/café"

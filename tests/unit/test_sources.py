@@ -217,7 +217,7 @@ def test_a_wheel_that_is_not_the_pinned_one_is_refused(
 
 def prepare_and_count(folder: str, tally: str, started: Any) -> None:
     def make() -> dict[str, dict[str, list[str]]]:
-        with open(tally, "a") as file:
+        with open(tally, "a", encoding="utf-8") as file:
             file.write(f"{os.getpid()}\n")
         return {split: {"source": ["a"] * 50_000, "target": ["b"] * 50_000} for split in ("train", "test")}
 

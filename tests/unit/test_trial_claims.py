@@ -98,7 +98,7 @@ def test_a_zombie_is_dead(tmp_path: Path) -> None:
         os._exit(0)
     try:
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # ended, and nobody has asked how
-        assert Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        assert Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "Z"
         with claimed(tmp_path, NEVER) as claim:
             assert claim.number == 2
     finally:

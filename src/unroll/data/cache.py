@@ -74,7 +74,7 @@ def _write(folder: Path, splits: Splits, describe: Callable[[Splits], dict[str, 
             with pyarrow.ipc.new_stream(str(temporary / f"{split}.arrow"), table.schema) as writer:
                 writer.write_table(table)
         about = describe(splits) | {"splits": list(splits)}
-        (temporary / "about.json").write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n")
+        (temporary / "about.json").write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(temporary, folder)
     finally:
@@ -84,7 +84,7 @@ def _write(folder: Path, splits: Splits, describe: Callable[[Splits], dict[str, 
 def _read(folder: Path) -> Prepared:
     import datasets
 
-    about = json.loads((folder / "about.json").read_text())
+    about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
     try:
         splits = {split: datasets.Dataset.from_file(str(folder / f"{split}.arrow")) for split in about["splits"]}
     except (OSError, ValueError) as error:

@@ -137,7 +137,7 @@ def _node(file: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        node = yaml.safe_load(file.read_text())
+        node = yaml.safe_load(file.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise UserError(f"{file} is not YAML", saw=str(error)) from error
     if not isinstance(node, dict):

@@ -19,7 +19,7 @@ def python(settings: Settings) -> list[Line]:
 
 def packages(settings: Settings) -> list[Line]:
     """Every package that Unroll needs, directly or not, beside its pinned version."""
-    pins = software.read_pins(software.constraints_file().read_text())
+    pins = software.read_pins(software.constraints_file().read_text(encoding="utf-8"))
     return [software.judge_packages(software.installed(), pins, software.required())]
 
 

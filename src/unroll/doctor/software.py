@@ -34,7 +34,7 @@ def read_pins(text: str) -> dict[str, str]:
 
 def python_of_pins() -> str | None:
     """Return the Python that the pins were made with, such as "3.11", as their header says it."""
-    found = re.search(r"^#.*\bon Python (\d+\.\d+)", constraints_file().read_text(), re.MULTILINE)
+    found = re.search(r"^#.*\bon Python (\d+\.\d+)", constraints_file().read_text(encoding="utf-8"), re.MULTILINE)
     return found.group(1) if found else None
 
 

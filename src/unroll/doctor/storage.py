@@ -82,7 +82,7 @@ def data_set(name: str, origin: Mapping[str, Any], options: Mapping[str, Any], p
 def is_prepared(cache: Path, name: str, options: Mapping[str, Any]) -> bool:
     """Whether the cache holds a data set with these options of its reader."""
     for about in sorted(cache.glob(f"{name}-{'[0-9a-f]' * 16}/about.json")):
-        if json.loads(about.read_text()).get("options") == dict(options):
+        if json.loads(about.read_text(encoding="utf-8")).get("options") == dict(options):
             return True
     return False
 

@@ -138,7 +138,7 @@ class Claim:
     def _make(self, number: int) -> bool:
         draft = self.directory / f".claim-{self.owner.token}"
         try:
-            draft.write_text(json.dumps(asdict(self.owner)))
+            draft.write_text(json.dumps(asdict(self.owner)), encoding="utf-8")
             os.link(draft, self._path(number))
         except FileExistsError:
             return False
@@ -187,7 +187,7 @@ class Claim:
                 os.utime(self._path(self.number))
                 if self.progress is not None:
                     with self.replacing(self.directory / PROGRESS) as draft:
-                        draft.write_text(json.dumps(self.progress()))
+                        draft.write_text(json.dumps(self.progress()), encoding="utf-8")
             except ClaimLost:
                 return
             except OSError:

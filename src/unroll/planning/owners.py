@@ -45,7 +45,7 @@ def uptime() -> float:
 @cache
 def _machine() -> str:
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
         return f"{boot} {os.readlink('/proc/self/ns/pid')}"
     except OSError:
         return f"{socket.gethostname()} {uuid.getnode()}"
@@ -54,7 +54,7 @@ def _machine() -> str:
 def _born(pid: int) -> str:
     """When a process began, in ticks since boot; empty where none runs, or no /proc could tell."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except OSError:
         return ""
     return "ended" if fields[0] in "ZX" else fields[19]

@@ -161,7 +161,7 @@ def _settled(study: Study, options: Options, folder: Path, before: Sequence[Poin
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.parent / f".point-{uuid.uuid4().hex}"
-        with open(draft, "w") as file:
+        with open(draft, "w", encoding="utf-8") as file:
             json.dump({"number": number, "values": suggest_point(study, options, before)}, file)
             file.flush()
             os.fsync(file.fileno())
@@ -172,7 +172,7 @@ def _settled(study: Study, options: Options, folder: Path, before: Sequence[Poin
         finally:
             draft.unlink()
     try:
-        values = json.loads(path.read_text())["values"]
+        values = json.loads(path.read_text(encoding="utf-8"))["values"]
         if sorted(values) != sorted(study.space.keys):
             raise ValueError(f"keys {', '.join(values)}")
         return {key: str(values[key]) for key in study.space.keys}

@@ -246,7 +246,7 @@ def write_record(directory: Path, record: dict[str, Any], replacing: Replacing =
     path = directory / FILE_NAME
     head = [name for name in _HEAD if name in record]
     record = {**{name: record[name] for name in head}, **record}
-    with replacing(path) as draft, draft.open("w", encoding="utf-8") as file:
+    with replacing(path) as draft, draft.open("w", encoding="utf-8", errors="surrogateescape") as file:
         json.dump(record, file, indent=1, ensure_ascii=False, allow_nan=False)
         file.write("\n")
         file.flush()

@@ -133,7 +133,7 @@ def _points(lines: list[Any], name: str) -> list[tuple[int, float | None]]:
 def _logged(path: Path) -> Iterator[dict[str, Any]]:
     """The lines of a trial's log; a last one that is half written is left out."""
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     except OSError:
         return
     for line in text.splitlines(keepends=True):

@@ -26,7 +26,7 @@ class JsonLinesLogger(Logger):
 
     @rank_zero_only
     def _keep_until(self, step: int) -> None:
-        lines = self.path.read_text().splitlines(keepends=True) if self.path.exists() else []
+        lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True) if self.path.exists() else []
         kept = []
         for line in lines:
             metrics = json.loads(line) if line.endswith("\n") else {"step": step + 1}
@@ -35,11 +35,11 @@ class JsonLinesLogger(Logger):
                 kept.append(line)
         if not self.path.exists() or kept != lines:
             with replacing(self.path) as draft:  # on a full disk, no line is lost
-                draft.write_text("".join(kept))
+                draft.write_text("".join(kept), encoding="utf-8")
 
     def read(self) -> list[dict[str, Any]]:
         """The lines so far."""
-        return [json.loads(line) for line in self.path.read_text().splitlines()]
+        return [json.loads(line) for line in self.path.read_text(encoding="utf-8").splitlines()]
 
     @property
     def name(self) -> str:
@@ -56,7 +56,7 @@ class JsonLinesLogger(Logger):
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Append one line."""
-        with self.path.open("a") as file:
+        with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, **metrics}) + "\n")
 
 

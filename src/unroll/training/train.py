@@ -107,7 +107,9 @@ def _train(trial: Trial, claim: Claim | None) -> dict[str, Any]:
     directory = trial.directory
     began, started = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
     reset_peak_memory()
-    (directory / "config.yaml").write_text(yaml.safe_dump(trial.config, sort_keys=False, allow_unicode=True))
+    (directory / "config.yaml").write_text(
+        yaml.safe_dump(trial.config, sort_keys=False, allow_unicode=True), encoding="utf-8"
+    )
     record: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "trial_id": trial.trial_id,
@@ -352,7 +354,7 @@ def load_network(directory: str | Path) -> Network:
         UserError: the trial's config or best checkpoint is missing or damaged.
     """
     directory = Path(directory)
-    config = completed(yaml.safe_load((directory / "config.yaml").read_text()))
+    config = completed(yaml.safe_load((directory / "config.yaml").read_text(encoding="utf-8")))
     trial = Trial(config, directory.name)
     task, _ = prepared_task(trial)
     network = sized(trial, task)[0]()
