@@ -13,6 +13,8 @@ Out comes `Found`: the files' hashes at once, their bytes when asked.
 import bz2
 import gzip
 import hashlib
+import lzma
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,13 +123,15 @@ def found(name: str, source: str, contents: Files, expected: Mapping[str, str | 
 
 
 def uncompressed(file: str, content: bytes) -> bytes:
-    """Undo .gz and .bz2, by the file's name. Raises UserError where that fails."""
+    """Undo .gz, .bz2 and .xz, by the file's name. Raises UserError where that fails."""
     try:
         if file.endswith(".gz"):
             return gzip.decompress(content)
         if file.endswith(".bz2"):
             return bz2.decompress(content)
-    except (OSError, EOFError, ValueError) as error:
+        if file.endswith(".xz"):
+            return lzma.decompress(content)
+    except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
         raise UserError(f"{file} cannot be uncompressed", saw=str(error)) from error
     return content
 

@@ -20,7 +20,7 @@ Columns = Mapping[str, Any]
 Splits = Mapping[str, Columns]
 """Split name -> its columns, in the order train, validation, test."""
 Files = Mapping[str, bytes]
-"""File name -> its bytes, uncompressed where the name ends in .gz or .bz2."""
+"""File name -> its bytes, uncompressed where the name ends in .gz, .bz2 or .xz."""
 
 SPLITS = ("train", "validation", "test")
 COLUMNS = {
