@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from unroll.errors import UserError
-from unroll.tasks.forecasting import Forecasting
+from unroll.tasks.baselines.forecasting import LastValue, Seasonal
+from unroll.tasks.baselines.views import Splits
+from unroll.tasks.forecasting import Forecasting, standardise
 from unroll.tasks.task import GaussianNoise, Task
 
 OPTIONS: dict[str, Any] = {
@@ -124,6 +126,87 @@ def test_baselines_see_the_same_windows() -> None:
         assert len(view) == 3
         assert view.inputs[0].tolist() == [[3, 2], [5, 3]]
         assert view.targets[-1].tolist() == [[11, 6]]
+
+
+def mse_of(task: Forecasting, kind: Any) -> float:
+    baseline = kind()
+    baseline.fit(Splits(task.view("train"), task.view("validation")))
+    return task.metrics(baseline.predict(task.view("test")), "test")["mse"]
+
+
+def shifted(offset: float, **changed: Any) -> Forecasting:
+    """A day's waves of four digits, as a file has them, with a constant added."""
+    steps = np.arange(600)
+    level = np.round(np.sin(steps / 4) + np.random.default_rng(7).normal(0, 0.3, 600), 4)
+    task = Forecasting(**{**OPTIONS, "window": 24, "horizon": 6, **changed})
+    columns = {"timestamp": [str(i) for i in steps], "a": level + offset, "b": np.round(np.cos(steps / 4), 4) + offset}
+    bounds = {"train": slice(0, 420), "validation": slice(420, 480), "test": slice(480, 600)}
+    splits = {name: {key: list(column[part]) for key, column in columns.items()} for name, part in bounds.items()}
+    task.prepare(made_up.examples_of(**splits), {"fraction": 1.0})
+    return task
+
+
+@pytest.mark.parametrize("offset", [101_325.0, 1e5, 16_777_216.0, 1e9, -1e9, 1.7e9])
+def test_a_constant_that_is_added_changes_no_standardised_score(offset: float) -> None:
+    plain, moved = shifted(0.0), shifted(offset)
+    for kind in (LastValue, Seasonal):
+        assert mse_of(moved, kind) == pytest.approx(mse_of(plain, kind), abs=1e-6)
+    assert np.abs(moved.series - plain.series).max() < 1e-6
+    assert moved.mean == pytest.approx(plain.mean + offset, abs=1e-6)
+
+
+@pytest.mark.parametrize("normalise", ["none", "last_value"])
+@pytest.mark.parametrize("channels", ["joint", "independent"])
+def test_a_networks_score_does_not_know_the_level_either(normalise: str, channels: str) -> None:
+    scores = []
+    for offset in (0.0, 1e9):
+        task = shifted(offset, normalise=normalise, channels=channels)
+        torch.manual_seed(0)
+        network = made_up.network_of(made_up.trial("forecasting", "architecture=dlinear"), task).eval()
+        scores.append(task.metrics({"forecast": forecasts(task, network)}, "test")["mse"])
+    assert scores[0] == pytest.approx(scores[1], abs=1e-6)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    value=st.one_of(st.sampled_from([14.62, 0.1, 101.325, 1 / 3, -273.15, 0.0, 1e-30, 1e17]), st.floats(-1e9, 1e9)),
+    rows=st.integers(8, 900),
+    noise=st.booleans(),
+)
+def test_a_constant_column_has_no_scale(value: float, rows: int, noise: bool) -> None:
+    """Of whatever value and length; nor has one that is constant but for the rounding of a sum."""
+    column = np.full(rows, value)
+    if noise:
+        column[::2] = value * 3 / 7 * 7 / 3
+    wave = np.sin(np.arange(rows))
+    standardised, _, deviation = standardise(np.stack([column, wave], axis=1), rows - 3, ["a", "b"])
+    assert deviation[0] == 1
+    assert deviation[1] == pytest.approx(wave[: rows - 3].std())
+    assert np.abs(standardised[:, 0]).max() <= 1e-12 * max(1, abs(value))
+
+
+def test_a_step_after_train_of_a_constant_column_is_measured_in_its_own_units() -> None:
+    task = Forecasting(**OPTIONS)
+    whole = slice(None)
+    later = {"validation": ([5.0, 7.0], [14.62, 14.62]), "test": ([9.0, 11.0, 13.0], [14.62, 14.62, 14.63])}
+    splits = {"train": columns(whole, A, [14.62] * 4)} | {k: columns(whole, a, b) for k, (a, b) in later.items()}
+    task.prepare(made_up.examples_of(**splits), {"fraction": 1.0})
+    assert task.truth("test")[-1, 0, 1] == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize(
+    ("column", "seen"),
+    [
+        ([1.0, 2.0, 1e300, 2.0], "1e\\+300 in row 3"),
+        ([-1.7e308, 1.7e308, 1.0, 2.0], "1.7e\\+308 in row"),
+        ([1.0, 1.0, 1.0, 1e20], "1e\\+20 in row 4"),
+    ],
+)
+def test_values_that_single_precision_cannot_hold_are_named(column: list[float], seen: str) -> None:
+    """Their error would be infinite, or every other value the same."""
+    values = np.array(column)[:, None]
+    with pytest.raises(UserError, match=seen):
+        standardise(values, 3 if column[-1] == 1e20 else 4, ["flow"])
 
 
 def test_rows_of_test_change_nothing_that_is_trained_on() -> None:

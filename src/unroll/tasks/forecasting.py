@@ -19,13 +19,17 @@ from unroll.tasks.task import GaussianNoise, Losses, Outputs, Task, shared_split
 
 CHANNELS = ("joint", "independent")
 NORMALISE = ("none", "last_value")
+ROUNDING = 16  # units in the last place of the largest value: a deviation up to it is rounding
+LARGEST = 1e15  # deviations from the mean: their squares can still be summed in single precision
+SQUARED = 1e150  # errors in a channel's own units: their squares can be summed in double precision
 
 
 class Forecasting(Task):
     """Forecast. Loss: Gaussian nats of the horizon with one learned scale; the objective is its mean over values.
 
     Every window whose horizon lies in a split is one example of it; the window itself may reach back into the split
-    before. Values are standardised by train's mean and deviation of each channel.
+    before. Values are standardised in double precision by train's mean and deviation of each channel; a channel that is
+    constant in train, up to rounding, is only centred.
 
     Args:
         window: time steps seen.
@@ -66,7 +70,7 @@ class Forecasting(Task):
         tables = examples.splits
         names = [name for name in tables["train"].column_names if name != "timestamp"]
         parts = [
-            np.stack([tables[split].with_format("numpy")[name][:].astype(np.float64) for name in names], axis=1)
+            np.stack([np.asarray(tables[split].with_format("arrow")[name][:], np.float64) for name in names], axis=1)
             for split in ("train", "validation", "test")
         ]
         rows = [len(part) for part in parts]
@@ -77,9 +81,8 @@ class Forecasting(Task):
                 saw=f"train, validation, test of {rows} rows; window {self.window}, horizon {self.horizon}",
                 allowed="window + horizon rows in train, horizon rows in the others",
             )
-        self.mean, deviation = parts[0].mean(axis=0), parts[0].std(axis=0)
-        self.deviation = np.where(deviation > 0, deviation, 1.0)
-        series = torch.from_numpy((np.concatenate(parts) - self.mean) / self.deviation).float()
+        standardised, self.mean, self.deviation = standardise(np.concatenate(parts), rows[0], names)
+        series = torch.from_numpy(standardised).float()
         self.width = 1 if self.independent else len(names)
         self.values = self.horizon * self.width
         self.splits = {}
@@ -174,3 +177,31 @@ class Forecasting(Task):
     def view(self, split: str) -> WindowView:
         whole: Any = getattr(self.splits[split], "whole", self.splits[split])
         return WindowView.from_series(self.series, self.window, self.horizon, whole.first, whole.windows)
+
+
+def standardise(values: np.ndarray, trained: int, names: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Values [N,C] with the mean and deviation [C] of the first `trained` rows taken out; those two beside it.
+
+    Values are counted from their first row before anything is summed, so that a level costs no digits. A spread of a
+    few units in the last place is rounding, not signal: its deviation is 1.
+
+    Raises:
+        UserError: a value that single precision cannot hold in these units.
+    """
+    first = values[0]
+    with np.errstate(over="ignore", invalid="ignore"):
+        above = values - first
+        mean, deviation = above[:trained].mean(axis=0), above[:trained].std(axis=0)
+        rounding = ROUNDING * np.finfo(np.float64).eps * np.abs(values[:trained]).max(axis=0)
+        deviation = np.where(deviation > rounding, deviation, 1.0)
+        standardised = (above - mean) / deviation
+        outside = (~(np.abs(standardised) < LARGEST)).any(axis=0) | ~(deviation * LARGEST < SQUARED)
+    if outside.any():
+        channel = int(outside.argmax())
+        row = int(np.abs(values[:, channel] / 2 - first[channel] / 2).argmax())
+        raise UserError(
+            f"The series cannot be standardised: column '{names[channel]}' has values too far apart.",
+            saw=f"{values[row, channel]:g} in row {row + 1} of the series; train's first value is {first[channel]:g}",
+            allowed=f"values within {LARGEST:g} standard deviations of train's mean",
+        )
+    return standardised, first + mean, deviation
