@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from unroll.data import cache
 from unroll.doctor import machine, software, storage
 from unroll.doctor.checks import CHECKS, doctor
 from unroll.doctor.line import OK, PROBLEM, WARNING, Line, Settings, as_json, examine, show
@@ -305,11 +306,18 @@ def test_a_data_set(tmp_path: Path) -> None:
     here = storage.data_set("mine", {"sources": [local, wheel]}, options, paths)
     assert (here.state, here.seen) == (OK, "here: local mine; prepared at its first use")
 
-    prepared = tmp_path / "cache" / f"mine-{'0a' * 8}"
-    prepared.mkdir(parents=True)
-    (prepared / "about.json").write_text(json.dumps({"options": {"labels": 5}}))
+    def prepare(digits: str, options: dict[str, int]) -> Path:
+        folder = tmp_path / "cache" / f"mine-{digits * 8}"
+        cache.prepare(folder, lambda: {"train": {"label": [1]}}, lambda splits: {"options": options})
+        return folder
+
+    prepare("0a", {"labels": 5})
     assert storage.data_set("mine", {"sources": [local]}, options, paths).seen.startswith("here")
-    (prepared / "about.json").write_text(json.dumps({"options": options}))
+    about = prepare("0b", options) / "about.json"
+    whole = about.read_bytes()
+    about.write_bytes(b"{")
+    assert storage.data_set("mine", {"sources": [local]}, options, paths).seen.startswith("here")
+    about.write_bytes(whole)
     assert storage.data_set("mine", {"sources": [local]}, options, paths).seen == "prepared, from local mine"
 
     (tmp_path / "data" / "mine" / "rows.csv").write_bytes(b"1,3\n")

@@ -38,7 +38,7 @@ def test_an_embedding_is_made_once_for_the_same_features(tmp_path: Path, monkeyp
     geometry.phate_embedding(POINTS, 3, 5, tmp_path)
     geometry.phate_embedding(POINTS + 1, 2, 5, tmp_path)
     assert calls == [2, 3, 2]
-    assert len(list(tmp_path.glob("geometry-*.npy"))) == 3
+    assert len(list(tmp_path.glob("geometry-*/train.arrow"))) == 3
     assert not list(tmp_path.glob(".*"))
 
 

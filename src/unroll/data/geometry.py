@@ -2,14 +2,13 @@
 
 import hashlib
 import json
-import os
-import tempfile
 import warnings
 from pathlib import Path
 
 import numpy as np
 
-from unroll.data.cache import locked
+from unroll.data.cache import prepare
+from unroll.data.readers.columns import Splits
 from unroll.errors import UserError
 
 SEED = 0  # of PHATE: the same for every trial, like the share of train
@@ -18,7 +17,7 @@ SEED = 0  # of PHATE: the same for every trial, like the share of train
 def phate_embedding(features: np.ndarray, dimensions: int, neighbours: int, cache: Path) -> np.ndarray:
     """PHATE (Moon et al. 2019) of features [N,F] in `dimensions`: centred, of mean square 1 [N, dimensions] float32.
 
-    However many processes call this at once, one computes it; the file appears by a rename, so it is whole or absent.
+    However many processes call this at once, one computes it, and each reads what it left in the cache.
 
     Raises:
         UserError: phate is not installed, the cache cannot be written, or there are too few examples for that
@@ -30,12 +29,14 @@ def phate_embedding(features: np.ndarray, dimensions: int, neighbours: int, cach
         )
     features = np.ascontiguousarray(features, np.float64)
     recipe = json.dumps(["phate 2", list(features.shape), dimensions, neighbours, SEED]).encode()
-    path = cache / f"geometry-{hashlib.sha256(recipe + features.tobytes()).hexdigest()[:16]}.npy"
-    if not path.is_file():
-        with locked(path):
-            if not path.is_file():
-                _write(path, compute(features, dimensions, neighbours))
-    return np.load(path)
+    folder = cache / f"geometry-{hashlib.sha256(recipe + features.tobytes()).hexdigest()[:16]}"
+
+    def make() -> Splits:
+        found = compute(features, dimensions, neighbours)
+        return {"train": {str(place): column for place, column in enumerate(found.T)}}
+
+    table = prepare(folder, make, lambda splits: {"recipe": recipe.decode()}).splits["train"].data
+    return np.stack([table.column(place).to_numpy() for place in range(dimensions)], axis=1)
 
 
 def compute(features: np.ndarray, dimensions: int, neighbours: int) -> np.ndarray:
@@ -52,13 +53,3 @@ def compute(features: np.ndarray, dimensions: int, neighbours: int) -> np.ndarra
         found = np.asarray(operator.fit_transform(features), np.float64)
     found = found - found.mean(axis=0)
     return (found / np.sqrt(np.square(found).mean())).astype(np.float32)
-
-
-def _write(path: Path, values: np.ndarray) -> None:
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            np.save(stream, values)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)

