@@ -29,7 +29,8 @@ from unroll.planning.compose import compose
 from unroll.planning.status import Watched, counts
 from unroll.planning.suites import Planned, plan
 from unroll.planning.trial import Trial, make_trial
-from unroll.results.record import write_record
+from unroll.results.record import read_record, write_record
+from unroll.results.seal import sealed
 
 ARCHITECTURES = ("lstm", "gru", "mlp", "ae")
 ROUNDS = 3
@@ -100,14 +101,10 @@ def _trial(templates: Sequence[Trial], number: int, runs: Path) -> Trial:
 
 
 def _fill(trials: Sequence[Trial], folder: Path) -> None:
-    """Write each trial's files; a record is a template's text with another id, since only that is read of it."""
+    """Write each trial's files; a record is a template's with another id."""
     (claim,) = (folder / "owner").glob("claim-*.json")
-    name = trials[0].trial_id
     kinds = {"finished": _finished(trials[0]), "failed": _failed(trials[0])}
-    texts = {
-        kind: write_record(_made(folder / kind), {**record, "trial_id": name}).read_text()
-        for kind, record in kinds.items()
-    }
+    found = {kind: read_record(write_record(_made(folder / kind), record)) for kind, record in kinds.items()}
     progress = json.dumps({"step": 300, "steps": 1000, "seconds": 12.5})
     (folder / "runs").mkdir()
     for number, trial in enumerate(trials):
@@ -119,8 +116,8 @@ def _fill(trials: Sequence[Trial], folder: Path) -> None:
             os.link(claim, trial.directory / "claim-1.json")
             (trial.directory / PROGRESS).write_text(progress)
         else:
-            text = texts["failed" if part >= 88 else "finished"]
-            trial.record_path.write_text(text.replace(name, trial.trial_id))
+            record = found["failed" if part >= 88 else "finished"]
+            trial.record_path.write_bytes(sealed({**record, "trial_id": trial.trial_id}))
 
 
 def _made(directory: Path) -> Path:

@@ -1,6 +1,7 @@
 """Records: what is accepted, what is refused with which words, and that writing is all or nothing."""
 
 import copy
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -127,8 +128,13 @@ def test_a_missing_record_is_named(tmp_path: Path) -> None:
         read_record(tmp_path / "absent.json")
 
 
-def test_the_file_is_plain_json(tmp_path: Path, finished: dict[str, Any]) -> None:
-    assert json.loads(write_record(tmp_path, finished).read_text()) == finished
+def test_the_file_is_plain_json_that_ends_in_a_digest_of_what_stands_before_it(
+    tmp_path: Path, finished: dict[str, Any]
+) -> None:
+    text = write_record(tmp_path, finished).read_text()
+    before, found = text.split(',\n "sha256": "')
+    assert found == hashlib.sha256(before.encode()).hexdigest() + '"\n}\n'
+    assert json.loads(before + "\n}") == finished
 
 
 def test_diagnostics_may_be_absent_and_are_checked_where_they_are_not(finished: dict[str, Any]) -> None:
@@ -152,3 +158,8 @@ def test_a_path_that_an_ascii_locale_could_not_decode_is_written_as_the_bytes_th
     finished["config"]["paths"] = {"runs": "/home/café".encode().decode("ascii", "surrogateescape")}
     path = write_record(tmp_path, finished)
     assert read_record(path)["config"]["paths"]["runs"] == "/home/café"
+
+
+def test_a_path_that_is_no_utf8_at_all_comes_back(tmp_path: Path, finished: dict[str, Any]) -> None:
+    finished["config"]["paths"] = {"runs": b"/home/caf\xe9".decode("utf-8", "surrogateescape")}
+    assert read_record(write_record(tmp_path, finished)) == finished

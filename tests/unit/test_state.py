@@ -1,17 +1,20 @@
-"""How far a trial is, from its record's first bytes and the claim beside it."""
+"""How far a trial is, from its record and the claim beside it."""
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from unroll.data.readers import variant
+from unroll.errors import UserError
 from unroll.planning.claims import claimed
 from unroll.planning.compose import compose
 from unroll.planning.state import read_head, state
 from unroll.planning.trial import Trial
-from unroll.results.record import write_record
+from unroll.results.record import read_record, write_record
 
 DATA = "data=mnist"
 
@@ -94,13 +97,35 @@ def test_a_finished_trial_stays_finished_while_it_is_verified(trial: Trial) -> N
         assert state(trial) == "finished"
 
 
-def test_the_head_alone_is_read(trial: Trial) -> None:
-    """What stands between the head and the end may be anything: a reader of the whole would call it damaged."""
+def test_one_changed_place_anywhere_is_damaged(trial: Trial) -> None:
+    """200 zeros in the middle, and every bit flipped in turn at places all over the file, in its digest too."""
     path = write_record(trial.directory, made_up(trial))
-    text = path.read_text()
-    begin = text.index('"config": {') + len('"config": {')
-    path.write_text(text[:begin] + "#" * (len(text) - begin - 3) + "\n}\n")
+    whole = path.read_bytes()
+    middle = len(whole) // 2
+    path.write_bytes(whole[:middle] + bytes(200) + whole[middle + 200 :])
+    assert state(trial) == "damaged"
+    for place in [*range(0, len(whole) - 100, 61), *range(len(whole) - 100, len(whole) - 1)]:
+        flipped = bytearray(whole)
+        flipped[place] ^= 1 << place % 8
+        path.write_bytes(flipped)
+        assert state(trial) == "damaged", f"bit {place % 8} of byte {place}"
+        with pytest.raises(UserError, match="cannot be read|not a valid record"):
+            read_record(path)
+    path.write_bytes(whole)
     assert state(trial) == "finished"
+
+
+def test_a_record_from_before_the_digest_is_parsed_and_checked_whole(trial: Trial) -> None:
+    path = trial.record_path
+    path.write_text(json.dumps(made_up(trial), indent=1))
+    assert state(trial) == "finished"
+    path.write_text(path.read_text().replace('"steps": 1', '"steps": -1'))
+    assert state(trial) == "damaged"
+
+
+def test_the_record_of_another_trial_is_damaged_here(trial: Trial) -> None:
+    write_record(trial.directory, {**made_up(trial), "trial_id": "compression-mnist-mlp-s1-0123456789"})
+    assert state(trial) == "damaged"
 
 
 def test_every_truncation_is_damaged(trial: Trial) -> None:
@@ -114,16 +139,32 @@ def test_every_truncation_is_damaged(trial: Trial) -> None:
     assert state(trial) == "finished", "only the last line's end is gone"
 
 
-@pytest.mark.parametrize("content", ["", "[]", "null", "3", "not json", "{}", '{"schema_version": "1"}'])
-def test_what_is_no_record_is_damaged(trial: Trial, content: str) -> None:
-    trial.record_path.write_text(content)
+NO_RECORDS = {
+    **{text: text.encode() for text in ("[]", "null", "3", "not json", "{}", '{"schema_version": "1"}')},
+    "empty": b"",
+    "nested": b"{" + b'"a":{' * 100_000,
+    "lists": b'{"schema_version": ' + b"[" * 100_000,
+    "huge": b'{"schema_version": 1' + b"0" * 400 + b"}",
+    "no UTF-8": b'{"schema_version": 1, "trial_id": "\xff\xfe"}',
+    "twice": b'{"schema_version": 0, "schema_version": 1}',
+}
+
+
+@pytest.mark.parametrize("content", NO_RECORDS.values(), ids=NO_RECORDS)
+def test_what_is_no_record_is_damaged(trial: Trial, content: bytes) -> None:
+    trial.record_path.write_bytes(content)
+    with pytest.raises(UserError):
+        read_record(trial.record_path)
     assert read_head(trial.record_path) == {}
     assert state(trial) == "damaged"
 
 
-def test_a_record_that_is_a_folder_is_damaged(trial: Trial) -> None:
-    trial.record_path.mkdir()
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+def test_a_record_that_is_a_folder_or_a_pipe_is_damaged(trial: Trial, make: Callable[[Path], None]) -> None:
+    make(trial.record_path)
     assert state(trial) == "damaged"
+    with pytest.raises(UserError):
+        read_record(trial.record_path)
 
 
 @pytest.mark.parametrize("indent", [None, 1, 4])
@@ -162,11 +203,12 @@ def test_a_config_inside_the_error_is_not_the_config(trial: Trial) -> None:
         ({"schema_version": 2}, "stale"),
         ({"protocol_version": 0}, "stale"),
         ({"protocol_version": 2}, "stale"),
-        ({"data": None}, "finished"),
+        ({"data": None, "status": "failed"}, "failed"),
     ],
 )
 def test_another_schema_or_protocol_is_stale(trial: Trial, change: dict[str, Any], found: str) -> None:
-    trial.record_path.write_text(json.dumps(made_up(trial, **change)))
+    record = failed(trial, "made up") if change.get("status") == "failed" else made_up(trial)
+    trial.record_path.write_text(json.dumps(record | change))
     assert state(trial) == found
 
 

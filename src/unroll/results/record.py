@@ -5,8 +5,9 @@ ranks, threads, packages and CPU type; `run` (times, memory, hardware, code) is 
 explains each field. Records are plain dictionaries everywhere; the classes below only check them.
 """
 
-import json
+import math
 import os
+import shlex
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,10 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationErr
 
 from unroll.drafts import Replacing, replacing
 from unroll.errors import UserError
+from unroll.results.seal import contents, parsed, sealed
 
 SCHEMA_VERSION = 1
 FILE_NAME = "record.json"
 _HEAD = ("schema_version", "trial_id", "status", "protocol_version", "data", "error")  # first, to be read alone
+_DEEPEST = 40  # levels of nesting; real ones have 8
 
 
 class _Part(BaseModel):
@@ -232,6 +235,8 @@ def validate(record: Any, where: str = "record") -> None:
         _Record.model_validate(record)
     except ValidationError as error:
         raise UserError(f"{where} is not a valid record.", saw=_describe(error)) from None
+    if (found := _not_plain(record)) is not None:
+        raise UserError(f"{where} is not a valid record.", saw=found)
 
 
 def write_record(directory: Path, record: dict[str, Any], replacing: Replacing = replacing) -> Path:
@@ -245,10 +250,9 @@ def write_record(directory: Path, record: dict[str, Any], replacing: Replacing =
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / FILE_NAME
     head = [name for name in _HEAD if name in record]
-    record = {**{name: record[name] for name in head}, **record}
-    with replacing(path) as draft, draft.open("w", encoding="utf-8", errors="surrogateescape") as file:
-        json.dump(record, file, indent=1, ensure_ascii=False, allow_nan=False)
-        file.write("\n")
+    content = sealed({**{name: record[name] for name in head}, **record})
+    with replacing(path) as draft, draft.open("wb") as file:
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     return path
@@ -257,19 +261,37 @@ def write_record(directory: Path, record: dict[str, Any], replacing: Replacing =
 def read_record(path: str | Path) -> dict[str, Any]:
     """Read and check one record: a JSON file, or a trial's directory that holds record.json.
 
-    Raises UserError when it is missing, is not JSON, or does not follow the schema.
+    Raises UserError when it is missing, is not JSON, was changed after it was written, or does not follow the schema.
     """
     path = Path(path)
     if path.is_dir():
         path = path / FILE_NAME
     try:
-        record = json.loads(path.read_bytes())
+        record = parsed(contents(path))
     except FileNotFoundError:
         raise UserError(f"There is no record {path}.") from None
     except (ValueError, OSError) as error:
-        raise UserError(f"The record {path} cannot be read.", saw=error) from None
+        raise UserError(f"The record {path} cannot be read.", saw=error, run=f"rm {shlex.quote(str(path))}") from None
     validate(record, f"The record {path}")
     return dict(record)
+
+
+def _not_plain(record: Any) -> str | None:
+    """What a record holds where the schema takes anything, and no record may hold."""
+    level: list[Any] = [record]
+    for _ in range(_DEEPEST):
+        inner: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                inner += value.values()
+            elif isinstance(value, list):
+                inner += value
+            elif isinstance(value, float) and not math.isfinite(value):
+                return f"a number that is not finite: {value}"
+        if not inner:
+            return None
+        level = inner
+    return f"more than {_DEEPEST} levels of nesting"
 
 
 def _describe(error: ValidationError) -> str:
