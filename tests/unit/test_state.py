@@ -109,7 +109,7 @@ def test_one_changed_place_anywhere_is_damaged(trial: Trial) -> None:
         flipped[place] ^= 1 << place % 8
         path.write_bytes(flipped)
         assert state(trial) == "damaged", f"bit {place % 8} of byte {place}"
-        with pytest.raises(UserError, match="cannot be read|not a valid record"):
+        with pytest.raises(UserError, match=r"cannot be read|not a valid record"):
             read_record(path)
     path.write_bytes(whole)
     assert state(trial) == "finished"

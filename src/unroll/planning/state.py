@@ -19,8 +19,9 @@ _CONFIG = re.compile(rb',\s*"config": \{')
 def state(trial: Trial) -> str:
     """Return one of STATES.
 
-    Damaged: the record's bytes are not those that were written, or it is another trial's. Stale: the record is of another schema, protocol or content of the data than today's. (Data that never had the
-    content its YAML states makes a record not reportable, not stale.)
+    Damaged: the record's bytes are not those that were written, or it is another trial's. Stale: the record is of
+    another schema, protocol or content of the data than today's. (Data that never had the content its YAML states
+    makes a record not reportable, not stale.)
     """
     head = read_head(trial.record_path)
     if head and head["trial_id"] != trial.config.get("trial_id", trial.trial_id):
