@@ -4,7 +4,7 @@ another CPU type or with other packages (`unroll verify`). Exit code 1 where one
     UNROLL_DATA=/path/to/data python scripts/retrain.py [COMMIT]
 
 The commit's hash, HEAD's by default, draws them among the finished trials of results/records that trained in less than
-40 s and whose data is on this machine or comes from a wheel.
+40 s, under today's protocol of their task, and whose data is on this machine or comes from a wheel.
 """
 
 import hashlib
@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from unroll.planning.groups import group_value
 from unroll.results.store import finished, read_records
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,6 +32,7 @@ def short(records: Sequence[dict[str, Any]], local: bool) -> list[dict[str, Any]
         if record["run"]["training_seconds"] < SHORT_SECONDS
         and record["data"]["source"].startswith(sources)
         and record["config"]["budget"]["seconds"] is None
+        and record["protocol_version"] == group_value("task", record["config"]["task"]["name"], "protocol_version")
     ]
 
 

@@ -57,7 +57,8 @@ def run_reproduction(
         _existing(runs)
     path = None if out is None else report_path(out)
     _known_rows(names, rows)
-    plans = [planned_table(name, overrides, rows, config_dir) for name in names]  # mistakes are told before training
+    # every table is planned before any is trained: mistakes are told first
+    plans = [planned_table(name, overrides, rows, config_dir, stale=not train) for name in names]
     _read_by_a_trial(overrides, [plan for plan, _ in plans])
     found = [_run(plan, folder, overrides, rows, config_dir, train) for plan, folder in plans]
     if path is not None:
@@ -95,10 +96,12 @@ def planned_table(
     rows: Sequence[str] = (),
     config_dir: str | None = None,
     records: Path | None = None,
+    stale: bool = False,
 ) -> tuple[TablePlan, Path]:
     """Return a published table as trials, under the budget that overrides name, and the folder that they lie in.
 
-    What was chosen on validation is read from the records there, and from those in `records` where there are none.
+    What was chosen on validation is read from the records there, and from those in `records` where there are none;
+    with `stale`, also from those of an earlier protocol.
     """
     table = _narrowed(read_table(name), rows)
     budgets = [text.partition("=")[2] for text in overrides if text.startswith("budget=")]
@@ -109,7 +112,7 @@ def planned_table(
     paths = [text for text in others if text.startswith("paths.")]
     runs = Path(compose(paths, config_dir).config["paths"]["runs"])
     folders = (runs, records) if records is not None else (runs,)
-    return plan_table(table, finder(*folders), others, config_dir, budget), runs
+    return plan_table(table, finder(*folders), others, config_dir, budget, stale=stale), runs
 
 
 def _narrowed(table: Reported, rows: Sequence[str]) -> Reported:
@@ -152,7 +155,7 @@ def _run(
 
 def _is_whole(found: "Reproduction") -> bool:
     """Whether every trial of a table has a finished record; says which have none."""
-    unfinished = [trial_id for row in found.outcomes for trial_id in (*row.failed, *row.missing)]
+    unfinished = [trial_id for row in found.outcomes for trial_id in (*row.failed, *row.missing, *row.stale)]
     for trial_id in unfinished:
         print(f"without a finished record: {trial_id}")
     for row in found.plan.rows:
@@ -197,7 +200,9 @@ def overview(folder: str | Path, config_dir: str | None = None) -> list["Reprodu
     make = shared_maker(config_dir)
     for name in table_names():
         table = read_table(name)
-        plans = [plan_table(table, find, (), config_dir, budget, make) for budget in table.budgets or (CPU,)]
+        plans = [
+            plan_table(table, find, (), config_dir, budget, make, stale=True) for budget in table.budgets or (CPU,)
+        ]
         judgements = [judged(plan, folder) for plan in plans]
         found.append(max(judgements, key=lambda one: (len(one.trained), one.plan.budget == CPU)))
     return found

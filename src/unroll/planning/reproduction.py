@@ -10,6 +10,7 @@ from unroll.planning.reported import CPU, PAPER, Reported, Row
 from unroll.planning.suites import Make, Planned, maker
 from unroll.planning.trial import Trial, is_baseline
 from unroll.planning.validate import check_seed
+from unroll.results.stale import current_or_earlier
 
 Find = Callable[[str], Mapping[str, Any] | None]  # a trial's id -> its record, or None
 
@@ -85,6 +86,7 @@ def plan_table(
     config_dir: str | None = None,
     budget: str = CPU,
     make: Make | None = None,
+    stale: bool = False,
 ) -> TablePlan:
     """Compose the trials of every row.
 
@@ -95,6 +97,7 @@ def plan_table(
         config_dir: a folder with more YAML in Hydra groups, or None.
         budget: paper | cpu.
         make: composes trials; several tables may share one.
+        stale: choose by records of an earlier protocol, too, where there are none of today's.
 
     Raises:
         UserError: another budget, one that the table has not got, no seed, or a trial that cannot be composed.
@@ -105,7 +108,8 @@ def plan_table(
     others = [text for text in overrides if not text.startswith("seed=")]
     with composer(config_dir):
         make = make or maker(config_dir)
-        rows = [_row(table, name, find, budget, seeds, others, make) for name in table.rows]
+        look = (lambda trial: current_or_earlier(trial, find)) if stale else (lambda trial: find(trial.trial_id))
+        rows = [_row(table, name, look, budget, seeds, others, make) for name in table.rows]
     return TablePlan(table.under(budget), budget, tuple(rows))
 
 
@@ -118,7 +122,7 @@ def _seed(text: str) -> int:
 def _row(
     table: Reported,
     name: str,
-    find: Find,
+    look: Callable[[Trial], Mapping[str, Any] | None],
     budget: str,
     given_seeds: Sequence[int],
     others: Sequence[str],
@@ -140,7 +144,7 @@ def _row(
     if row.choose is not None:
         for texts in row.choose.points:
             item = planned(seeds[0], *texts, *row.choose.overrides)
-            points.append(Point(tuple(texts), item, find(item.trial.trial_id)))
+            points.append(Point(tuple(texts), item, look(item.trial)))
         chosen = _best(points)
     if points and chosen is None:
         return RowPlan(name, row, tuple(points), None, (), None)

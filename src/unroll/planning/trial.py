@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,6 +108,13 @@ def make_trial(config: dict[str, Any]) -> Trial:
     row = config["baseline"]["name"] if is_baseline(config) else config["architecture"]["name"]
     parts = (config["task"]["name"], config["data"]["name"], row, f"s{config['seed']}", digest)
     return Trial(config, "-".join(parts))
+
+
+def earlier(trial: Trial) -> Iterator[Trial]:
+    """The same trial under the task's earlier protocols, the latest first: what its records were named then."""
+    task = trial.config["task"]
+    for version in range(task["protocol_version"] - 1, 0, -1):
+        yield make_trial({**trial.config, "task": {**task, "protocol_version": version}})
 
 
 def identity(config: Mapping[str, Any]) -> dict[str, Any]:

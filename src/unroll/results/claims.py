@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from unroll.errors import UserError
 from unroll.planning.trial import is_baseline
-from unroll.results import variants
+from unroll.results import stale, variants
 from unroll.results.comparisons import Comparison, Records, compare, compare_values, couples
 from unroll.results.scores import Scores
 from unroll.results.statistics import better
@@ -44,6 +44,7 @@ class Answer:
     note: str
     tests: tuple[Test, ...]
     missing: int  # pairs in settings of the claim that lack finished trials
+    stale: str | None = None  # what a page says where records are of an earlier protocol
 
     def count(self, verdict: str) -> int:
         return sum(test.verdict == verdict for test in self.tests)
@@ -72,7 +73,10 @@ def answers(plan: "Plan", records: Iterable[Mapping[str, Any]], scores: Scores) 
             asked = [item.trial for item in keep(plan.trials, claim["where"])]
         except UserError:  # the suite was narrowed to trials that the claim does not ask for
             asked = []
-        chosen = [by_id.get(trial.trial_id) or {"status": "missing", "config": trial.config} for trial in asked]
+        chosen = [
+            stale.current_or_earlier(trial, by_id.get) or {"status": "missing", "config": trial.config}
+            for trial in asked
+        ]
         found.append(answer(name, claim, chosen, scores))
     return found
 
@@ -82,6 +86,7 @@ def answer(name: str, claim: Mapping[str, Any], records: Iterable[Mapping[str, A
 
     A test holds or is contradicted where its p, after Holm's correction over the claim's tests, is below 5 %.
     """
+    records = list(records)
     settings: dict[variants.Setting, dict[str, list[Mapping[str, Any]]]] = {}
     for record in records:
         config = record["config"]
@@ -96,7 +101,8 @@ def answer(name: str, claim: Mapping[str, Any], records: Iterable[Mapping[str, A
         if pair[0] in rows and pair[1] in rows
     ]
     found = [item for item in asked if couples(item[3], item[4])]
-    return Answer(name, claim["says"], claim["note"], tuple(_tests(found, claim, scores)), len(asked) - len(found))
+    tests, missing = tuple(_tests(found, claim, scores)), len(asked) - len(found)
+    return Answer(name, claim["says"], claim["note"], tests, missing, stale.said(records))
 
 
 def _finished(records: Records) -> Records:

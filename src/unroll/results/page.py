@@ -117,6 +117,7 @@ def _in_words(answer: Answer) -> str:
     said = [f"**{answer.verdict.capitalize()}**: of {len(answer.tests)} comparisons {counts}."]
     if answer.missing:
         said.append(f"{answer.missing} more lack finished trials.")
+    said += [answer.stale] if answer.stale else []
     return " ".join([*said, answer.note.strip()]).strip()
 
 

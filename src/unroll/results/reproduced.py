@@ -6,6 +6,7 @@ from typing import Any
 
 from unroll.planning.reported import Deviation, Value
 from unroll.planning.reproduction import RowPlan, TablePlan
+from unroll.results import stale
 from unroll.results.comparisons import Records
 from unroll.results.fields import value_of
 from unroll.results.orderings import Ordered, ordered
@@ -41,6 +42,7 @@ class Outcome:
     trained: Records  # all, those of the points that it was chosen by among them
     failed: tuple[str, ...]  # ids
     missing: tuple[str, ...]
+    stale: tuple[str, ...]  # where a record of an earlier protocol stands in
     notes: tuple[str, ...]  # on training, beside the verdict
 
     @property
@@ -95,11 +97,10 @@ def reproduced(
 
 
 def _outcome(plan: TablePlan, row: RowPlan, find: Callable[[str], Mapping[str, Any] | None], count: Count) -> Outcome:
-    ids = [planned.trial.trial_id for planned in row.trials]
-    found = [record for trial_id in ids if (record := find(trial_id)) is not None]
+    looked = {planned.trial.trial_id: stale.current_or_earlier(planned.trial, find) for planned in row.trials}
+    found = [record for record in looked.values() if record is not None]
     finished = [record for record in found if record["status"] == "finished"]
     failed = tuple(record["trial_id"] for record in found if record["status"] != "finished")
-    there = {record["trial_id"] for record in found}
     counted = None if row.row.count is None else float(count(row.row.count))
     cells = []
     for name, metric in plan.table.metrics.items():
@@ -120,9 +121,10 @@ def _outcome(plan: TablePlan, row: RowPlan, find: Callable[[str], Mapping[str, A
             incomparable=metric.incomparable or _incomparable([*plan.table.deviations, *row.row.deviations]),
         )
         cells.append(Cell(name, published, tuple(values), seeded, judged))
-    missing = tuple(trial_id for trial_id in ids if trial_id not in there)
+    missing = tuple(trial_id for trial_id, record in looked.items() if record is None)
     points = [point.record for point in row.points if point.record is not None]
-    return Outcome(row, tuple(cells), finished, [*points, *found], failed, missing, tuple(_notes(row, finished)))
+    old = tuple(trial_id for trial_id, record in looked.items() if record is not None and "stale" in record)
+    return Outcome(row, tuple(cells), finished, [*points, *found], failed, missing, old, tuple(_notes(row, finished)))
 
 
 def _once(records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -151,6 +153,8 @@ def _notes(row: RowPlan, finished: Records) -> list[str]:
         change = final_change([(point["step"], point[name]) for point in points if point.get(name) is not None])
         if change is not None:
             changes.append(change)
+    if told := stale.said(finished):
+        said.append(told)
     if changes:
         moved, span = (100 * sum(column) / len(changes) for column in zip(*changes, strict=True))
         said.append(f"validation {name} moved by {moved:+.2g} % over the last {span:.0f} % of training")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from unroll.planning.schema import TASK_METADATA
 from unroll.planning.trial import is_baseline
-from unroll.results import variants
+from unroll.results import stale, variants
 from unroll.results.comparisons import Comparison, compare
 from unroll.results.scores import Scores
 from unroll.results.statistics import Summary, better, summarise
@@ -94,7 +94,7 @@ def make_tables(
     """
     by_id = {record["trial_id"]: record for record in records}
     if trials is not None:
-        by_id = {trial.trial_id: by_id.get(trial.trial_id) or _missing(trial) for trial in trials}
+        by_id = {one.trial_id: stale.current_or_earlier(one, by_id.get) or _missing(one) for one in trials}
     problems: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for record in sorted(by_id.values(), key=lambda record: (record["config"]["seed"], record["trial_id"])):
         problems.setdefault(_problem(record["config"]), []).append(record)
@@ -296,6 +296,8 @@ def _notes(networks: Sequence[Row], baselines: Sequence[Row], primary: Mapping[s
         if failed := [trial["trial_id"] for trial in row.trials if trial["status"] == "failed"]:
             yield f"Failed, and left out of the mean of {row.label}: {', '.join(failed)}."
     records = [trial for row in (*networks, *baselines) for trial in row.trials]
+    if told := stale.said(records):
+        yield told
     hashes = sorted({r["data"]["content_sha256"][:12] for r in records if r["status"] == "finished"})
     if len(hashes) > 1:
         yield f"Not comparable: these trials saw different data contents ({', '.join(hashes)})."

@@ -15,6 +15,7 @@ from typing import Any
 
 from unroll.errors import UserError
 from unroll.planning.compose import compose
+from unroll.planning.groups import group_value
 from unroll.planning.trial import Trial, is_baseline
 from unroll.planning.validate import completed
 from unroll.results.record import FILE_NAME
@@ -83,6 +84,7 @@ def verify(
     """
     if record["status"] != "finished":
         raise UserError("Only a finished trial can be verified.", saw=f"{record['trial_id']}: {record['status']}")
+    _of_todays_protocol(record)
     config = completed(record["config"])
     if config["budget"]["seconds"] is not None:
         raise UserError(
@@ -105,6 +107,17 @@ def verify(
             return None
         changed = changed_examples(predictions, trial.directory / PREDICTIONS) if predictions else []
     return compared(record, again, changed)
+
+
+def _of_todays_protocol(record: Mapping[str, Any]) -> None:
+    then, now = record["protocol_version"], group_value("task", record["config"]["task"]["name"], "protocol_version")
+    if now is not None and then != now:
+        raise UserError(
+            "The record is of another protocol of its task than this code trains: the numbers need not be the same.",
+            saw=f"{record['trial_id']}: protocol {then}",
+            allowed=f"protocol {now}, or the code that the record names",
+            run=f"unroll show {record['trial_id']}",
+        )
 
 
 def compared(record: Mapping[str, Any], again: Mapping[str, Any], changed: list[Changed]) -> Verification:
