@@ -11,8 +11,8 @@ import pytest
 from unroll.data import readers
 from unroll.data.readers.columns import content_sha256, hash_order, hash_share, require_columns
 from unroll.data.readers.digits import digits_csv, mnist
+from unroll.data.readers.labelled_text import labelled_text
 from unroll.data.readers.pairs import language_pack, parallel_lines
-from unroll.data.readers.reviews import reviews
 from unroll.data.readers.series import series_csv
 from unroll.data.readers.sst import nodes, sst
 from unroll.data.sources import uncompressed
@@ -84,9 +84,9 @@ def review_file(films: int) -> bytes:
     return "\n".join(lines).encode()
 
 
-def test_reviews_split_by_film_after_duplicates_are_dropped():
+def test_labelled_text_is_split_by_film_after_duplicates_are_dropped():
     files = {"corpus.csv": review_file(20)}
-    splits = reviews(files, label="category", labels=["rotten", "fresh"], group="movie_name")
+    splits = labelled_text(files, label="category", labels=["rotten", "fresh"], others="left_out", group="movie_name")
     texts = {split: set(columns["text"]) for split, columns in splits.items()}
     assert {split: len(found) for split, found in texts.items()} in (
         {"train": 33, "validation": 4, "test": 4},
@@ -104,9 +104,9 @@ def test_reviews_split_by_film_after_duplicates_are_dropped():
             assert label == (0 if "bad" in text else 1)
 
 
-def test_reviews_name_a_missing_column():
+def test_labelled_text_names_a_missing_column():
     with pytest.raises(UserError, match="Did you mean 'category'"):
-        reviews({"c.csv": review_file(2)}, label="catgory", labels=["rotten", "fresh"])
+        labelled_text({"c.csv": review_file(2)}, label="catgory", labels=["rotten", "fresh"])
 
 
 def catalogue() -> bytes:

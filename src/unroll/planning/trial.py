@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from unroll.data.readers import first_name
+
 # Keys that name, describe or place a trial, or only stand in for another section's key.
 _DESCRIPTIONS = {
     "task": {"baselines", "problem", "quickstart_steps", "width", "learning_rate", "strengths"},
@@ -28,6 +30,7 @@ _LATER: dict[str, dict[str, Any]] = {
         "truncate": None,
         "weight_deviation": None,
     },
+    "data": {"others": "left_out"},
     "bottleneck": {"importance_samples": 1, "first_k": None, "anneal": 0.5},
     "budget": {"flops": None, "parameters": None},
     "task": {
@@ -134,6 +137,7 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
         for section in sections
     }
     chosen["task"] = went(config["task"]) | chosen["task"]
+    chosen["data"] |= {"reader": first_name(config["data"]["reader"])}
     if is_baseline(config) and "tasks" in config["baseline"]:
         chosen["baseline"]["tasks"] = [config["task"]["name"]]  # that it serves others as well decides nothing
     problem = config["task"].get("problem")

@@ -19,7 +19,7 @@ VERSION = 2
 
 READERS = {
     "sst": "sst",
-    "reviews": "reviews",
+    "labelled_text": "labelled_text",
     "parallel_lines": "pairs",
     "language_pack": "pairs",
     "series_csv": "series",
@@ -30,12 +30,24 @@ READERS = {
 }
 """Reader -> the module of this package that defines it."""
 
+FORMER: dict[str, tuple[str, dict[str, Any]]] = {"reviews": ("labelled_text", {"others": "left_out"})}
+"""Names that readers had, which records hold and trial ids hash -> the name now, and what was the default then."""
 
+
+@functools.cache
 def get(name: str) -> Callable[..., Any]:
-    """Return a reader; raises UserError for an unknown one."""
+    """Return a reader, by its name or a former one; raises UserError for an unknown one."""
+    if name in FORMER:
+        now, defaults = FORMER[name]
+        return functools.partial(get(now), **defaults)
     if name not in READERS:
         raise UserError(f"unknown reader '{name}' (data.reader).{suggest(name, READERS)}", allowed=READERS)
     return getattr(importlib.import_module(f"unroll.data.readers.{READERS[name]}"), name)
+
+
+def first_name(name: str) -> str:
+    """Return the name by which trial ids know a reader: the one that it had first."""
+    return next((former for former, (now, _) in FORMER.items() if now == name), name)
 
 
 def check(name: str, options: Mapping[str, Any]) -> None:
@@ -70,5 +82,5 @@ def _options(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 
 
 def _choices(function: Callable[..., Any], option: str) -> tuple[Any, ...]:
-    annotation = typing.get_type_hints(function).get(option)
+    annotation = _options(function)[option].annotation
     return typing.get_args(annotation) if typing.get_origin(annotation) is typing.Literal else ()

@@ -32,13 +32,13 @@ Cells = list[str | None]
 class Table:
     """A table's columns of text, None where a cell is absent or empty.
 
-    lines: the line in the file on which each row begins, from 1; in Parquet the number of the row.
+    lines: the line in the file on which each row begins, from 1; the number of the row, or its file, as `unit` says.
     nested: columns whose cells are lists, mappings or bytes; nothing reads them.
     """
 
     file: str
     columns: dict[str, Cells]
-    lines: Sequence[int]
+    lines: Sequence[int | str]
     unit: str = "line"
     nested: frozenset[str] = frozenset()
 

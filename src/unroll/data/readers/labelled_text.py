@@ -1,0 +1,86 @@
+"""Labelled texts in a table or in folders, split so that no group (a film, an author) is on both sides of a split."""
+
+from collections import Counter
+from typing import Any, Literal
+
+from unroll.data.readers import labels as named
+from unroll.data.readers.columns import SPLITS, Files, hash_order
+from unroll.data.readers.parts import require_shares, tables
+from unroll.errors import UserError
+
+
+def labelled_text(
+    files: Files,
+    *,
+    text: str = "text",
+    label: str = "label",
+    labels: list[Any] | None = None,
+    others: Literal["refused", "left_out"] = "refused",
+    group: str | None = None,
+    train: str | None = None,
+    validation: float | str = 0.1,
+    test: float | str = 0.1,
+    separator: str | None = None,
+    encoding: str = "utf-8",
+    quote: str | None = '"',
+) -> dict[str, dict[str, list[Any]]]:
+    """Read a table with a column of texts and one of labels, or .txt files in a folder a class.
+
+    A label's number is its place in `labels` (null: all labels of the column, in order). Rows with another label are
+    refused, or left out with others=left_out. White space runs become one space; empty texts are dropped.
+    train, validation, test: the names of their files or folders, which are kept whole; or the share of the groups
+    (rows, without `group`) that is cut from train: groups are ordered by a fixed hash of their names, the first share
+    `test` of them is test, the next `validation`. Of equal texts in what is cut the first is kept, before splitting.
+    Rows keep the file's order.
+    """
+    parts = {"train": train, "validation": validation, "test": test}
+    require_shares(parts)
+    read = tables(files, parts, separator=separator, encoding=encoding, quote=quote)
+    columns = {split: table.column(label, "label") for split, table in read.items()}
+    counts = Counter(cell for cells in columns.values() for cell in cells)
+    number = named.classes(labels, counts, label)
+    unknown = {cell: count for cell, count in counts.items() if cell not in number}
+    if unknown and others == "refused":
+        first = next(
+            table.where(row)
+            for split, table in read.items()
+            for row, cell in enumerate(columns[split])
+            if cell in unknown
+        )
+        raise UserError(
+            f"{sum(unknown.values()):,} of {sum(counts.values()):,} rows have a label that data.options.labels lacks",
+            saw=f"{named.shown(unknown)}; first at {first}",
+            allowed="labels that name every value of the column, or data.options.others=left_out to leave the rows out",
+        )
+
+    splits: dict[str, dict[str, list[Any]]] = {
+        split: {"text": [], "label": [], "phrase": [], "tree": []} for split in SPLITS
+    }
+    for split, table in read.items():
+        groups = table.column(group, "group") if group else None
+        shares = {cut: float(parts[cut] or 0) for cut in SPLITS[1:] if split == "train" and cut not in read}
+        rows: list[tuple[str, int, str]] = []
+        seen: set[str] = set()
+        for row, (cell, of) in enumerate(zip(table.column(text, "text"), columns[split], strict=True)):
+            words = " ".join((cell or "").split())
+            if words and of in number and not (shares and words in seen):
+                seen.add(words)
+                rows.append((words, number[of], str(groups[row]) if groups else words))
+        goes = _cut([key for _, _, key in rows], shares)
+        for words, target, key in rows:
+            into = splits[goes.get(key, split)]
+            for name, value in zip(into, (words, target, False, ""), strict=True):
+                into[name].append(value)
+    return splits
+
+
+def _cut(groups: list[str], shares: dict[str, float]) -> dict[str, str]:
+    """Which groups go from train to another split."""
+    ordered = hash_order(set(groups), salt="reviews") if shares else []
+    found: dict[str, str] = {}
+    start = 0
+    for split in reversed(SPLITS):
+        end = start + int(len(ordered) * shares.get(split, 0))
+        found |= dict.fromkeys(ordered[start:end], split)
+        start = end
+    return found

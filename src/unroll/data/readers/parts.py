@@ -1,0 +1,88 @@
+"""Which of a source's files make the splits: one file, a file a split, or folders of text files, one a class."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from unroll.data.readers.columns import SPLITS, Files
+from unroll.data.readers.decoding import decoded
+from unroll.data.readers.table import Table, read_table, uncompressed_name
+from unroll.errors import UserError, suggest
+
+Parts = Mapping[str, str | float | None]
+"""Split -> the name of its file or folder, or the share of train's examples that is cut off for it."""
+
+
+def tables(files: Files, parts: Parts, **options: Any) -> dict[str, Table]:
+    """Return the tables of the splits that have a file or a folder of their own.
+
+    A train that is not named is the one file or folder that is left. `options` are those of `read_table`.
+    Raises UserError for a name that no file has, and for files that are not named.
+    """
+    named = {split: name for split in SPLITS if isinstance(name := parts[split], str)}
+    chosen = {split: _of(files, split, name) for split, name in named.items()}
+    if "train" not in named:
+        used = [file for part in chosen.values() for file in part]
+        left = {file: content for file, content in files.items() if file not in used}
+        chosen = {"train": left, **chosen}
+        if len(left) != 1 and not all(file.count("/") for file in left):
+            raise UserError(
+                "data.options.train does not say which file train is",
+                saw=", ".join(list(left)[:10]) or "no file beside those of the other splits",
+                allowed="the name of one of them: data.options.train=NAME",
+            )
+    return {split: _table(named.get(split, ""), chosen[split], **options) for split in SPLITS if split in chosen}
+
+
+def require_shares(parts: Parts) -> None:
+    """Raise UserError unless the shares of validation and test are numbers from 0 that leave something for train."""
+    shares = {split: value for split in ("validation", "test") if not isinstance(value := parts[split], str)}
+    for split, share in shares.items():
+        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share < 1:
+            raise UserError(
+                f"data.options.{split}", saw=share, allowed="a share from 0 to below 1, or the name of a file"
+            )
+    if sum(share for share in shares.values() if share) >= 1:
+        raise UserError(
+            "data.options.validation and data.options.test leave nothing for train",
+            saw=" + ".join(map(str, shares.values())),
+            allowed="shares that are below 1 together",
+        )
+
+
+def _of(files: Files, split: str, name: str) -> dict[str, bytes]:
+    """The file of that name, with or without an ending of compression, or the files below that folder."""
+    found = {file: content for file, content in files.items() if name in (file, uncompressed_name(file))}
+    folder = name.rstrip("/") + "/"
+    found = found or {file: content for file, content in files.items() if file.startswith(folder)}
+    if not found:
+        places = sorted({file.rsplit("/", 1)[0] if "/" in file else file for file in files})
+        raise UserError(
+            f"data.options.{split}: no file or folder of that name.{suggest(name, places)}", saw=name, allowed=places
+        )
+    return found
+
+
+def _table(folder: str, files: Mapping[str, bytes], **options: Any) -> Table:
+    if len(files) == 1:
+        ((name, content),) = files.items()
+        if "/" not in name or uncompressed_name(name).endswith((".csv", ".tsv", ".tab", ".jsonl", ".parquet")):
+            return read_table(name, content, **options)
+    return _folders(folder.rstrip("/"), files, str(options.get("encoding", "utf-8")))
+
+
+def _folders(folder: str, files: Mapping[str, bytes], encoding: str) -> Table:
+    """A row for each text file that lies in a folder of its class: columns text and label, files in order of name.
+
+    Files that lie in no such folder are passed over: collections keep word lists and addresses beside the texts.
+    """
+    within = {file.removeprefix(f"{folder}/") if folder else file: file for file in files}
+    names = sorted(name for name in within if name.count("/") == 1 and uncompressed_name(name).endswith(".txt"))
+    if not names:
+        raise UserError(
+            f"folder {folder or 'of the source'} has no folders of text files, one a class",
+            saw=", ".join(sorted(within)[:5]),
+            allowed="CLASS/NAME.txt, e.g. pos/0.txt and neg/1.txt",
+        )
+    texts = [decoded(within[name], files[within[name]], encoding) for name in names]
+    labels: Sequence[str] = [name.split("/")[0] for name in names]
+    return Table(folder or "the source", {"text": list(texts), "label": list(labels)}, names, unit="file")
