@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from unroll.data.profile import SHOWN
 from unroll.errors import UserError
 
 if TYPE_CHECKING:
@@ -59,6 +60,27 @@ def check_command(names: Names = None, config_dir: ConfigDir = None) -> None:
     _tell(check(names or [], _paths(config_dir), config_directories(config_dir)), absent_is_fine=True)
 
 
+@data.command("show")
+def show_command(
+    name: Annotated[str, typer.Argument(help="A data set.")],
+    rows: Annotated[int, typer.Option("--rows", help="First rows of each split.", min=0)] = 3,
+    config_dir: ConfigDir = None,
+) -> None:
+    """Show what a data set holds: rows, classes or times, lengths, columns, what was left out, the first rows."""
+    from unroll.data.catalogue import show
+    from unroll.data.profile_view import cell, lines
+    from unroll.planning.groups import config_directories
+
+    found = show(name, _paths(config_dir), config_directories(config_dir), rows)
+    typer.echo(f"{name} ({found.node['kind']}, reader {found.node['reader']}) from {found.source}")
+    typer.echo(f"  content:   {found.content_sha256}{f' ({found.note})' if found.note else ''}")
+    for line in lines(found.profile):
+        typer.echo(line)
+    for split, examples in found.first.items():
+        for example in examples:
+            typer.echo(f"  {split}: {', '.join(f'{key} {cell(value)}' for key, value in example.items())}")
+
+
 def _paths(config_dir: str | None) -> dict[str, str | None]:
     from unroll.planning.compose import compose
 
@@ -70,5 +92,7 @@ def _tell(outcomes: "list[Outcome]", absent_is_fine: bool = False) -> None:
     for outcome in outcomes:
         rows = ", ".join(f"{split} {count}" for split, count in outcome.rows.items())
         typer.echo(": ".join(filter(None, [f"{outcome.name}: {outcome.state}", outcome.source, rows, outcome.detail])))
+        for warning in outcome.profile.get("warnings", [])[:SHOWN]:
+            typer.echo(f"  note: {warning}")
     if not all(outcome.ok or (absent_is_fine and outcome.state == "absent") for outcome in outcomes):
         raise typer.Exit(1)

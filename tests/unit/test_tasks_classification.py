@@ -82,12 +82,17 @@ def test_error_is_the_share_of_images_that_are_wrong() -> None:
 
 
 def test_a_share_of_train_keeps_images_with_their_labels() -> None:
-    whole, part = (made_up.prepared(made_up.trial("classification", f"data.fraction={f}")) for f in (1.0, 0.5))
+    whole, part = (made_up.prepared(made_up.trial("classification", f"data.fraction={f}")) for f in (1.0, 0.9))
     images = {image.tobytes(): label for image, label in zip(whole.view("train").pixels, range(24), strict=True)}
     view = part.view("train")
-    assert len(view) == 12
+    assert len(view) == 22
     assert [images[image.tobytes()] % 10 for image in view.pixels] == view.labels.tolist()
     assert len(part.view("test")) == 11
+
+
+def test_a_share_of_train_without_a_class_of_test_is_refused() -> None:
+    with pytest.raises(UserError, match=r"a class that train of the share that data\.fraction=0\.2 keeps has not"):
+        made_up.prepared(made_up.trial("classification", "data.fraction=0.2"))
 
 
 def test_an_unknown_order_is_refused() -> None:

@@ -168,7 +168,8 @@ def test_trees_lie_over_the_tokens_of_either_tokenizer(kind: str) -> None:
 
 
 def test_a_tokenizer_that_splits_otherwise_is_refused() -> None:
-    split = {"text": ["ab c"], "label": [1], "phrase": [False], "tree": ["(1 (2 a) (2 bc))"]}
+    trees = ["(1 (2 a) (2 bc))", "(0 (2 a) (2 bc))"]
+    split = {"text": ["ab c"] * 2, "label": [1, 0], "phrase": [False] * 2, "tree": trees}
     chosen = made_up.trial("sentiment", "architecture=recursive", "data.tokenizer.min_count=1")
     with pytest.raises(UserError, match="word by word"):
         made_up.prepared(chosen, dict.fromkeys(("train", "validation", "test"), split))

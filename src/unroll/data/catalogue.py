@@ -1,7 +1,7 @@
 """What `unroll data list`, `fetch` and `check` do: YAML files of data sets in, rows for a table out."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class Outcome:
     rows: Mapping[str, int]
     content_sha256: str | None
     detail: str
+    profile: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -93,6 +94,31 @@ def check(names: Iterable[str], paths: Mapping[str, Any], config_dirs: Sequence[
     return outcomes
 
 
+@dataclass(frozen=True)
+class Shown:
+    """One data set as `unroll data show` shows it: its profile, and the first rows of each split."""
+
+    node: Mapping[str, Any]
+    source: str
+    content_sha256: str
+    note: str
+    profile: Mapping[str, Any]
+    first: Mapping[str, list[dict[str, Any]]]
+
+
+def show(name: str, paths: Mapping[str, Any], config_dirs: Sequence[Path], rows: int = 3) -> Shown:
+    """Prepare one data set, downloading nothing, and return what it is.
+
+    Raises UserError where it is unknown, not on this machine, or cannot be read.
+    """
+    from unroll.data.examples import load_examples
+
+    (node,) = _named([name], config_dirs)
+    examples = load_examples(node, paths, download=False)
+    first = {split: [table[row] for row in range(min(rows, len(table)))] for split, table in examples.splits.items()}
+    return Shown(node, examples.source, examples.content_sha256, examples.note, examples.profile, first)
+
+
 def _try(node: dict[str, Any], paths: Mapping[str, Any], download: bool, source: str) -> Outcome:
     from unroll.data.examples import load_examples, stated_content_sha256
     from unroll.data.sources import NoSource
@@ -109,7 +135,8 @@ def _try(node: dict[str, Any], paths: Mapping[str, Any], download: bool, source:
         known = stated_content_sha256(node["reader"], node.get("options") or {}, stated)
         state = "differs" if known else "unverified"
     rows = {split: table.num_rows for split, table in examples.splits.items()}
-    return Outcome(node["name"], source or examples.source, state, rows, examples.content_sha256, examples.note)
+    digest, profiled = examples.content_sha256, examples.profile
+    return Outcome(node["name"], source or examples.source, state, rows, digest, examples.note, profiled)
 
 
 def _named(names: Iterable[str], config_dirs: Sequence[Path]) -> list[dict[str, Any]]:

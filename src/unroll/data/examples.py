@@ -1,14 +1,14 @@
 """The one way to get a data set's examples: the first source that is there, read, cached and verified."""
 
-import functools
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unroll.data import cache, readers, sources
+from unroll.data.profile import profile, require_examples
 from unroll.data.readers.columns import Splits, content_sha256, require_columns
 from unroll.errors import UserError
 
@@ -25,6 +25,7 @@ class Examples:
     source: where they came from, e.g. "local sst" or "hub owner/name@0123456789ab".
     verified: content_sha256 is the one that the YAML states for these options.
     note: why it is not verified; empty where it is.
+    profile: what was read, kept and left out, and what the examples are like; see `unroll.data.profile`.
     """
 
     splits: "dict[str, datasets.Dataset]"
@@ -32,6 +33,7 @@ class Examples:
     source: str
     verified: bool
     note: str = ""
+    profile: Mapping[str, Any] = field(default_factory=dict)
 
 
 def load_examples(data: Mapping[str, Any], paths: Mapping[str, Any], download: bool = True) -> Examples:
@@ -66,8 +68,12 @@ def load_examples(data: Mapping[str, Any], paths: Mapping[str, Any], download: b
         require_columns(node["kind"], splits, reader)
         return splits
 
-    folder = cache_folder / f"{name}-{fingerprint}"
-    prepared = cache.prepare(folder, prepare, functools.partial(_about, source=found.source, options=options))
+    def describe(splits: Splits) -> dict[str, Any]:
+        profiled = profile(node["kind"], splits)
+        require_examples(profiled, readers.options_of(reader))
+        return _about(splits, source=found.source, options=options) | {"profile": profiled}
+
+    prepared = cache.prepare(cache_folder / f"{name}-{fingerprint}", prepare, describe)
     digest = prepared.about["content_sha256"]
     stated = stated_content_sha256(reader, options, origin.get("content_sha256"))
     note = ""
@@ -75,7 +81,7 @@ def load_examples(data: Mapping[str, Any], paths: Mapping[str, Any], download: b
         note = f"no content hash is stated for options '{readers.variant(reader, options)}'"
     elif stated != digest:
         note = f"source '{found.source}' holds other examples: {digest[:12]}, stated {stated[:12]}"
-    return Examples(prepared.splits, digest, found.source, not note, note)
+    return Examples(prepared.splits, digest, found.source, not note, note, prepared.about["profile"])
 
 
 def stated_content_sha256(reader: str, options: Mapping[str, Any], stated: Any) -> str | None:

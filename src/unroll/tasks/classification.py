@@ -11,6 +11,7 @@ from unroll.architectures.contracts import Shape
 from unroll.architectures.network import Network
 from unroll.data.batching import train_share
 from unroll.data.examples import Examples
+from unroll.data.profile import class_counts, require_classes
 from unroll.data.splits import Batch, SequenceSplit
 from unroll.errors import UserError, suggest
 from unroll.randomness import generator
@@ -83,6 +84,8 @@ class Classification(Classifier):
         for name, split in images.items():
             rows = torch.from_numpy(train_share(len(split), data["fraction"] if name == "train" else 1.0))
             self.splits[name] = SequenceSplit(split.pixels[rows], split.labels[rows], self._sequences)
+        labels = {name: class_counts(split.targets.numpy()) for name, split in self.splits.items()}
+        require_classes(labels, data["fraction"])
         self.classes = int(self.splits["train"].targets.max()) + 1
 
     def _sequences(self, pixels: Tensor) -> Tensor:

@@ -13,13 +13,13 @@ from unroll.architectures.network import Network
 from unroll.architectures.noise import Dropout
 from unroll.data.examples import Examples
 from unroll.data.splits import Batch, WindowSplit
+from unroll.data.spread import spread
 from unroll.errors import UserError, suggest
 from unroll.tasks.baselines.views import WindowView
 from unroll.tasks.task import GaussianNoise, Losses, Outputs, Task, shared_split
 
 CHANNELS = ("joint", "independent")
 NORMALISE = ("none", "last_value")
-ROUNDING = 16  # units in the last place of the largest value: a deviation up to it is rounding
 LARGEST = 1e15  # deviations from the mean: their squares can still be summed in single precision
 SQUARED = 1e150  # errors in a channel's own units: their squares can be summed in double precision
 
@@ -182,19 +182,16 @@ class Forecasting(Task):
 def standardise(values: np.ndarray, trained: int, names: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Values [N,C] with the mean and deviation [C] of the first `trained` rows taken out; those two beside it.
 
-    Values are counted from their first row before anything is summed, so that a level costs no digits. A spread of a
-    few units in the last place is rounding, not signal: its deviation is 1.
+    A constant channel is only centred: its deviation is 1.
 
     Raises:
         UserError: a value that single precision cannot hold in these units.
     """
     first = values[0]
+    mean, deviation = spread(values[:trained])
+    deviation[deviation == 0] = 1.0
     with np.errstate(over="ignore", invalid="ignore"):
-        above = values - first
-        mean, deviation = above[:trained].mean(axis=0), above[:trained].std(axis=0)
-        rounding = ROUNDING * np.finfo(np.float64).eps * np.abs(values[:trained]).max(axis=0)
-        deviation = np.where(deviation > rounding, deviation, 1.0)
-        standardised = (above - mean) / deviation
+        standardised = (values - first - mean) / deviation
         outside = (~(np.abs(standardised) < LARGEST)).any(axis=0) | ~(deviation * LARGEST < SQUARED)
     if outside.any():
         channel = int(outside.argmax())

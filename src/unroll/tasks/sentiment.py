@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from unroll.architectures.contracts import Shape, length_mask
 from unroll.architectures.network import Code, Network
 from unroll.data.examples import Examples
+from unroll.data.profile import class_counts, require_classes
 from unroll.data.splits import Batch, LabelledTextSplit, TreeTextSplit
 from unroll.data.text import Ragged, build_tokenizer
 from unroll.data.treebanks import has_trees, labelled_phrases, node_classes, treebank, whole_sentences
@@ -82,6 +83,7 @@ class Sentiment(Classifier):
         """Vocabulary, classes and the longest sentence come from train; longer ones elsewhere are cut and counted."""
         tables = shared_rows(examples, data["fraction"])
         train = tables["train"]
+        require_classes({name: class_counts(table["label"][:]) for name, table in tables.items()}, data["fraction"])
         self.tokenizer = build_tokenizer(data["tokenizer"], train["text"][:], data["languages"][0])
         ids = {name: self.tokenizer.encode(table["text"][:]) for name, table in tables.items()}
         self.max_length = data["max_length"] or max(map(len, ids["train"]))

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from unroll.data.examples import Examples, stated_content_sha256
+from unroll.data.profile import in_short
 from unroll.drafts import Replacing, replacing
 from unroll.tasks.task import Final, Task
 from unroll.training import predictions
@@ -49,6 +50,7 @@ def data_fields(config: dict[str, Any], examples: Examples) -> dict[str, Any]:
         "content_sha256": examples.content_sha256,
         "source": examples.source,
         "verified": examples.verified,
+        "profile": in_short(examples.profile),
     }
 
 

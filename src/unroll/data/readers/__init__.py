@@ -1,7 +1,8 @@
 """Readers: raw files (name -> bytes) and keyword options in, normalised columns per split out.
 
 A data set's YAML names one reader of `READERS`; its options are the reader's keyword arguments, checked
-against the signature. Every split is a pure function of the files' bytes; of synthetic data those are seeds.
+against the signature. Every split is a pure function of the files' bytes; of synthetic data those are seeds. What a
+reader left out, and why, it hands over beside the splits (`columns.Read`).
 """
 
 import functools
@@ -14,7 +15,7 @@ from typing import Any
 
 from unroll.errors import UserError, suggest
 
-VERSION = 2
+VERSION = 3
 """Part of every cache fingerprint; raise it when a reader's output changes."""
 
 READERS = {
@@ -62,9 +63,15 @@ def check(name: str, options: Mapping[str, Any]) -> None:
         choices = _choices(function, key)
         if choices and not any(value == choice and type(value) is type(choice) for choice in choices):
             raise UserError(f"data.options.{key} of reader '{name}'", saw=repr(value), allowed=choices)
+    _require_shares(function, options)
     for key, parameter in known.items():
         if parameter.default is parameter.empty and options.get(key) is None:
             raise UserError(f"reader '{name}' needs data.options.{key}", saw="nothing")
+
+
+def options_of(name: str) -> list[str]:
+    """Return the names of a reader's options."""
+    return list(_options(get(name)))
 
 
 def variant(name: str, options: Mapping[str, Any]) -> str:
@@ -73,6 +80,26 @@ def variant(name: str, options: Mapping[str, Any]) -> str:
     changed = {key: value for key, value in options.items() if value != known[key].default}
     compact = {key: json.dumps(value, separators=(",", ":")) for key, value in sorted(changed.items())}
     return ",".join(f"{key}={value}" for key, value in compact.items()) or "default"
+
+
+def _require_shares(function: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    """Raise UserError for shares of validation and test that are none, or that leave nothing to train on."""
+    shares = {
+        key: options.get(key, parameter.default)
+        for key, parameter in _options(function).items()
+        if key in ("validation", "test") and isinstance(parameter.default, float)
+    }
+    stated = " ".join(f"data.options.{key}={share}" for key, share in shares.items())
+    for share in shares.values():
+        if isinstance(share, str):
+            continue  # the name of a file
+        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
+            raise UserError(
+                "The shares of validation and test are not between 0 and 1.", saw=stated, allowed="e.g. 0.1"
+            )
+    numbers = [share for share in shares.values() if not isinstance(share, str)]
+    if numbers and not sum(numbers) < 1:
+        raise UserError("Validation and test leave nothing to train on.", saw=stated, allowed="a sum below 1")
 
 
 @functools.cache

@@ -11,6 +11,7 @@ copying:       symbols bytes (uint8, from 0), blanks int (steps between symbols 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from unroll.errors import UserError
@@ -33,13 +34,45 @@ COLUMNS = {
 }
 
 
+@dataclass
+class Notes:
+    """What a reader saw beside the examples that it returns; it changes none of them. `unroll.data.profile` reads it.
+
+    rows: rows (lines, entries, images) that were read; None: not counted.
+    classes: what the labels 0, 1, ... are called in the files.
+    facts: more of this kind of data, JSON only, by the profile's own keys.
+    """
+
+    rows: int | None = None
+    classes: Sequence[str] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
+    left_out: dict[tuple[str, str | None], list[Any]] = field(default_factory=dict)
+    """(why, value) -> [rows, where the first one stands]."""
+
+    def leave_out(self, why: str, value: str | None = None, where: str | None = None, rows: int = 1) -> None:
+        """Count rows that are not among the examples.
+
+        why: e.g. "the label is not among data.options.labels"; value: what stood there (a label or a cell, never a
+        text); where: file and line of the first one, e.g. `Table.where(row)`.
+        """
+        self.left_out.setdefault((why, value), [0, where])[0] += rows
+
+
+class Read(dict[str, Columns]):
+    """The splits that a reader found, with its notes. A reader without anything to note returns a plain mapping."""
+
+    def __init__(self, splits: Splits, notes: Notes):
+        super().__init__(splits)
+        self.notes = notes
+
+
 def require_columns(kind: str, splits: Splits, reader: str) -> None:
-    """Raise UserError unless the splits are train, validation, test, none empty, with the kind's columns."""
+    """Raise UserError unless the splits are train, validation, test, with the kind's columns."""
     if kind not in COLUMNS:
         raise UserError(f"unknown kind of data '{kind}' (data.kind)", allowed=COLUMNS)
     if tuple(splits) != SPLITS:
         raise UserError(f"reader '{reader}' returned other splits", saw=list(splits), allowed=SPLITS)
-    for split, columns in splits.items():
+    for columns in splits.values():
         missing = [column for column in COLUMNS[kind] if column not in columns]
         if missing:
             raise UserError(
@@ -47,8 +80,6 @@ def require_columns(kind: str, splits: Splits, reader: str) -> None:
                 saw=list(columns),
                 allowed=COLUMNS[kind],
             )
-        if not len(columns[COLUMNS[kind][0]]):
-            raise UserError(f"reader '{reader}' found no examples for split '{split}'", saw="0 rows")
 
 
 def content_sha256(splits: Splits) -> str:

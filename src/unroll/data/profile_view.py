@@ -1,0 +1,67 @@
+"""A profile as lines of text: all of it, for `unroll data show` and `unroll data add`."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from unroll.data.profile import QUANTILES, SHOWN
+from unroll.data.readers.columns import SPLITS
+
+
+def lines(found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines of a profile, warnings last."""
+    rows = found["rows"]
+    read = "" if rows["read"] is None else f"{rows['read']} read, {rows['left_out']} left out; "
+    yield _line("rows", read + _each(rows))
+    for entry in found["left_out"]:
+        value = "" if entry["value"] is None else f": {entry['value']!r}"
+        first = f", first {entry['first']}" if entry["first"] else ""
+        yield _line("left out", f"{entry['rows']} rows, {entry['why']}{value}{first}")
+    for split, counts in found.get("classes", {}).items():
+        shown = ", ".join(f"{label} {count}" for label, count in list(counts.items())[:SHOWN])
+        more = f", and {len(counts) - SHOWN} more" if len(counts) > SHOWN else ""
+        yield _line("classes", f"{split}: {shown}{more}")
+    for column, splits in found.get("lengths", {}).items():
+        for split, quantiles in splits.items():
+            shown = ", ".join(f"{value} ({share:.0%})" for value, share in zip(quantiles, QUANTILES, strict=True))
+            yield _line("words", f"{column} of {split}: {shown}")
+    if "repeated" in found:
+        yield _line("repeated", f"inputs again in their split: {_each(found['repeated']['within'])}")
+        yield _line("", f"inputs that train has, too: {_each(found['repeated']['in_train'])}")
+    if found.get("series"):
+        yield _line("time", _times(found["series"]))
+    for name, column in found.get("columns", {}).items():
+        yield _line("column", f"{name}: {_column(column)}")
+    for warning in found["warnings"]:
+        yield _line("note", warning)
+
+
+def cell(value: Any) -> str:
+    """A cell of an example, cut to 60 characters; of bytes only how many there are."""
+    if isinstance(value, bytes):
+        return f"<{len(value)} bytes>"
+    text = repr(value)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _line(label: str, text: str) -> str:
+    return f"  {label + ':' if label else '':<10} {text}"
+
+
+def _each(counts: Mapping[str, Any]) -> str:
+    return ", ".join(f"{split} {counts[split]}" for split in SPLITS if split in counts)
+
+
+def _times(series: Mapping[str, Any]) -> str:
+    zone = f", {series['zone']}" if series.get("zone") else ""
+    return (
+        f"{series['start']} to {series['end']}{zone}; a step is {series['step']}; "
+        f"{series['gaps']} longer ones (the longest {series['longest_gap']}), {series['repeats']} repeats"
+    )
+
+
+def _column(column: Mapping[str, Any]) -> str:
+    spread = "constant in train" if column["constant"] else f"deviation in train {column['deviation']:.6g}"
+    return (
+        f"{column['minimum']:.10g} to {column['maximum']:.10g}, {spread}, {column['distinct']} values, "
+        f"{column['missing']} missing"
+    )
