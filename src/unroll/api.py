@@ -54,15 +54,20 @@ def train(trial: Trial) -> dict[str, Any]:
     return train(trial)
 
 
-def load_model(trial: Trial | str | Path) -> "Network":
+def load_model(trial: Trial | str | Path, trust: bool = False) -> "Network":
     """Return the trained network of a finished trial, or of its directory, in evaluation mode.
 
-    Raises:
-        UserError: the directory holds no config or no best checkpoint.
-    """
-    from unroll.training.train import load_network
+    Args:
+        trial: a trial that was composed here, or the directory of anyone's.
+        trust: whether to import what a directory's config names beside Unroll and installed plugins; that runs it.
 
-    return load_network(trial.directory if isinstance(trial, Trial) else trial)
+    Raises:
+        UserError: the directory holds no config or no best checkpoint, they are damaged, the weights are not those
+            that the record is of, or the config names code that is not trusted.
+    """
+    from unroll.training.load import load_network
+
+    return load_network(trial, trust)
 
 
 def records(folder: str | Path = "runs") -> "pl.DataFrame":

@@ -206,6 +206,7 @@ def verify(
     trial: Annotated[str, typer.Argument(help="A trial's id, its directory, or its record.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="Of the trainer: trainer.threads=2.")] = None,
     runs: Runs = Path("runs"),
+    trust: Annotated[bool, typer.Option("--trust", help="Run code that the record names and Unroll lacks.")] = False,
 ) -> None:
     """Train a trial again: the result must be bit-identical or, on other hardware, within tolerance."""
     from unroll.api import find_record
@@ -215,7 +216,7 @@ def verify(
     from unroll.training.verify import predictions_of
     from unroll.training.verify import verify as train_again
 
-    found = train_again(record, overrides or [], runs, predictions_of(trial, runs))
+    found = train_again(record, overrides or [], runs, predictions_of(trial, runs), trust)
     if found is None:  # a rank other than 0
         return
     for line in lines(found):

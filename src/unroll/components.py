@@ -1,23 +1,26 @@
 """Components: config nodes with `_target_` become objects, each option checked against the constructor."""
 
 import importlib
+import importlib.metadata
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from unroll.errors import UserError, suggest
 from unroll.planning.schema import SOLVED
 
+PLUGINS = "unroll.plugins"  # entry points whose modules hold components
 
-def locate(node: Mapping[str, Any], where: str) -> type:
-    """Import the class that a node's `_target_` names.
+
+def locate(node: Mapping[str, Any], where: str, base: type = object) -> type:
+    """Import the class that a node's `_target_` names; it is one of `base`, whatever else its module holds.
 
     Raises:
-        UserError: no `_target_`, or nothing can be imported under that name.
+        UserError: no `_target_`, nothing can be imported under that name, or it is something else.
     """
     target = node.get("_target_")
-    if not isinstance(target, str) or "." not in target:
+    if not isinstance(target, str) or not all(part.isidentifier() for part in target.split(".")) or "." not in target:
         raise UserError(f"{where} names no component.", saw=target, allowed="_target_: package.module.Class")
     module_name, _, class_name = target.rpartition(".")
     try:
@@ -31,7 +34,55 @@ def locate(node: Mapping[str, Any], where: str) -> type:
     if not hasattr(module, class_name):
         classes = [name for name, item in vars(module).items() if inspect.isclass(item)]
         raise UserError(f"{where}._target_ names nothing in {module_name}.{suggest(class_name, classes)}", saw=target)
-    return getattr(module, class_name)
+    found = getattr(module, class_name)
+    if not (inspect.isclass(found) and issubclass(found, base)):
+        wanted = "a class" if base is object else f"a class of the kind {base.__module__}.{base.__qualname__}"
+        raise UserError(f"{where}._target_ names something else than {wanted}.", saw=target, allowed=wanted)
+    return found
+
+
+def foreign(config: Any) -> dict[str, Any]:
+    """Find what a config would import beside this package and installed plugins: dotted key -> `_target_`."""
+    known = ("unroll", *(point.module for point in importlib.metadata.entry_points(group=PLUGINS)))
+    return {
+        where: target
+        for where, target in _targets(config, "")
+        if not str(target).startswith(tuple(f"{module}." for module in known))
+    }
+
+
+def refuse_foreign(config: Any, what: str, run: str) -> None:
+    """Refuse to build what somebody else's file describes where that would run code that nobody here has installed.
+
+    Args:
+        config: of the file.
+        what: the file.
+        run: how the user says that the code is to be trusted.
+
+    Raises:
+        UserError: the config names classes of neither this package nor an installed plugin.
+    """
+    found = foreign(config)
+    if found:
+        raise UserError(
+            f"{what} names code that Unroll does not come with. None of it was run.",
+            saw=", ".join(f"{where}: {target}" for where, target in found.items()),
+            allowed=f"unroll.*, and what an installed package registers as an entry point of '{PLUGINS}'",
+            run=f"{run}   (once you have read that code: this runs it)",
+        )
+
+
+def _targets(node: Any, where: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            place = f"{where}.{key}" if where else str(key)
+            if key == "_target_":
+                yield place, value
+            else:
+                yield from _targets(value, place)
+    elif isinstance(node, list | tuple):
+        for number, value in enumerate(node):
+            yield from _targets(value, f"{where}[{number}]")
 
 
 def check_options(kind: type, options: Mapping[str, Any], where: str, given: tuple[str, ...] = ()) -> None:
@@ -95,9 +146,13 @@ def _named(hint: Any) -> str:
     return words.get(hint, str(hint))
 
 
-def create(node: Mapping[str, Any], where: str, **given: Any) -> Any:
-    """Make the object that a node describes; `given` are the arguments that come from the program."""
-    kind = locate(node, where)
+def create(node: Mapping[str, Any], where: str, base: type = object, **given: Any) -> Any:
+    """Make the object of a class of `base` that a node describes; `given` are the program's own arguments.
+
+    Raises:
+        UserError: as `locate` and `check_options` do.
+    """
+    kind = locate(node, where, base)
     options = {key: value for key, value in node.items() if key != "_target_"}
     check_options(kind, options, where, tuple(given))
     return kind(**given, **options)

@@ -15,7 +15,7 @@ from unroll.tasks.baselines.generation import GaussianMixture
 from unroll.tasks.baselines.images import PCA, PNG
 from unroll.tasks.baselines.text import Majority, TfidfLogisticRegression
 from unroll.tasks.baselines.translation import Constant, Copy, Dictionary
-from unroll.tasks.baselines.views import ImageView, PairView, Splits, TextView, WindowView
+from unroll.tasks.baselines.views import Baseline, ImageView, PairView, Splits, TextView, WindowView
 from unroll.tasks.measures import coding, images, text
 
 CONF = Path(__file__).parents[2] / "conf" / "baseline"
@@ -43,7 +43,7 @@ def test_every_yaml_names_a_baseline_that_can_be_made(path: Path) -> None:
     assert set(node.pop("tasks")) <= {path.stem for path in (CONF.parent / "task").glob("*.yaml")}
     assert isinstance(node.pop("seeded"), bool)
     node = {key: 1 if str(value).startswith("${") else value for key, value in node.items()}
-    baseline = create(node, "baseline")
+    baseline = create(node, "baseline", Baseline)
     assert callable(baseline.fit)
     assert callable(baseline.predict)
 

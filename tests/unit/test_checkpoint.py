@@ -1,9 +1,12 @@
 """Checkpoints: written in one step, refused when damaged or another trial's, pruned to the newest."""
 
+import os
+import pickle
 from pathlib import Path
 
 import pytest
 import torch
+from rotten import flipped, places
 
 from unroll.errors import UserError
 from unroll.training import checkpoint
@@ -85,3 +88,51 @@ def test_the_newest_by_number_are_kept(tmp_path: Path, kept: int, left: list[int
     checkpoint.prune(tmp_path, kept)
     assert sorted(int(path.stem[5:]) for path in tmp_path.glob("step-*")) == left
     assert (tmp_path / checkpoint.BEST).exists()
+
+
+def test_every_flipped_bit_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    for bit in places(path.stat().st_size, 200):
+        with flipped(path, bit), pytest.raises(UserError, match="cannot be read"):
+            checkpoint.load(path, "me")
+    assert checkpoint.load(path, "me")["progress"]["step"] == 7
+
+
+def test_torch_reads_a_checkpoint_by_itself(tmp_path: Path) -> None:
+    assert torch.load(written(tmp_path), weights_only=True)["progress"]["trial_id"] == "me"
+
+
+def test_a_checkpoint_from_before_the_digests_is_read_unless_its_own_sums_are_wrong(tmp_path: Path) -> None:
+    path = tmp_path / checkpoint.BEST
+    layer = network()
+    torch.save(checkpoint.content(layer, Progress("me")), path)
+    assert torch.equal(checkpoint.load(path, "me")["network"]["weight"], layer.weight)
+    place = path.read_bytes().index(layer.weight.detach().numpy().tobytes())
+    for bit in (8 * place, 8 * place + 77):
+        with flipped(path, bit), pytest.raises(UserError, match="has changed since it was written"):
+            checkpoint.load(path, "me")
+
+
+class Hostile:
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.system, ("touch RUN",)
+
+
+@pytest.mark.parametrize("form", ["zip", "legacy", "pickle"])
+def test_what_would_run_is_refused_in_one_message(form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / checkpoint.BEST
+    content = {"progress": {"trial_id": "me"}, "network": Hostile()}
+    if form == "pickle":
+        path.write_bytes(pickle.dumps(content))
+    else:
+        torch.save(content, path, _use_new_zipfile_serialization=form == "zip")
+    with pytest.raises(UserError, match="cannot be read") as caught:
+        checkpoint.load(path, "me")
+    assert len(str(caught.value).splitlines()) == 3
+    assert not (tmp_path / "RUN").exists()
+
+
+def test_a_missing_checkpoint_is_not_called_damaged(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="There is no checkpoint"):
+        checkpoint.load(tmp_path / checkpoint.BEST, "me")

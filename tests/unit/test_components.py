@@ -1,12 +1,14 @@
 """Config nodes become objects, and what is wrong with one is said before it is made."""
 
+import importlib.metadata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from unroll.components import check_options, create, locate
+from unroll.architectures.contracts import Term
+from unroll.components import PLUGINS, check_options, create, foreign, locate, refuse_foreign
 from unroll.errors import UserError
 
 HERE = f"{__name__}.Thing"
@@ -33,6 +35,8 @@ def test_makes_the_object_with_given_and_configured_arguments() -> None:
         ({}, "part names no component"),
         ({"_target_": "Thing"}, "part names no component"),
         ({"_target_": None}, "part names no component"),
+        ({"_target_": ".relative.Thing"}, "part names no component"),
+        ({"_target_": "os.system"}, "names something else than a class"),
         ({"_target_": "unroll.no_such_module.Thing"}, "cannot be imported"),
         ({"_target_": f"{__name__}.Thin", "width": 3}, "Did you mean 'Thing'"),
         ({"_target_": HERE, "width": 3, "dept": 2}, "Did you mean 'depth'"),
@@ -58,3 +62,29 @@ def test_options_can_be_checked_without_making_anything() -> None:
         check_options(Thing, {"widht": 1}, "part", ("shape",))
     assert caught.value.allowed == ["width", "depth", "tied", "weight", "sizes"]
     assert caught.value.saw == "part.widht"
+
+
+@pytest.mark.parametrize("target", ["unroll.results.store.export", "unroll.data.cache.Path", "unroll.data.cache.os"])
+def test_of_the_package_only_what_the_place_is_for_is_made(target: str) -> None:
+    with pytest.raises(UserError, match=r"names something else than a class of the kind unroll.*\.Term"):
+        create({"_target_": target, "folder": ".", "out": "x.csv"}, "bottleneck.terms.a", Term)
+
+
+def test_what_a_config_would_import_beside_the_package_is_found_wherever_it_lies(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = {
+        "task": {"_target_": "unroll.tasks.adding.Adding"},
+        "architecture": {"encoder": {"_target_": "mine.parts.Encoder"}},
+        "bottleneck": {"terms": {"a": {"_target_": "os.system"}}},
+        "data": {"deep": [{"more": {"_target_": 3}}, {"_target_": "unroll_evil.Thing"}]},
+    }
+    others = {"bottleneck.terms.a._target_": "os.system", "data.deep[0].more._target_": 3}
+    others["data.deep[1]._target_"] = "unroll_evil.Thing"
+    assert foreign(config) == {"architecture.encoder._target_": "mine.parts.Encoder", **others}
+    with pytest.raises(UserError, match="None of it was run") as caught:
+        refuse_foreign(config, "This record", "unroll verify x --trust")
+    assert "os.system" in str(caught.value.saw)
+    point = importlib.metadata.EntryPoint("mine", "mine.parts", PLUGINS)
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [point] if group == PLUGINS else [])
+    assert foreign(config) == others

@@ -45,4 +45,4 @@ def _count(part: Mapping[str, Any]) -> int:
     node = compose_with(["task=sentiment", *part[kind]]).config["architecture"]["encoder"]
     width = int(part["input_width"])
     shape = Shape(width, 52, width, 52, width)  # no encoder that is counted so depends on the longest sentence
-    return meta_counts(lambda: create(node, "architecture.encoder", shape=shape))["total"]
+    return meta_counts(lambda: create(node, "architecture.encoder", nn.Module, shape=shape))["total"]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from unroll.architectures.bottlenecks.composed import Bottleneck
-from unroll.architectures.contracts import Context, Decoder, Encoded, Encoder, Shape, length_mask, reads_trees
+from unroll.architectures.contracts import Context, Decoder, Encoded, Encoder, Shape, Term, length_mask, reads_trees
 from unroll.architectures.noise import gaussian
 from unroll.components import create
 from unroll.data.splits import Batch
@@ -48,8 +48,8 @@ class Network(nn.Module):
     ):
         super().__init__()
         self.adapter = adapter
-        self.encoder = create(architecture["encoder"], "architecture.encoder", shape=shape)
-        terms = {name: create(node, f"bottleneck.terms.{name}") for name, node in bottleneck["terms"].items()}
+        self.encoder = create(architecture["encoder"], "architecture.encoder", nn.Module, shape=shape)
+        terms = {name: create(node, f"bottleneck.terms.{name}", Term) for name, node in bottleneck["terms"].items()}
         sizes = {key: bottleneck[key] for key in ("size", "ratio", "minimum")}
         self.bottleneck = Bottleneck(shape, self.encoder.code_width, terms=terms, **sizes)
         self.decoder = None
@@ -57,6 +57,7 @@ class Network(nn.Module):
             self.decoder = create(
                 architecture["decoder"],
                 "architecture.decoder",
+                nn.Module,
                 shape=shape,
                 code_width=self.bottleneck.size,
                 state_width=self.encoder.state_width,

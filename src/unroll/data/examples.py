@@ -11,6 +11,7 @@ from unroll.data import cache, readers, sources
 from unroll.data.profile import profile, require_examples
 from unroll.data.readers.columns import Splits, content_sha256, require_columns
 from unroll.errors import UserError
+from unroll.names import check_id
 
 if TYPE_CHECKING:
     import datasets
@@ -45,7 +46,7 @@ def load_examples(data: Mapping[str, Any], paths: Mapping[str, Any], download: b
     no source is there (saying why, for each). Options are checked before any file is looked at.
     """
     node = sources.plain(data)
-    name, reader, options = node["name"], node["reader"], dict(node.get("options") or {})
+    name, reader, options = check_id(node["name"], "a data set"), node["reader"], dict(node.get("options") or {})
     readers.check(reader, options)
     origin = node.get("origin") or {}
     cache_folder = Path(str(paths["cache"])).expanduser()

@@ -9,6 +9,7 @@ from typing import Any
 
 from unroll.data.sources import Found, Unavailable, found
 from unroll.errors import UserError
+from unroll.names import inside
 
 PROBE_SECONDS = 5.0
 
@@ -21,10 +22,13 @@ def locate(name: str, source: Mapping[str, Any], paths: Mapping[str, Any], downl
     within a few seconds. A file given as {path:, column:} is a Parquet or JSON-lines table of which one text
     column is taken, a line a row. Raises Unavailable where the hub, the repository or a file is not there.
     """
-    repository, revision = source["hub"], source.get("revision") or "main"
+    repository, revision = str(source["hub"]), source.get("revision") or "main"
+    inside(Path(), repository, f"data set '{name}': source.hub")
     wanted = {file: {"path": at} if isinstance(at, str) else dict(at) for file, at in source["files"].items()}
     local = os.environ.get("UNROLL_HUB")
     get = _from_folder(Path(local) / repository) if local else _from_hub(repository, revision, download)
+    for at in wanted.values():
+        inside(Path(repository), at["path"], f"data set '{name}': a file of source.hub")
     fetched = {path: get(path) for path in dict.fromkeys(at["path"] for at in wanted.values())}
     commit = _commit(next(iter(fetched.values()))) if not local else "local folder"
     contents = {}

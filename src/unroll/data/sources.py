@@ -22,6 +22,7 @@ from typing import Any
 
 from unroll.data.readers.columns import Files
 from unroll.errors import UserError
+from unroll.names import inside
 
 
 class Unavailable(Exception):
@@ -88,13 +89,15 @@ def _wanted(source: Mapping[str, Any]) -> str:
 def _local(name: str, source: Mapping[str, Any], paths: Mapping[str, Any], download: bool) -> Found:
     if not paths.get("data"):
         raise Unavailable("paths.data is not set (UNROLL_DATA)")
-    folder = Path(str(paths["data"])).expanduser() / source["local"]
+    above = Path(str(paths["data"])).expanduser()
+    where = str(source["local"])
+    folder = Path(where) if Path(where).is_absolute() else inside(above, where, f"data set '{name}': source.local")
     if not folder.is_dir():
         raise Unavailable(f"there is no folder {folder}")
     contents = {}
     for file in source["files"]:
         try:
-            contents[file] = (folder / file).read_bytes()
+            contents[file] = inside(folder, file, f"data set '{name}': a file of source.local").read_bytes()
         except FileNotFoundError as error:
             raise Unavailable(f"{folder} has no file {file}") from error
         except OSError as error:

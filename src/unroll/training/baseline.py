@@ -21,7 +21,7 @@ def build_baseline(trial: Trial) -> Baseline:
         UserError: an option that it does not have.
     """
     options = {key: value for key, value in trial.config["baseline"].items() if key not in METADATA}
-    return create(options, "baseline")
+    return create(options, "baseline", Baseline)
 
 
 def run_baseline(trial: Trial, replacing: Replacing = replacing) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -1,6 +1,9 @@
 """Checkpoints: plain tensors and numbers, written atomically, read with weights_only=True."""
 
+import hashlib
+import io
 import os
+import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,8 +12,11 @@ import torch
 
 from unroll.drafts import Replacing, replacing
 from unroll.errors import UserError
+from unroll.planning.trouble import storage_trouble
 
 LAST, BEST = "last.ckpt", "best.ckpt"
+SEALED = "sealed"  # in a file that ends with a digest
+_SEAL = b"\nsha256 "
 
 
 @dataclass
@@ -32,10 +38,14 @@ class Progress:
 def save(path: Path, content: dict[str, Any], replacing: Replacing = replacing) -> None:
     """Write a checkpoint in one step: a reader sees the old one or the whole new one.
 
-    A trial's owner gives its claim's `replacing`.
+    The file ends with the digest of all bytes before it, which torch.load passes over. A trial's owner gives its
+    claim's `replacing`.
     """
+    buffer = io.BytesIO()
     with replacing(path) as draft, draft.open("wb") as file:
-        torch.save(content, file)
+        torch.save({**content, SEALED: True}, buffer)
+        file.write(buffer.getbuffer())
+        file.write(_seal(buffer.getbuffer()))
         file.flush()
         os.fsync(file.fileno())
 
@@ -43,19 +53,48 @@ def save(path: Path, content: dict[str, Any], replacing: Replacing = replacing) 
 def load(path: Path, trial_id: str, without: tuple[Path, ...] = ()) -> dict[str, Any]:
     """Read a checkpoint of this very trial, on the CPU; `without` it, these have to go too.
 
+    Nothing in the file is run: it holds tensors and plain values, and whatever else it names is refused.
+
     Raises:
-        UserError: the file is damaged, or belongs to another trial.
+        UserError: the file is missing or damaged, holds something else, or belongs to another trial.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = _unsealed(path.read_bytes())
         found = content["progress"]["trial_id"]
+    except FileNotFoundError as error:
+        raise UserError(f"There is no checkpoint {path}.", allowed="a trial that has been trained") from error
+    except OSError as error:
+        raise storage_trouble(error, path) or UserError(f"The checkpoint {path} cannot be read.", saw=error) from error
     except Exception as error:
         raise UserError(
-            f"The checkpoint {path} cannot be read: {type(error).__name__}.",
+            f"The checkpoint {path} cannot be read.",
+            saw=f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}",
             run=f"rm {' '.join(map(str, (path, *without)))}   # the trial then starts from its beginning",
         ) from error
     if found != trial_id:
         raise UserError(f"The checkpoint {path} belongs to another trial.", saw=found, allowed=trial_id)
+    return content
+
+
+def _seal(written: "bytes | memoryview") -> bytes:
+    return _SEAL + hashlib.sha256(written).hexdigest().encode() + b"\n"
+
+
+def _unsealed(written: bytes) -> dict[str, Any]:
+    """What a file holds, if its bytes are those that were written; one from before the digests has torch's own sums."""
+    length = len(_seal(b""))
+    sealed = written[-length:].startswith(_SEAL)
+    whole = written[:-length] if sealed else written
+    if sealed and _seal(whole) != written[-length:]:
+        raise ValueError("its digest is not that of its content: bits have changed since it was written")
+    if not sealed:
+        with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise ValueError(f"{damaged} in it has changed since it was written")
+    content: dict[str, Any] = torch.load(io.BytesIO(whole), map_location="cpu", weights_only=True)
+    if content.pop(SEALED, False) and not sealed:
+        raise ValueError("its digest is gone: it was cut, or bits have changed since it was written")
     return content
 
 

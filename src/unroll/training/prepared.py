@@ -6,6 +6,8 @@ A warm worker keeps the last few, since trials of a sweep share them. No trial c
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from torch import nn
+
 from unroll.architectures.contracts import reads_trees
 from unroll.architectures.network import Network
 from unroll.architectures.sizing import Sizing, solve
@@ -23,9 +25,9 @@ _kept: dict[str, Task] = {}  # the least recently used first
 def build_task(trial: Trial) -> Task:
     """The task that a trial's config describes, without data."""
     options = {key: value for key, value in trial.config["task"].items() if key not in TASK_METADATA}
-    task: Task = create(options, "task")
+    task: Task = create(options, "task", Task)
     encoder = trial.config["architecture"].get("encoder")
-    task.trees = encoder is not None and reads_trees(locate(encoder, "architecture.encoder"))
+    task.trees = encoder is not None and reads_trees(locate(encoder, "architecture.encoder", nn.Module))
     return task
 
 

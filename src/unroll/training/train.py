@@ -13,7 +13,7 @@ import pytorch_lightning as lightning
 import torch
 import yaml
 
-from unroll.architectures.network import Network
+from unroll.architectures.contracts import Term
 from unroll.architectures.sizing import count_parameters
 from unroll.components import check_options, create, locate
 from unroll.data.batching import TrainingBatches, epoch_order, padding_share, steps_per_epoch, typical_batch
@@ -23,7 +23,6 @@ from unroll.planning.claims import Claim, claimed
 from unroll.planning.state import state
 from unroll.planning.trial import Trial
 from unroll.planning.trouble import storage_trouble
-from unroll.planning.validate import completed
 from unroll.randomness import derive
 from unroll.results.record import SCHEMA_VERSION, read_record, write_record
 from unroll.tasks.task import Task
@@ -65,10 +64,10 @@ def check(trial: Trial) -> None:
     for part, given in (("encoder", ("shape",)), ("decoder", ("shape", "code_width", "state_width"))):
         where = f"architecture.{part}"
         options = {key: value for key, value in architecture[part].items() if key != "_target_"}
-        check_options(locate(architecture[part], where), options, where, given)
+        check_options(locate(architecture[part], where, torch.nn.Module), options, where, given)
     terms = config["bottleneck"]["terms"]
     for name, node in terms.items():
-        term = create(node, f"bottleneck.terms.{name}")
+        term = create(node, f"bottleneck.terms.{name}", Term)
         term.check(task.autoencodes, last=name == list(terms)[-1])
         check_schedule(name, term, config["budget"])
     task.check(architecture, config["bottleneck"])
@@ -345,18 +344,3 @@ def _keep(directory: Path, kept: str) -> None:
         gone.append(directory / checkpoint.BEST)
     for path in gone:
         path.unlink(missing_ok=True)
-
-
-def load_network(directory: str | Path) -> Network:
-    """The trained network of a finished trial, with its best weights, in evaluation mode.
-
-    Raises:
-        UserError: the trial's config or best checkpoint is missing or damaged.
-    """
-    directory = Path(directory)
-    config = completed(yaml.safe_load((directory / "config.yaml").read_text(encoding="utf-8")))
-    trial = Trial(config, directory.name)
-    task, _ = prepared_task(trial)
-    network = sized(trial, task)[0]()
-    network.load_state_dict(checkpoint.load(directory / checkpoint.BEST, directory.name)["network"])
-    return network.eval()

@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from unroll.components import refuse_foreign
 from unroll.errors import UserError
+from unroll.names import check_id
 from unroll.planning.compose import compose
 from unroll.planning.groups import group_value
 from unroll.planning.trial import Trial, is_baseline
-from unroll.planning.validate import completed
+from unroll.planning.validate import check_names, completed
 from unroll.results.record import FILE_NAME
 from unroll.training.checkpoint import BEST, LAST
 from unroll.training.cluster import in_slurm_step, under_torchrun
@@ -66,6 +68,7 @@ def verify(
     overrides: Sequence[str] = (),
     runs: Path = Path("runs"),
     predictions: Path | None = None,
+    trust: bool = False,
 ) -> Verification | None:
     """Train a finished record's trial again, with the ranks that torchrun or srun started, else with one.
 
@@ -74,18 +77,24 @@ def verify(
         overrides: such as `trainer.threads=2`.
         runs: where ranks on several nodes meet; a folder in it is made and removed.
         predictions: the record's predictions.npz, where it is at hand.
+        trust: whether to import what the record names beside Unroll and installed plugins.
 
     Returns:
         The comparison; None on ranks other than 0.
 
     Raises:
-        UserError: the record failed, its budget is in seconds, or an override makes it another trial.
+        UserError: the record failed, its budget is in seconds, an override makes it another trial, or it names code
+            that is not trusted.
         TrialFailed: training again ended in an error.
     """
     if record["status"] != "finished":
         raise UserError("Only a finished trial can be verified.", saw=f"{record['trial_id']}: {record['status']}")
+    if not trust:
+        refuse_foreign(record["config"], "This record", f"unroll verify {record['trial_id']} --trust")
+    check_id(record["trial_id"])
     _of_todays_protocol(record)
     config = completed(record["config"])
+    check_names(config)
     if config["budget"]["seconds"] is not None:
         raise UserError(
             "A budget in seconds trains another number of steps each time, so it cannot be verified.",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -105,6 +105,7 @@ class Splits:
     validation: Any
 
 
+@runtime_checkable
 class Baseline(Protocol):
     """Fitted once, then asked for the outputs of a split; the constructor takes the YAML's options."""
 

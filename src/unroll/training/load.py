@@ -1,0 +1,76 @@
+"""Trained networks, loaded from their trials' directories. Nothing that a directory holds is run."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from unroll.architectures.network import Network
+from unroll.components import refuse_foreign
+from unroll.errors import UserError
+from unroll.names import check_id
+from unroll.planning.trial import Trial
+from unroll.planning.validate import completed
+from unroll.results.record import FILE_NAME, read_record
+from unroll.training import checkpoint
+from unroll.training.predictions import weights_sha256
+from unroll.training.prepared import prepared_task, sized
+
+
+def load_network(place: Trial | str | Path, trust: bool = False) -> Network:
+    """Return the network of a trial, or of a trial's directory, with its best weights, in evaluation mode.
+
+    Args:
+        place: a trial, whose config is the caller's own, or a directory, whose config may be anyone's.
+        trust: whether to import what the directory's config names beside Unroll and installed plugins.
+
+    Raises:
+        UserError: the config or best.ckpt is missing or damaged, the weights are not those of the record, or the
+            directory's config names code that is not trusted.
+    """
+    directory = place.directory if isinstance(place, Trial) else Path(place)
+    record = read_record(directory / FILE_NAME) if (directory / FILE_NAME).is_file() else None
+    if isinstance(place, Trial):
+        trial = place
+    else:
+        config = _config(directory) if record is None else record["config"]
+        if not trust:
+            refuse_foreign(config, f"The trial in {directory}", f"api.load_model({str(directory)!r}, trust=True)")
+        trial = Trial(completed(config), check_id(directory.resolve().name))
+    task, _ = prepared_task(trial)
+    network = sized(trial, task)[0]()
+    best = directory / checkpoint.BEST
+    weights = checkpoint.load(best, trial.trial_id)["network"]
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise UserError(
+            f"The weights in {best} are not of the network that the config describes.", saw=error
+        ) from error
+    found, recorded = weights_sha256(network.state_dict()), _weights(record)
+    if recorded is not None and found != recorded:
+        raise UserError(
+            f"The weights in {best} are not those that the record is of.",
+            saw=f"sha256 {found}",
+            allowed=f"sha256 {recorded}",
+            run=f"unroll verify {directory}   (trains it again)",
+        )
+    return network.eval()
+
+
+def _weights(record: dict[str, Any] | None) -> str | None:
+    """The digest that a finished record states."""
+    return record["result"]["weights_sha256"] if record is not None and record["status"] == "finished" else None
+
+
+def _config(directory: Path) -> dict[str, Any]:
+    path = directory / "config.yaml"
+    try:
+        config = yaml.safe_load(path.read_bytes())
+    except FileNotFoundError as error:
+        raise UserError(f"{directory} holds no trial.", saw="no record.json, no config.yaml") from error
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UserError(f"{path} cannot be read.", saw=error) from error
+    if not isinstance(config, dict):
+        raise UserError(f"{path} is not a trial's config.", saw=type(config).__name__)
+    return config
