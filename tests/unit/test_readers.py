@@ -10,7 +10,7 @@ import pytest
 
 from unroll.data import readers
 from unroll.data.readers.columns import content_sha256, hash_order, hash_share, require_columns
-from unroll.data.readers.digits import digits_csv, mnist
+from unroll.data.readers.images import images_csv, mnist
 from unroll.data.readers.labelled_text import labelled_text
 from unroll.data.readers.pairs import language_pack, parallel_lines
 from unroll.data.readers.series import series_csv
@@ -227,11 +227,11 @@ def test_mnist_cuts_validation_from_train_and_leaves_test_alone():
 
 def test_digits_come_out_of_their_sorted_file_mixed():
     table = b"".join(b",".join([b"7"] * 784) + f",{row // 30}\n".encode() for row in range(300))
-    splits = digits_csv({"d.csv": table}, sizes=[200, 50, 50])
+    splits = images_csv({"d.csv": table}, sizes=[200, 50, 50])
     assert [len(set(columns["label"])) for columns in splits.values()] == [10, 10, 10]
     assert len(set(splits["train"]["label"][:20])) > 5
-    with pytest.raises(UserError, match="784 grey values"):
-        digits_csv({"d.csv": b"1,2,3\n"}, sizes=[1, 1, 1])
+    with pytest.raises(UserError, match="not 784 grey values"):
+        images_csv({"d.csv": b"1,2,3\n"}, sizes=[1, 1, 1])
 
 
 @pytest.mark.parametrize(

@@ -24,14 +24,17 @@ READERS = {
     "parallel_lines": "pairs",
     "language_pack": "pairs",
     "series_csv": "series",
-    "mnist": "digits",
-    "digits_csv": "digits",
+    "mnist": "images",
+    "images_csv": "images",
     "adding": "synthetic",
     "copying": "synthetic",
 }
 """Reader -> the module of this package that defines it."""
 
-FORMER: dict[str, tuple[str, dict[str, Any]]] = {"reviews": ("labelled_text", {"others": "left_out"})}
+FORMER: dict[str, tuple[str, dict[str, Any]]] = {
+    "reviews": ("labelled_text", {"others": "left_out"}),
+    "digits_csv": ("images_csv", {}),
+}
 """Names that readers had, which records hold and trial ids hash -> the name now, and what was the default then."""
 
 

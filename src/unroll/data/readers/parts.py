@@ -13,24 +13,29 @@ Parts = Mapping[str, str | float | None]
 
 
 def tables(files: Files, parts: Parts, **options: Any) -> dict[str, Table]:
-    """Return the tables of the splits that have a file or a folder of their own.
+    """Return the tables of the splits that have a file or a folder of their own; `options` are those of `read_table`.
 
-    A train that is not named is the one file or folder that is left. `options` are those of `read_table`.
-    Raises UserError for a name that no file has, and for files that are not named.
+    Raises UserError as `chosen` and `read_table` do.
     """
-    named = {split: name for split in SPLITS if isinstance(name := parts[split], str)}
-    chosen = {split: _of(files, split, name) for split, name in named.items()}
+    return {split: _table(str(parts[split] or ""), of, **options) for split, of in chosen(files, parts).items()}
+
+
+def chosen(files: Files, parts: Parts) -> dict[str, dict[str, bytes]]:
+    """Return the files of each split that has some of its own; a train that is not named has those that are left.
+
+    Raises UserError for a name that no file or folder has, and where it is not clear what train is.
+    """
+    named = {split: _of(files, split, name) for split in SPLITS if isinstance(name := parts[split], str)}
     if "train" not in named:
-        used = [file for part in chosen.values() for file in part]
-        left = {file: content for file, content in files.items() if file not in used}
-        chosen = {"train": left, **chosen}
-        if len(left) != 1 and not all(file.count("/") for file in left):
+        used = {file for part in named.values() for file in part}
+        named["train"] = {file: content for file, content in files.items() if file not in used}
+        if len(named["train"]) != 1 and not (named["train"] and all("/" in file for file in named["train"])):
             raise UserError(
                 "data.options.train does not say which file train is",
-                saw=", ".join(list(left)[:10]) or "no file beside those of the other splits",
+                saw=", ".join(list(named["train"])[:10]) or "no file beside those of the other splits",
                 allowed="the name of one of them: data.options.train=NAME",
             )
-    return {split: _table(named.get(split, ""), chosen[split], **options) for split in SPLITS if split in chosen}
+    return {split: named[split] for split in SPLITS if split in named}
 
 
 def require_shares(parts: Parts) -> None:
