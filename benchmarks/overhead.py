@@ -43,7 +43,7 @@ from unroll.planning.compose import compose
 from unroll.planning.trial import Trial
 from unroll.randomness import derive, generator
 from unroll.tasks.task import Task
-from unroll.tracking.loggers import build_loggers, close
+from unroll.tracking.tracking import Tracking
 from unroll.training.callbacks import Training
 from unroll.training.checkpoint import Progress
 from unroll.training.lightning_trainer import build_trainer, quiet
@@ -193,7 +193,8 @@ def run_unroll(case: Case) -> Clock:
         return {selection["name"]: 0.0}
 
     case.trial.directory.mkdir(parents=True, exist_ok=True)
-    loggers = build_loggers(config, case.trial.directory, case.trial.trial_id, 0)
+    tracking = Tracking(case.trial)
+    tracking.start(0)
     progress = Progress(case.trial.trial_id)
     training = Training(
         case.trial.directory,
@@ -204,12 +205,13 @@ def run_unroll(case: Case) -> Clock:
         config["budget"],
         config["trainer"],
         preemption=Preemption(),
+        log=tracking.log,
     )
-    trainer = build_trainer(config, loggers, training)
+    trainer = build_trainer(config, training)
     module = TrialModule(case.task, case.network(), config["optimizer"], SEED, 0, case.steps)
     with quiet():
         trainer.fit(module, case.unroll_batches(clock))
-    close(loggers, failed=False)
+    tracking.finish("finished")
     assert progress.step == case.steps
     return clock
 

@@ -72,6 +72,7 @@ RANGES = {
     "trainer.heartbeat_seconds": _POSITIVE,
     "trainer.keep_checkpoints": _COUNT_OR_NONE,
     "trainer.log_every": _COUNT,
+    "logger.wandb.timeout_seconds": _POSITIVE,
     "architecture.width": _COUNT,
     "architecture.depth": _COUNT,
     "architecture.dropout": _SHARE_LEFT,

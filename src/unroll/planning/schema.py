@@ -141,10 +141,11 @@ class Trainer:
 @dataclass
 class Wandb:
     mode: str = "disabled"
-    project: str = "unroll"
+    project: str | None = None
     entity: str | None = None
     group: str | None = None
     tags: list[str] = field(default_factory=list)
+    timeout_seconds: float = 60.0
 
 
 @dataclass

@@ -16,6 +16,7 @@ from unroll.planning import idle
 from unroll.planning.groups import options_where
 from unroll.planning.limits import COMPONENT_CHOICES, RANGES
 from unroll.planning.schema import CHOICES, OPTIONAL_METADATA, SECTIONS, SOLVED, TASK_METADATA
+from unroll.planning.trackers import check_wandb_names
 from unroll.planning.trial import went
 
 _TOP_LEVEL = (*SECTIONS, "task", "architecture", "baseline", "seed")
@@ -37,6 +38,7 @@ def validated(node: DictConfig, config_dir: str | None = None) -> dict[str, Any]
         config[section] = typed(config[section], kind, section)
     _task_description(config["task"])
     check_seed(config["seed"])
+    check_wandb_names(config["logger"]["wandb"], os.environ)
     _choices(config)
     _ranges(config)
     _finite(config, "")

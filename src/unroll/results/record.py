@@ -177,6 +177,7 @@ class _Run(_Part):
     threads: NonNegativeInt | None = None
     padding_share: float | None = None
     command: str | None = None
+    tracking: dict[str, str] | None = None  # null or absent: no tracker, or an older record
 
 
 class _Error(_Part):

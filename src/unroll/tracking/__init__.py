@@ -1,4 +1,4 @@
 """Tracking: a trial's metrics come in; metrics.jsonl, and by config CSV, TensorBoard and W&B, go out.
 
-Local files are the truth; W&B is an output that can be replayed from them.
+metrics.jsonl is the truth. The others are trackers: what goes wrong in one costs a warning, and never a trial.
 """

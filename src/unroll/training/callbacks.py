@@ -32,6 +32,7 @@ class Training(lightning.Callback):
         budget: resolved `budget` config, for patience and seconds.
         trainer: resolved `trainer` config, for checkpoints and log lines.
         preemption: tells when a signal asks training to end.
+        log: takes the metrics of a step.
         still_ours: raises ClaimLost when another process has taken the trial over.
         replacing: writes a checkpoint; raises ClaimLost, too.
         diagnose: numbers that are logged before the first step and at each validation; None = none.
@@ -48,6 +49,7 @@ class Training(lightning.Callback):
         budget: Mapping[str, Any],
         trainer: Mapping[str, Any],
         preemption: Preemption,
+        log: Callable[[Mapping[str, float], int], None],
         still_ours: Callable[[], None] = lambda: None,
         replacing: Replacing = replacing,
         diagnose: Callable[[TrialModule], dict[str, float]] | None = None,
@@ -62,14 +64,14 @@ class Training(lightning.Callback):
         )
         self.every, self.budget, self.config = every, budget, trainer
         self.seconds_before = progress.seconds
-        self.preemption, self.preempted = preemption, False
+        self.preemption, self.preempted, self.log = preemption, False, log
 
     def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         """Diagnose what training starts from, and start the clocks."""
         assert isinstance(module, TrialModule)
         self.preemption.training_starts()
         if self.diagnose is not None and module.step == 0:
-            self._log(trainer, 0, self.diagnose(module))
+            self._log(0, self.diagnose(module))
         self.started = self.saved = time.monotonic()
 
     def on_train_batch_end(
@@ -91,7 +93,7 @@ class Training(lightning.Callback):
             clock_out = trainer.strategy.reduce_boolean_decision(clock_out, all=False)
         last = step == module.steps or clock_out
         if step % self.config["log_every"] == 0 or last or step == module.phases.boundary:
-            self._log(trainer, step, module.take_logged())
+            self._log(step, module.take_logged())
         if self.pretrained is not None and module.phases.begins_second(step):
             self.progress.pretrained = self.pretrained(module)
         due = last or (self.every is not None and step % self.every == 0)
@@ -110,18 +112,17 @@ class Training(lightning.Callback):
         if self.progress.stopped or self.preempted:
             trainer.should_stop = True
 
-    def _log(self, trainer: lightning.Trainer, step: int, metrics: dict[str, float]) -> None:
+    def _log(self, step: int, metrics: dict[str, float]) -> None:
         bad = [name for name, value in metrics.items() if not math.isfinite(value)]
-        for logger in trainer.loggers:
-            logger.log_metrics(metrics, step=step)
+        self.log(metrics, step)
         if bad:
             raise FloatingPointError(f"{', '.join(bad)} is not finite at step {step}")
 
     def _select(self, trainer: lightning.Trainer, module: TrialModule, step: int) -> None:
         found = self.validate(module, trainer)
-        self._log(trainer, step, {f"validation/{name}": value for name, value in found.items()})
+        self._log(step, {f"validation/{name}": value for name, value in found.items()})
         if self.diagnose is not None:
-            self._log(trainer, step, self.diagnose(module))
+            self._log(step, self.diagnose(module))
         value, progress = found[self.selection["name"]], self.progress
         progress.validations.append({"step": step, **found})
         sign = 1 if self.selection["direction"] == "higher" else -1

@@ -16,8 +16,8 @@ from unroll.training.cluster import lightning_plugins
 from unroll.training.preemption import slurm_plugins
 
 
-def build_trainer(config: dict[str, Any], loggers: list[Any], training: Training) -> lightning.Trainer:
-    """The Trainer of a trial: its devices and precision, our loggers and callback, nothing else."""
+def build_trainer(config: dict[str, Any], training: Training) -> lightning.Trainer:
+    """The Trainer of a trial: its devices and precision, our callback, nothing else."""
     options, optimizer = config["trainer"], config["optimizer"]
     unused = config["task"].get("protocol") == "pretrain"  # each phase leaves out parameters
     ranks = options["devices"] * options["num_nodes"]
@@ -34,7 +34,7 @@ def build_trainer(config: dict[str, Any], loggers: list[Any], training: Training
             precision=options["precision"],
             plugins=lightning_plugins() or slurm_plugins(),
             max_epochs=1,
-            logger=loggers or False,
+            logger=False,
             callbacks=[training],
             enable_checkpointing=False,
             enable_progress_bar=progress,

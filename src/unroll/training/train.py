@@ -24,10 +24,11 @@ from unroll.planning.state import state
 from unroll.planning.trial import Trial
 from unroll.planning.trouble import storage_trouble
 from unroll.randomness import derive
-from unroll.results.record import SCHEMA_VERSION, read_record, write_record
+from unroll.results.record import SCHEMA_VERSION, read_record
 from unroll.tasks.task import Task
 from unroll.threads import computing_threads
-from unroll.tracking.loggers import build_loggers, close
+from unroll.tracking.tracking import Tracking
+from unroll.tracking.wandb_run import check_wandb
 from unroll.training import checkpoint, flops, predictions
 from unroll.training.baseline import build_baseline, run_baseline
 from unroll.training.budget import budget_steps
@@ -36,6 +37,7 @@ from unroll.training.checkpoint import Progress
 from unroll.training.cluster import check_cluster
 from unroll.training.diagnostics.pretrained import pretrained
 from unroll.training.diagnostics.probe import diagnose, logged_names
+from unroll.training.ending import tracked, write_and_finish
 from unroll.training.evaluation import evaluate_split
 from unroll.training.generalisation import train_scores
 from unroll.training.lightning_trainer import build_trainer, quiet
@@ -55,6 +57,7 @@ def check(trial: Trial) -> None:
         UserError: with what was seen and what is allowed.
     """
     check_cluster(trial)
+    check_wandb(trial)
     config = trial.config
     task = build_task(trial)
     if config["architecture"]["name"] == "baseline":
@@ -90,11 +93,12 @@ def train(trial: Trial) -> dict[str, Any]:
     try:
         trial.directory.mkdir(parents=True, exist_ok=True)
         if rank() > 0:
-            return _train(trial, None)
+            return _train(trial, None, Tracking(trial))
         with claimed(trial.directory, trial.config["trainer"]["heartbeat_seconds"]) as claim:
             if state(trial) == "finished" and not trial.config["trainer"]["again"]:
                 return read_record(trial.record_path)
-            return _train(trial, claim)
+            with tracked(trial) as tracking:
+                return _train(trial, claim, tracking)
     except OSError as error:
         trouble = storage_trouble(error, trial.directory)
         if trouble is None:
@@ -102,7 +106,7 @@ def train(trial: Trial) -> dict[str, Any]:
         raise trouble from error
 
 
-def _train(trial: Trial, claim: Claim | None) -> dict[str, Any]:
+def _train(trial: Trial, claim: Claim | None, tracking: Tracking) -> dict[str, Any]:
     directory = trial.directory
     began, started = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
     reset_peak_memory()
@@ -124,7 +128,7 @@ def _train(trial: Trial, claim: Claim | None) -> dict[str, Any]:
             if trial.config["architecture"]["name"] == "baseline":
                 found, timing = run_baseline(trial, replacing if claim is None else claim.replacing)
             else:
-                found, timing = _train_network(trial, claim)
+                found, timing = _train_network(trial, claim, tracking)
         record |= found
         run |= {**timing, "threads": threads}
         problems = why_not_reportable(record)
@@ -141,14 +145,15 @@ def _train(trial: Trial, claim: Claim | None) -> dict[str, Any]:
         record |= {"run": run, "reportable": False, "why_not_reportable": problems}
         path = trial.record_path
         if state(trial) != "finished":  # with trainer.again: a failure takes no result away
-            path = write_record(directory, record, replacing if claim is None else claim.replacing)
+            writes = replacing if claim is None else claim.replacing
+            path = write_and_finish(directory, record, tracking, "failed", writes)
         raise TrialFailed(trial.trial_id, path, f"{type(error).__name__}: {error}") from error
     run |= {"seconds": time.monotonic() - began, "peak_memory_bytes": peak_memory_bytes(), **provenance()}
     if run["code"]["dirty"]:
         problems.append("the working tree had changes that are not committed")
     record |= {"run": run, "reportable": not problems, "why_not_reportable": problems}
     if claim is not None:
-        write_record(directory, record, claim.replacing)
+        write_and_finish(directory, record, tracking, "finished", claim.replacing)
         if not claim.lost:
             _keep(directory, trial.config["trainer"]["keep_after"])
     return record
@@ -158,12 +163,18 @@ def _described(error: BaseException, trace: str) -> dict[str, str]:
     return {"type": type(error).__name__, "message": str(error), "traceback": trace}
 
 
-def _train_network(trial: Trial, claim: Claim | None) -> tuple[dict[str, Any], dict[str, Any]]:
+def _train_network(trial: Trial, claim: Claim | None, tracking: Tracking) -> tuple[dict[str, Any], dict[str, Any]]:
     with Preemption() as preemption:
-        return _ten_steps(trial, claim, preemption)
+        try:
+            return _ten_steps(trial, claim, preemption, tracking)
+        except (KeyboardInterrupt, SystemExit):
+            tracking.preempting()  # before Slurm is asked to start the job again
+            raise
 
 
-def _ten_steps(trial: Trial, claim: Claim | None, preemption: Preemption) -> tuple[dict[str, Any], dict[str, Any]]:
+def _ten_steps(
+    trial: Trial, claim: Claim | None, preemption: Preemption, tracking: Tracking
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """The ten steps. Returns the record's scientific fields, and what was measured on the way."""
     config, seed, directory = trial.config, trial.config["seed"], trial.directory
 
@@ -204,9 +215,9 @@ def _ten_steps(trial: Trial, claim: Claim | None, preemption: Preemption) -> tup
         scaler, logged = saved["scaler"], saved.get("logged")
     start = progress.step
 
-    # 6. loggers and Lightning
-    loggers = build_loggers(config, directory, trial.trial_id, start) if rank() == 0 else []
-    failed = True
+    # 6. trackers and Lightning
+    if rank() == 0:
+        tracking.start(start)
     try:
 
         def validate(module: TrialModule, trainer: lightning.Trainer) -> dict[str, float]:
@@ -227,6 +238,7 @@ def _ten_steps(trial: Trial, claim: Claim | None, preemption: Preemption) -> tup
             config["budget"],
             config["trainer"],
             preemption,
+            tracking.log,
             still_ours=(lambda: None) if claim is None else claim.check,
             replacing=replacing if claim is None else claim.replacing,
             diagnose=diagnosed if when == "validations" else None,
@@ -234,7 +246,7 @@ def _ten_steps(trial: Trial, claim: Claim | None, preemption: Preemption) -> tup
         )
         if claim is not None:
             claim.progress = lambda: {"step": progress.step, "steps": steps, "seconds": progress.seconds}
-        trainer = build_trainer(config, loggers, training)
+        trainer = build_trainer(config, training)
         module = TrialModule(task, network, config["optimizer"], seed, start, steps, optimizer_state, logged)
         batches = TrainingBatches(
             task.splits["train"], batch_size, seed, start, steps, trainer.global_rank, trainer.world_size
@@ -289,11 +301,8 @@ def _ten_steps(trial: Trial, claim: Claim | None, preemption: Preemption) -> tup
         if progress.pretrained is not None:
             result["pretrained"] = progress.pretrained
         result["curves"]["validation"] = progress.validations
-        for logger in loggers:
-            final_metrics = {
-                f"{split}/{name}": v for split, found in final.metrics.items() for name, v in found.items()
-            }
-            logger.log_metrics({**final_metrics, **logged_names(diagnostics or {})}, step=progress.step)
+        final_metrics = {f"{split}/{name}": v for split, found in final.metrics.items() for name, v in found.items()}
+        tracking.log({**final_metrics, **logged_names(diagnostics or {})}, progress.step)
         trained, pretraining = (
             step // per_epoch * len(task.splits["train"]) + step % per_epoch * batch_size
             for step in (progress.step, min(progress.step, module.phases.boundary))
@@ -315,10 +324,8 @@ def _ten_steps(trial: Trial, claim: Claim | None, preemption: Preemption) -> tup
             "world_size": trainer.world_size,
             "padding_share": padding,
         }
-        failed = False
         return found, timing
     finally:
-        close(loggers, failed)
         gc.collect()
 
 

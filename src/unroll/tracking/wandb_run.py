@@ -1,0 +1,174 @@
+"""A trial's run in W&B, kept by a process of its own (wandb_process.py), so that no wait of W&B's is the trial's."""
+
+import functools
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from unroll.errors import UserError
+from unroll.planning.trackers import LONGEST, wandb_names
+from unroll.planning.trial import Trial
+from unroll.tracking import wandb_process
+
+_COMMAND = [sys.executable, "-P", wandb_process.__file__]
+_SECONDS_TO_ASK = 60.0
+
+
+class WandbTrouble(Exception):
+    """W&B did not do its part."""
+
+
+class WandbRun:
+    """A run under the trial's id. Only `finish` waits, and no longer than `logger.wandb.timeout_seconds`."""
+
+    def __init__(self, trial: Trial, metrics: Path):
+        config = trial.config
+        wandb = config["logger"]["wandb"]
+        self.timeout = float(wandb["timeout_seconds"])
+        names = wandb_names(config, os.environ)
+        about = {
+            "command": sys.argv,
+            "timeout_seconds": self.timeout,
+            "metrics": str(metrics.absolute()),
+            "from": metrics.stat().st_size,  # what is there, an earlier attempt has logged
+            "init": {
+                **names,
+                "name": names["name"] or trial.trial_id,
+                "id": trial.trial_id,
+                "resume": "allow",
+                "mode": "offline" if wandb["mode"] == "offline" else None,  # None: WANDB_MODE, or online
+                "dir": os.environ.get("WANDB_DIR") or str(trial.directory),
+                "config": {key: config[key] for key in ("task", "data", "architecture", "optimizer", "seed")},
+            },
+        }
+        self._heard, self._complete = b"", False
+        self._process = subprocess.Popen(
+            [*_COMMAND, "run"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # W&B's own logs say more
+            start_new_session=True,  # Ctrl-C is the trial's
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        os.set_blocking(self._process.stdout.fileno(), False)
+        self._say(about)
+
+    def log(self, metrics: Mapping[str, float], step: int) -> None:
+        """The process reads metrics.jsonl by itself: this only looks whether it still does."""
+        if self._process.poll() is not None:
+            raise self._ended_early()
+        self._listen()
+
+    def preempting(self) -> None:
+        """Have W&B show the run as preempted."""
+        self._say({"preempting": True})
+
+    def finish(self, ended: str) -> None:
+        """Wait until everything is with W&B.
+
+        Raises:
+            WandbTrouble: it is not, in the time that it has.
+        """
+        deadline = time.monotonic() + self.timeout
+        try:
+            self.log({}, 0)
+            self._say({"end": True, "exit_code": int(ended != "finished")})
+            self._process.wait(deadline - time.monotonic())
+        except subprocess.TimeoutExpired:
+            raise WandbTrouble(f"no answer within {self.timeout:g} s") from None
+        finally:
+            self.abandon()
+        self._listen()
+        if not self._complete:
+            raise self._ended_early()
+
+    def abandon(self) -> None:
+        """End the process now; wandb's own ends with it."""
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
+    def _say(self, message: Mapping[str, Any]) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(message).encode() + b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise self._ended_early() from None
+
+    def _listen(self) -> None:
+        """Take what the process has said; WandbTrouble where that is an error."""
+        assert self._process.stdout is not None
+        while got := self._process.stdout.read():
+            self._heard += got
+        *whole, self._heard = self._heard.split(b"\n")
+        for message in map(json.loads, whole):
+            if "error" in message:
+                raise WandbTrouble(message["error"])
+            if "url" in message:
+                print(f"W&B: {message['url']}", file=sys.stderr, flush=True)
+            self._complete |= "complete" in message
+
+    def _ended_early(self) -> WandbTrouble:
+        code = self._process.wait()
+        self._listen()  # it may have said why
+        return WandbTrouble(f"its process ended with exit code {code}")
+
+
+def check_wandb(trial: Trial) -> None:
+    """Check what W&B needs before any work: a login where runs go online, and an id that it takes.
+
+    Raises:
+        UserError: it would refuse the trial's run.
+    """
+    if trial.config["logger"]["wandb"]["mode"] == "disabled":
+        return
+    if len(trial.trial_id) > LONGEST:
+        raise UserError(
+            "The trial's id is too long for W&B.", saw=trial.trial_id, allowed=f"{LONGEST} characters; shorter names"
+        )
+    if trial.config["logger"]["wandb"]["mode"] == "offline":
+        return
+    found = ask_wandb()
+    if not found["logged_in"] and found["mode"] in ("online", "run", "shared"):
+        raise UserError(
+            f"W&B has no login for {found['server']}: {found['why']}.",
+            saw=f"logger.wandb.mode={trial.config['logger']['wandb']['mode']}",
+            allowed="a login, or WANDB_API_KEY; or logger=wandb_offline, and wandb sync later",
+            run="wandb login",
+        )
+
+
+def ask_wandb() -> dict[str, Any]:
+    """What wandb says of itself on this machine: `server`, `mode`, `logged_in`, and `why` not. No server is asked.
+
+    Raises:
+        UserError: wandb does not even start.
+    """
+    return dict(_asked(tuple(sorted(os.environ.items())), os.getcwd()))
+
+
+@functools.lru_cache(maxsize=8)
+def _asked(environment: tuple[tuple[str, str], ...], folder: str) -> dict[str, Any]:
+    try:
+        done = subprocess.run(
+            [*_COMMAND, "login"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS_TO_ASK,
+            check=True,
+            cwd=folder,
+            env=dict(environment),
+        )
+        found: dict[str, Any] = json.loads(done.stdout)
+    except (subprocess.SubprocessError, OSError, ValueError) as error:
+        raise UserError("wandb does not start.", saw=error, allowed="logger=local", run="unroll doctor") from error
+    return found
