@@ -205,7 +205,7 @@ def run_unroll(case: Case) -> Clock:
         config["budget"],
         config["trainer"],
         preemption=Preemption(),
-        log=tracking.log,
+        report=tracking.log,
     )
     trainer = build_trainer(config, training)
     module = TrialModule(case.task, case.network(), config["optimizer"], SEED, 0, case.steps)

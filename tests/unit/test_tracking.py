@@ -1,14 +1,16 @@
-"""metrics.jsonl: one object a line, and a resumed trial writes its steps again, once."""
+"""metrics.jsonl: a resumed trial writes its steps again, once. Trackers: no fault of theirs is the trial's."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
-from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger, WandbLogger
 
-from unroll.tracking.loggers import JsonLinesLogger, build_loggers, close
-
-WANDB = {"mode": "disabled", "project": "p", "entity": None, "group": None, "tags": []}
+from unroll.planning.trial import Trial
+from unroll.tracking import tracking as module
+from unroll.tracking.lines import MetricLines
+from unroll.tracking.tracking import Tracking
 
 
 def lines(path: Path) -> list[dict[str, float]]:
@@ -16,9 +18,9 @@ def lines(path: Path) -> list[dict[str, float]]:
 
 
 def test_one_object_a_line(tmp_path: Path) -> None:
-    logger = JsonLinesLogger(tmp_path / "metrics.jsonl", 0)
-    logger.log_metrics({"train/task": 1.5}, step=10)
-    logger.log_metrics({"validation/mse": 0.25}, step=10)
+    kept = MetricLines(tmp_path / "metrics.jsonl", 0)
+    kept.log({"train/task": 1.5}, step=10)
+    kept.log({"validation/mse": 0.25}, step=10)
     assert lines(tmp_path / "metrics.jsonl") == [
         {"step": 10, "train/task": 1.5},
         {"step": 10, "validation/mse": 0.25},
@@ -27,17 +29,17 @@ def test_one_object_a_line(tmp_path: Path) -> None:
 
 def test_resuming_drops_the_lines_past_the_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
-    first = JsonLinesLogger(path, 0)
+    first = MetricLines(path, 0)
     for step in (10, 20, 30):
-        first.log_metrics({"a": step}, step=step)
-    JsonLinesLogger(path, 20).log_metrics({"a": 3}, step=30)
+        first.log({"a": step}, step=step)
+    MetricLines(path, 20).log({"a": 3}, step=30)
     assert lines(path) == [{"step": 10, "a": 10}, {"step": 20, "a": 20}, {"step": 30, "a": 3}]
 
 
 def test_starting_again_without_a_checkpoint_drops_every_line(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     for _ in range(2):
-        JsonLinesLogger(path, 0).log_metrics({"a": 1}, step=0)
+        MetricLines(path, 0).log({"a": 1}, step=0)
     assert lines(path) == [{"step": 0, "a": 1}]
 
 
@@ -45,30 +47,112 @@ def test_resuming_after_a_line_was_cut_in_the_middle(tmp_path: Path) -> None:
     """A process killed while it wrote leaves half a line, which belongs to no checkpoint."""
     path = tmp_path / "metrics.jsonl"
     path.write_text('{"step": 10, "a": 1}\n{"step": 20, "a"')
-    JsonLinesLogger(path, 10).log_metrics({"a": 2}, step=20)
+    MetricLines(path, 10).log({"a": 2}, step=20)
     assert lines(path) == [{"step": 10, "a": 1}, {"step": 20, "a": 2}]
 
 
+def trial(directory: Path, **logger: Any) -> Trial:
+    wandb = {"mode": "disabled", **logger.pop("wandb", {})}
+    config = {"logger": {"csv": False, "tensorboard": False, "wandb": wandb, **logger}, "paths": {"runs": directory}}
+    made = Trial(config, "t-d-a-s0-0")
+    made.directory.mkdir()
+    return made
+
+
+@pytest.mark.parametrize("asked", ["csv", "tensorboard"])
+def test_json_lines_always_and_the_rest_by_config(tmp_path: Path, asked: str) -> None:
+    one = trial(tmp_path, **{asked: True})
+    tracking = Tracking(one)
+    tracking.start(0)
+    tracking.log({"a": 1.0}, 5)
+    assert tracking.states == {asked: "pending"}
+    tracking.finish("finished")
+    assert tracking.states == {asked: "complete"}
+    assert lines(one.directory / "metrics.jsonl") == [{"step": 5, "a": 1.0}]
+    assert {path.name for path in one.directory.iterdir()} == {"metrics.jsonl", asked}
+
+
+def test_another_rank_keeps_nothing(tmp_path: Path) -> None:
+    one = trial(tmp_path, csv=True)
+    tracking = Tracking(one)
+    tracking.log({"a": 1.0}, 5)
+    tracking.preempting()
+    tracking.finish("failed")
+    assert (tracking.states, list(one.directory.iterdir())) == ({}, [])
+
+
+class Broken:
+    """A tracker that raises in one of its methods, and notes what it is asked."""
+
+    def __init__(self, where: str):
+        self.where, self.asked = where, []
+        self._do("make")
+
+    def _do(self, what: str) -> None:
+        self.asked.append(what)
+        if what == self.where:
+            raise ConnectionResetError(f"{what}\nwent wrong")
+
+    def log(self, metrics: Mapping[str, float], step: int) -> None:
+        self._do("log")
+
+    def preempting(self) -> None:
+        self._do("preempting")
+
+    def finish(self, ended: str) -> None:
+        self._do("finish")
+
+    def abandon(self) -> None:
+        self._do("abandon")
+        raise OSError("and cannot be stopped")
+
+
 @pytest.mark.parametrize(
-    ("changed", "kinds"),
+    ("where", "asked"),
     [
-        ({}, [JsonLinesLogger]),
-        ({"csv": True}, [JsonLinesLogger, CSVLogger]),
-        ({"tensorboard": True}, [JsonLinesLogger, TensorBoardLogger]),
-        ({"wandb": {**WANDB, "mode": "offline"}}, [JsonLinesLogger, WandbLogger]),
+        ("make", []),
+        ("log", ["make", "log", "abandon"]),
+        ("preempting", ["make", "log", "log", "preempting", "abandon"]),
+        ("finish", ["make", "log", "log", "preempting", "finish", "abandon"]),
+        ("nowhere", ["make", "log", "log", "preempting", "finish"]),
     ],
 )
-def test_json_lines_always_and_the_rest_by_config(tmp_path: Path, changed: dict, kinds: list[type]) -> None:
-    config = {"logger": {"csv": False, "tensorboard": False, "wandb": WANDB, **changed}}
-    config |= {"task": {"name": "t"}, "data": {"name": "d"}, "architecture": {"name": "a"}, "optimizer": {}, "seed": 0}
-    loggers = build_loggers(config, tmp_path, "t-d-a-s0-0", 0)
-    assert [type(logger) for logger in loggers] == kinds
+def test_a_tracker_that_fails_is_warned_of_once_and_left_out(
+    where: str, asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made: list[Broken] = []
+
+    def broken(*_: Any) -> Broken:
+        made.append(Broken(where))
+        return made[-1]
+
+    monkeypatch.setattr(module, "_tensorboard", broken)
+    one = trial(tmp_path, csv=True, tensorboard=True)
+    tracking = Tracking(one)
+    tracking.start(0)
+    for step in (1, 2):
+        tracking.log({"a": float(step)}, step)
+    tracking.preempting()
+    tracking.finish("finished")
+    tracking.finish("failed")  # the first end counts
+    warned = capsys.readouterr().err
+    if where == "nowhere":
+        assert (warned, tracking.states["tensorboard"]) == ("", "complete")
+    else:
+        assert warned.count("Warning") == 1
+        assert f"tensorboard is left out from here on: ConnectionResetError: {where} went wrong" in warned
+        assert tracking.states["tensorboard"] == f"incomplete: ConnectionResetError: {where} went wrong"
+    assert [name for tracker in made for name in tracker.asked] == asked
+    assert tracking.states["csv"] == "complete"
+    assert [line["step"] for line in lines(one.directory / "metrics.jsonl")] == [1, 2]
+    assert len((one.directory / "csv" / "metrics.csv").read_text().splitlines()) == 3
 
 
-def test_closing_tells_each_logger_how_it_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    logger = JsonLinesLogger(tmp_path / "metrics.jsonl", 0)
-    heard: list[str] = []
-    monkeypatch.setattr(logger, "finalize", heard.append)
-    close([logger], failed=True)
-    close([logger], failed=False)
-    assert heard == ["failed", "success"]
+def test_metrics_jsonl_is_no_tracker(tmp_path: Path) -> None:
+    one = trial(tmp_path)
+    tracking = Tracking(one)
+    tracking.start(0)
+    (one.directory / "metrics.jsonl").unlink()
+    (one.directory / "metrics.jsonl").mkdir()
+    with pytest.raises(IsADirectoryError):
+        tracking.log({"a": 1.0}, 1)

@@ -32,7 +32,7 @@ class Training(lightning.Callback):
         budget: resolved `budget` config, for patience and seconds.
         trainer: resolved `trainer` config, for checkpoints and log lines.
         preemption: tells when a signal asks training to end.
-        log: takes the metrics of a step.
+        report: takes the metrics of a step, where Lightning has a `log` of its own.
         still_ours: raises ClaimLost when another process has taken the trial over.
         replacing: writes a checkpoint; raises ClaimLost, too.
         diagnose: numbers that are logged before the first step and at each validation; None = none.
@@ -49,7 +49,7 @@ class Training(lightning.Callback):
         budget: Mapping[str, Any],
         trainer: Mapping[str, Any],
         preemption: Preemption,
-        log: Callable[[Mapping[str, float], int], None],
+        report: Callable[[Mapping[str, float], int], None],
         still_ours: Callable[[], None] = lambda: None,
         replacing: Replacing = replacing,
         diagnose: Callable[[TrialModule], dict[str, float]] | None = None,
@@ -64,7 +64,7 @@ class Training(lightning.Callback):
         )
         self.every, self.budget, self.config = every, budget, trainer
         self.seconds_before = progress.seconds
-        self.preemption, self.preempted, self.log = preemption, False, log
+        self.preemption, self.preempted, self.report = preemption, False, report
 
     def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         """Diagnose what training starts from, and start the clocks."""
@@ -114,7 +114,7 @@ class Training(lightning.Callback):
 
     def _log(self, step: int, metrics: dict[str, float]) -> None:
         bad = [name for name, value in metrics.items() if not math.isfinite(value)]
-        self.log(metrics, step)
+        self.report(metrics, step)
         if bad:
             raise FloatingPointError(f"{', '.join(bad)} is not finite at step {step}")
 
