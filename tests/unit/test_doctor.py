@@ -8,8 +8,10 @@ import sys
 import tomllib
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+import wandb
 
 from unroll.data import cache
 from unroll.doctor import machine, software, storage
@@ -214,50 +216,62 @@ def test_slurm_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize(
-    ("mode", "key", "state"),
+    ("mode", "logged_in", "state"),
     [
-        ("online", "~/.netrc", OK),
-        ("online", None, PROBLEM),
-        ("shared", None, PROBLEM),
-        ("offline", None, OK),
-        ("disabled", None, WARNING),
-        ("disabled", "WANDB_API_KEY", OK),
+        ("online", True, OK),
+        ("online", False, PROBLEM),
+        ("shared", False, PROBLEM),
+        ("offline", False, OK),
+        ("disabled", False, WARNING),
+        ("disabled", True, OK),
     ],
 )
-def test_wandb(mode: str, key: str | None, state: str) -> None:
-    line = machine.judge_wandb(mode, machine.WANDB, key)
+def test_wandb(mode: str, logged_in: bool, state: str) -> None:
+    line = machine.judge_wandb(mode, server="https://w", logged_in=logged_in, why="no key", mode="online")
     assert line.state == state
-    assert mode in line.seen
+    assert f"mode {mode}" in line.seen
+    assert "https://w" in line.seen
 
 
-def test_where_wandbs_key_is_looked_for(tmp_path: Path) -> None:
-    secret = "0123456789abcdef" * 2
-    file = tmp_path / "netrc"
-    file.write_text(f"machine api.wandb.ai login user password {secret}\n")
-    file.chmod(0o600)
-    place = {"NETRC": str(file)}
-    assert machine.wandb_key(place, machine.WANDB) == str(file)
-    assert machine.wandb_key(place, "https://wandb.example.org") is None
-    assert machine.wandb_key(place | {"WANDB_API_KEY": secret}, machine.WANDB) == "WANDB_API_KEY"
-    assert machine.wandb_key({"NETRC": str(tmp_path / "none")}, machine.WANDB) is None
+KEY = "0123456789abcdef" * 3
 
 
-def test_a_damaged_netrc_is_a_problem_without_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "netrc").write_text("machine api.wandb.ai pasword secret-word\n")
+@pytest.mark.parametrize(
+    ("server", "netrc", "variables", "logged_in"),
+    [
+        (None, "machine {host}\n  login user\n  password {key}\n", {}, True),  # as `wandb login` writes it
+        (None, "machine {host} pasword {key}\n", {}, False),
+        (None, "", {"WANDB_API_KEY": KEY}, True),
+        (None, "", {"WANDB_API_KEY": "short"}, False),
+        ("https://wandb.example.org", "machine wandb.example.org\n  login user\n  password {key}\n", {}, True),
+        ("https://wandb.example.org", "machine {host}\n  login user\n  password {key}\n", {}, False),
+    ],
+)
+def test_wandb_itself_says_which_server_and_whether_there_is_a_login(
+    server: str | None,
+    netrc: str,
+    variables: dict[str, str],
+    logged_in: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in [name for name in os.environ if name.startswith("WANDB_")]:
+        monkeypatch.delenv(name)
+    public = wandb.Settings().base_url
+    if server:
+        (tmp_path / "config").mkdir()
+        (tmp_path / "config" / "settings").write_text(f"[default]\nbase_url = {server}\n", encoding="utf-8")
+        monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path / "config"))
+    host = urlsplit(public).netloc
+    (tmp_path / "netrc").write_text(netrc.format(host=host, key=KEY), encoding="utf-8")
+    (tmp_path / "netrc").chmod(0o600)
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    monkeypatch.delenv("WANDB_API_KEY", raising=False)
-    monkeypatch.delenv("WANDB_IDENTITY_TOKEN_FILE", raising=False)
-    (line,) = examine({"wandb": CHECKS["wandb"]}, Settings())
-    assert line.state == PROBLEM
-    assert "NetrcParseError" in line.seen
-    assert "secret-word" not in line.seen
-
-
-def test_which_wandb_server(tmp_path: Path) -> None:
-    assert machine.wandb_host({"WANDB_CONFIG_DIR": str(tmp_path)}) == machine.WANDB
-    (tmp_path / "settings").write_text("[default]\nbase_url = https://wandb.example.org\n")
-    assert machine.wandb_host({"WANDB_CONFIG_DIR": str(tmp_path)}) == "https://wandb.example.org"
-    assert machine.wandb_host({"WANDB_BASE_URL": "https://other"}) == "https://other"
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    (line,) = examine({"wandb": CHECKS["wandb"]}, Settings(("logger=wandb",)))
+    assert (line.state == OK) == logged_in
+    assert (server or public) in line.seen
+    assert KEY not in line.seen
 
 
 @pytest.mark.parametrize(

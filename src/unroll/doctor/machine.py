@@ -1,19 +1,15 @@
 """Devices, communication between ranks, Slurm and W&B: what this machine offers a trial."""
 
-import configparser
-import netrc
 import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from unroll.doctor.line import OK, PROBLEM, WARNING, Line, Settings
 
 COMMANDS = ("sbatch", "srun", "scontrol", "squeue")
 PING_SECONDS = 15
-WANDB = "https://api.wandb.ai"
 
 
 def devices(settings: Settings) -> list[Line]:
@@ -134,44 +130,27 @@ def judge_slurm(commands: Sequence[str], ping: str | None, environment: Mapping[
 
 
 def wandb(settings: Settings) -> list[Line]:
-    """Whether W&B would find an API key; its server is not asked."""
-    host = wandb_host(os.environ)
-    mode = os.environ.get("WANDB_MODE") or settings.config["logger"]["wandb"]["mode"]
-    return [judge_wandb(mode, host, wandb_key(os.environ, host))]
+    """Whether wandb itself would find a login; its server is not asked."""
+    from unroll.tracking.wandb_run import ask_wandb
+
+    found = ask_wandb()
+    mode = settings.config["logger"]["wandb"]["mode"]
+    return [judge_wandb(found["mode"] if mode == "online" else mode, **found)]
 
 
-def judge_wandb(mode: str, host: str, key: str | None) -> Line:
-    """Say whether runs would reach W&B. `key` says where the API key was found."""
-    if key:
-        return Line("wandb", OK, f"logged in to {host} ({key}); mode {mode}")
-    if mode in ("offline", "dryrun"):
-        return Line("wandb", OK, f"no API key for {host}; mode {mode} needs none", "wandb login, before wandb sync")
+def judge_wandb(wanted: str, *, server: str, logged_in: bool, why: str, mode: str) -> Line:
+    """Say whether runs would reach W&B.
+
+    Args:
+        wanted: the mode that trials would have.
+        server: of wandb's settings.
+        logged_in: whether it has a key for that server.
+        why: it has none.
+        mode: of wandb's settings, where the config does not say another.
+    """
+    if logged_in:
+        return Line("wandb", OK, f"logged in to {server}; mode {wanted}")
+    if wanted in ("offline", "dryrun"):
+        return Line("wandb", OK, f"{server}: {why}; mode {wanted} needs none", "wandb login, before wandb sync")
     todo = "wandb login, or WANDB_API_KEY=..., or logger.wandb.mode=offline"
-    state = PROBLEM if mode not in ("disabled", "local") else WARNING
-    return Line("wandb", state, f"no API key for {host}; mode {mode}", todo)
-
-
-def wandb_host(environment: Mapping[str, str]) -> str:
-    """Return the W&B server: WANDB_BASE_URL's, else that of W&B's own settings file, else the public one."""
-    if environment.get("WANDB_BASE_URL"):
-        return environment["WANDB_BASE_URL"]
-    folder = environment.get("WANDB_CONFIG_DIR") or "~/.config/wandb"
-    parser = configparser.ConfigParser(interpolation=None)
-    parser.read(Path(folder).expanduser() / "settings")
-    return parser.get("default", "base_url", fallback=WANDB)
-
-
-def wandb_key(environment: Mapping[str, str], host: str) -> str | None:
-    """Return where W&B's API key lies (never the key itself): the environment or a netrc file; None if nowhere."""
-    for name in ("WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE"):
-        if environment.get(name):
-            return name
-    places = [environment["NETRC"]] if environment.get("NETRC") else ["~/.netrc", "~/_netrc"]
-    for place in map(Path, places):
-        file = place.expanduser()
-        if file.is_file():
-            entry = netrc.netrc(file).authenticators(urlsplit(host).netloc)
-            if entry and entry[2]:
-                return str(place)
-            return None
-    return None
+    return Line("wandb", WARNING if wanted == "disabled" else PROBLEM, f"{server}: {why}; mode {wanted}", todo)
