@@ -47,7 +47,7 @@ def _live(trial: Trial, death: str | None) -> None:
     elif death == "evaluating":
         _die(type(build_task(trial)), "finish", after=False)
     elif death == "recording":
-        _die(story, "write_record", after=False)
+        _die(story, "write_and_finish", after=False)
     elif death is not None:
         raise ValueError(death)
     story.train(trial)
