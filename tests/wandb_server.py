@@ -108,7 +108,8 @@ class _Handler(BaseHTTPRequestHandler):
         runs, project = self.server.runs, {"id": "p", "name": values.get("project")}
         project["entity"] = {"id": "e", "name": values.get("entity") or "local"}
         if name == "Viewer":
-            return {"viewer": {"id": "1", "entity": "local", "username": "local", "flags": "{}", "teams": {"edges": []}}}
+            viewer = {"id": "1", "entity": "local", "username": "local", "flags": "{}"}
+            return {"viewer": {**viewer, "teams": {"edges": []}}}
         if name == "UpsertBucket":
             run = runs.setdefault(values["name"], Run())
             run.about |= {key: value for key, value in values.items() if value is not None}
@@ -120,9 +121,9 @@ class _Handler(BaseHTTPRequestHandler):
             run = runs[values["name"]]
             run.exit_code = None
             bucket = {"id": values["name"], "name": values["name"], "summaryMetrics": json.dumps(run.summary)}
-            bucket |= {"logLineCount": 0, "historyLineCount": len(run.history), "eventsLineCount": 0, "eventsTail": "[]"}
-            bucket |= {"historyTail": json.dumps([json.dumps(line) for line in run.history[-1:]]), "config": "{}"}
-            bucket |= {"tags": [], "wandbConfig": '{"t": 1}', "stopped": False}
+            bucket |= {"historyTail": json.dumps([json.dumps(line) for line in run.history[-1:]])}
+            bucket |= {"logLineCount": 0, "historyLineCount": len(run.history), "eventsLineCount": 0}
+            bucket |= {"eventsTail": "[]", "config": "{}", "tags": [], "wandbConfig": '{"t": 1}', "stopped": False}
             return {"model": {**project, "bucket": bucket}}
         if name == "RunResumeStatus":
             return {"model": {**project, "bucket": None}}
