@@ -8,6 +8,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from unroll.errors import UserError, suggest
+from unroll.planning.code import inherited
 from unroll.planning.schema import SOLVED
 
 PLUGINS = "unroll.plugins"  # entry points whose modules hold components
@@ -22,6 +23,7 @@ def locate(node: Mapping[str, Any], where: str, base: type = object) -> type:
     target = node.get("_target_")
     if not isinstance(target, str) or not all(part.isidentifier() for part in target.split(".")) or "." not in target:
         raise UserError(f"{where} names no component.", saw=target, allowed="_target_: package.module.Class")
+    inherited()
     module_name, _, class_name = target.rpartition(".")
     try:
         module = importlib.import_module(module_name)
@@ -29,7 +31,7 @@ def locate(node: Mapping[str, Any], where: str, base: type = object) -> type:
         raise UserError(
             f"{where}._target_ cannot be imported: {error}.",
             saw=target,
-            allowed="a class of an installed package, or of a file in a folder on PYTHONPATH",
+            allowed="a class of an installed package, or of a Python file in the folder given to --config-dir",
         ) from error
     if not hasattr(module, class_name):
         classes = [name for name, item in vars(module).items() if inspect.isclass(item)]

@@ -37,7 +37,7 @@ def succeed(*command: str | Path, cwd: Path) -> str:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     succeed(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, str(ROOT), cwd=folder)
-    (built,) = folder.glob("unroll-*.whl")
+    (built,) = folder.glob("unroll_bench-*.whl")
     return built
 
 

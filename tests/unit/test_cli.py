@@ -208,6 +208,6 @@ def test_the_hub_is_asked_in_a_process_that_imported_nothing_else(tmp_path: Path
 
 def test_an_unknown_launcher_is_answered_with_those_of_plugins(tmp_path: Path) -> None:
     said = unroll("train", "-m", "seed=0,1", "hydra/launcher=ray", f"paths.runs={tmp_path}/runs", code=2)
-    for word in ("basic", "joblib", "local", "slurm", "pip install 'unroll[ray]'"):
+    for word in ("basic", "joblib", "local", "slurm", "pip install 'unroll-bench[ray]'"):
         assert word in said.stderr
     assert not (tmp_path / "runs").exists()

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from unroll import DISTRIBUTION
 from unroll.doctor.line import OK, PROBLEM, WARNING, Line, Settings
 from unroll.errors import UserError
 
@@ -20,7 +21,7 @@ def constraints_file() -> Path:
     raise UserError(
         "The list of exact versions that Unroll ships with is not there: the installation is damaged.",
         saw=str(package / "constraints.txt"),
-        run="pip install --force-reinstall unroll",
+        run=f"pip install --force-reinstall {DISTRIBUTION}",
     )
 
 
@@ -41,7 +42,7 @@ def python_of_pins() -> str | None:
 def python_needed() -> str:
     """Return Unroll's Requires-Python, such as ">=3.11"; empty where Unroll is run without being installed."""
     try:
-        return importlib.metadata.metadata("unroll")["Requires-Python"] or ""
+        return importlib.metadata.metadata(DISTRIBUTION)["Requires-Python"] or ""
     except (importlib.metadata.PackageNotFoundError, KeyError):
         return ""
 
@@ -51,7 +52,7 @@ def required() -> list[str]:
     from packaging.requirements import Requirement
 
     try:
-        lines = importlib.metadata.requires("unroll") or []
+        lines = importlib.metadata.requires(DISTRIBUTION) or []
     except importlib.metadata.PackageNotFoundError:
         return []
     markers = ((line, Requirement(line).marker) for line in lines)
@@ -98,7 +99,9 @@ def judge_packages(found: Mapping[str, str], pins: Mapping[str, str], needed: Se
             wrong.append(f"{requirement.name} is missing")
         elif not requirement.specifier.contains(version, prereleases=True):
             wrong.append(f"{requirement.name} {version} is not {requirement.specifier}")
-    todo = "pip install -c constraints.txt unroll, with Unroll's own constraints.txt (in a checkout: make setup)"
+    todo = (
+        f"pip install -c constraints.txt {DISTRIBUTION}, with Unroll's own constraints.txt (in a checkout: make setup)"
+    )
     if wrong:
         return Line("packages", PROBLEM, _some(wrong), todo)
     pinned = [name for name in sorted(pins) if name in found]

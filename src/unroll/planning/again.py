@@ -64,14 +64,15 @@ def again(trial_id: str, config: Mapping[str, Any], config_dir: str | None = Non
     return Again(overrides, found)
 
 
-def command(overrides: Sequence[str], trainer: Mapping[str, Any]) -> str:
+def command(overrides: Sequence[str], trainer: Mapping[str, Any], config_dir: str | None = None) -> str:
     """The line for a shell: overrides quoted, and torchrun where there are several ranks."""
     devices, nodes = trainer.get("devices", 1), trainer.get("num_nodes", 1)
     program = ["unroll"]
     if devices * nodes > 1:
         program = ["torchrun", *(["--nnodes", str(nodes)] if nodes > 1 else []), "--nproc-per-node", str(devices)]
         program += ["-m", "unroll"]
-    return shlex.join([*program, "train", *overrides])
+    added = [] if config_dir is None else ["--config-dir", config_dir]
+    return shlex.join([*program, "train", *added, *overrides])
 
 
 def _named(config: Mapping[str, Any], config_dir: str | None) -> Iterator[str]:

@@ -5,7 +5,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from unroll import DISTRIBUTION
 from unroll.errors import UserError
+from unroll.planning.code import make_importable
 
 
 def conf_directory() -> Path:
@@ -17,18 +19,22 @@ def conf_directory() -> Path:
     raise UserError(
         "The YAML files that Unroll ships with are not there: the installation is damaged.",
         saw=str(package / "conf"),
-        run="pip install --force-reinstall unroll",
+        run=f"pip install --force-reinstall {DISTRIBUTION}",
     )
 
 
 def config_directories(config_dir: str | None = None) -> list[Path]:
-    """Return the folders that are searched for YAML, shipped ones first; UserError where one is no folder."""
+    """Return the folders that are searched for YAML, shipped ones first; UserError where one is no folder.
+
+    The Python files of a user's folder become importable: its YAML names classes in them.
+    """
     folders = [conf_directory()]
     if config_dir is not None:
         folder = Path(config_dir).expanduser()
         if not folder.is_dir():
             raise UserError("The folder given to --config-dir is not there.", saw=config_dir)
         folders.append(folder.resolve())
+        make_importable(folder)
     return folders
 
 

@@ -15,6 +15,7 @@ from hydra.errors import (
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from unroll import DISTRIBUTION
 from unroll.errors import UserError, suggest
 from unroll.planning.groups import config_directories, group_options
 
@@ -102,7 +103,7 @@ def _unknown_option(
         options = sorted({*options, *_of_plugins(group)})
     if not options:
         return UserError(f"There is no file for '{missing}'.", saw=saw)
-    run = f"pip install 'unroll[{option}]'" if (group, option) in _EXTRAS else None
+    run = f"pip install '{DISTRIBUTION}[{option}]'" if (group, option) in _EXTRAS else None
     return UserError(f"There is no {group} '{option}'.{suggest(option, options)}", saw=saw, allowed=options, run=run)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from unroll import DISTRIBUTION
 from unroll.errors import UserError, suggest
 
 PAPER, CPU = "paper", "cpu"
@@ -192,7 +193,7 @@ def reported_directory() -> Path:
     raise UserError(
         "The published tables that Unroll ships with are not there: the installation is damaged.",
         saw=str(package / "reported"),
-        run="pip install --force-reinstall unroll",
+        run=f"pip install --force-reinstall {DISTRIBUTION}",
     )
 
 

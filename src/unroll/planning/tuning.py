@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from unroll import DISTRIBUTION
 from unroll.errors import UserError
 from unroll.planning.state import state
 from unroll.planning.studies import Compose, Options, Study
@@ -149,7 +150,7 @@ def _optuna() -> Any:
         import optuna
     except ImportError as error:
         raise UserError(
-            "Tuning needs the package optuna.", saw="not installed", run="pip install 'unroll[optuna]'"
+            "Tuning needs the package optuna.", saw="not installed", run=f"pip install '{DISTRIBUTION}[optuna]'"
         ) from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna

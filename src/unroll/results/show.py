@@ -76,7 +76,7 @@ def _again(
     overrides, line, why, stale = None, None, None, None
     try:
         overrides, today = again(found["trial_id"], config, config_dir)
-        line = command(overrides, config["trainer"])
+        line = command(overrides, config["trainer"], config_dir)
         stale = record is not None and not is_current(dict(record), today)
     except UserError as error:
         why = str(error)

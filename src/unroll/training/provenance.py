@@ -40,7 +40,7 @@ def code() -> dict[str, Any]:
 def packages() -> dict[str, str]:
     """Return the versions of Python and of every direct dependency of Unroll that is installed, by name."""
     try:
-        required = importlib.metadata.requires("unroll") or []
+        required = importlib.metadata.requires(unroll.DISTRIBUTION) or []
     except importlib.metadata.PackageNotFoundError:
         required = []
     names = {re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0] for line in required if "extra ==" not in line}

@@ -1,0 +1,55 @@
+"""Python files beside a user's YAML: `--config-dir mine` makes mine/attentive.py importable, and nothing else of it.
+
+The folder itself is never on `sys.path`: its YAML folders (bottleneck, data, task, ...) would be namespace packages
+there, found in place of packages that are not installed. Processes that this one starts find the same files.
+"""
+
+import importlib.machinery
+import os
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from pathlib import Path
+from types import ModuleType
+
+VARIABLE = "UNROLL_CONFIG_CODE"  # the folders, as PATH has them: workers and jobs inherit it
+
+
+class _Finder(MetaPathFinder):
+    """Finds the modules and regular packages of one folder, after every installed one."""
+
+    def __init__(self, folder: str):
+        self.folder = folder
+        loaders = (importlib.machinery.SourceFileLoader, importlib.machinery.SOURCE_SUFFIXES)
+        self.files = importlib.machinery.FileFinder(folder, loaders)
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if path is not None:  # inside a package, which looks by itself
+            return None
+        found = self.files.find_spec(fullname)
+        return found if found is not None and found.loader is not None else None
+
+    def invalidate_caches(self) -> None:
+        self.files.invalidate_caches()
+
+
+def make_importable(folder: Path) -> None:
+    """Make the Python files of a folder importable, here and in processes that are started from here."""
+    name = str(folder.resolve())
+    known = [path for path in os.environ.get(VARIABLE, "").split(os.pathsep) if path]
+    os.environ[VARIABLE] = os.pathsep.join([*known, *([name] if name not in known else [])])
+    sys.path[:] = [entry for entry in sys.path if not entry or os.path.realpath(entry) != name]
+    _install(name)
+
+
+def inherited() -> None:
+    """Make importable what the process that started this one did."""
+    for name in filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)):
+        _install(name)
+
+
+def _install(name: str) -> None:
+    if not any(isinstance(finder, _Finder) and finder.folder == name for finder in sys.meta_path):
+        sys.meta_path.append(_Finder(name))
