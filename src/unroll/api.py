@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unroll.errors import UserError
+from unroll.errors import UserError, mending
 from unroll.planning.trial import Trial
 
 if TYPE_CHECKING:
@@ -37,7 +37,10 @@ def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Tri
     """
     from unroll.planning.compose import compose
 
-    return compose(overrides, config_dir)
+    if isinstance(overrides, str):
+        raise UserError("Overrides are a list of texts.", saw=repr(overrides), allowed=f"[{overrides!r}]")
+    with mending(["unroll", "train", *(["--config-dir", config_dir] if config_dir else [])], overrides):
+        return compose(overrides, config_dir)
 
 
 def train(trial: Trial) -> dict[str, Any]:

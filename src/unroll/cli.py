@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from unroll.data_cli import ConfigDir, data
-from unroll.errors import TrialFailed, UserError
+from unroll.errors import TrialFailed, UserError, mending
 
 USER_ERROR, TRIALS_FAILED, INTERRUPTED = 2, 1, 130
 
@@ -47,9 +47,9 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(TRIALS_FAILED)
     except OSError as error:
-        from unroll.planning.trouble import storage_trouble
+        from unroll.planning.trouble import file_trouble, storage_trouble
 
-        trouble = storage_trouble(error)
+        trouble = storage_trouble(error) or file_trouble(error)
         if trouble is None:
             raise
         print(trouble, file=sys.stderr)
@@ -78,9 +78,13 @@ def sweep(
     config_dir: ConfigDir = None,
 ) -> None:
     """Train every trial of a suite that has no record yet, and print the table: suite=quickstart."""
+    from unroll.planning.job import refuse_repeated
     from unroll.planning.sweep import run_sweep
 
-    done = run_sweep(overrides or [], config_dir, dry_run=dry_run, retry_failed=retry_failed, filters=filters or [])
+    command = ["unroll", "sweep", *(["--config-dir", config_dir] if config_dir else [])]
+    with mending(command, overrides or []):
+        refuse_repeated(overrides or [])
+        done = run_sweep(overrides or [], config_dir, dry_run=dry_run, retry_failed=retry_failed, filters=filters or [])
     if not done:
         raise typer.Exit(TRIALS_FAILED)
 

@@ -106,7 +106,7 @@ def check_options(kind: type, options: Mapping[str, Any], where: str, given: tup
     for name, value in options.items():
         if value != SOLVED and not _fits(value, hints.get(name, Any)):
             saw = f"{where}.{name}={value!r} ({type(value).__name__})"
-            raise UserError(f"'{where}.{name}' is of another type.", saw=saw, allowed=_named(hints[name]))
+            raise UserError(f"'{where}.{name}' is of another type.", saw=saw, allowed=in_words(hints[name]))
     for name in allowed:
         if name not in options and parameters[name].default is inspect.Parameter.empty:
             annotation = parameters[name].annotation
@@ -141,10 +141,13 @@ def _fits(value: Any, hint: Any) -> bool:
     return True
 
 
-def _named(hint: Any) -> str:
+def in_words(hint: Any) -> str:
+    """A stated type as a user would say it, such as "a number or null"."""
     words = {bool: "true or false", int: "a whole number", float: "a number", str: "text", NoneType: "null"}
     if get_origin(hint) in (Union, UnionType):
-        return " or ".join(_named(one) for one in get_args(hint))
+        return " or ".join(in_words(one) for one in get_args(hint))
+    if get_origin(hint) is list:
+        return f"a list of {in_words(get_args(hint)[0])}"
     return words.get(hint, str(hint))
 
 

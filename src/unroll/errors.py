@@ -1,16 +1,45 @@
 """The errors that a user sees as a message instead of a traceback."""
 
 import difflib
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+COMMAND = "{command}"
 
 
 class UserError(Exception):
-    """Something the user can mend: says what was wrong, what was seen, what is allowed, what to run next."""
+    """Something the user can mend: says what was wrong, what was seen, what is allowed, what to run next.
 
-    def __init__(self, what: str, *, saw: object = None, allowed: object = None, run: str | None = None):
-        self.what, self.saw, self.allowed, self.run = what, saw, allowed, run
+    Args:
+        what: was wrong.
+        saw: the value.
+        allowed: in its place.
+        run: a command that works as it stands, a remark after "   # "; {command} is what was typed, with `change`.
+        change: the overrides that mend what was typed; `mend` makes `run` of them, where the command is known.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        saw: object = None,
+        allowed: object = None,
+        run: str | None = None,
+        change: Iterable[str] = (),
+    ):
+        self.what, self.saw, self.allowed, self.run, self.change = what, saw, allowed, run, tuple(change)
         super().__init__(what, saw, allowed, run)
+
+    def mend(self, command: Iterable[str], overrides: Iterable[str]) -> None:
+        """Say in `run` how to change the command that was typed, such as ["unroll", "train"] and its overrides."""
+        if not self.change and COMMAND not in (self.run or ""):
+            return
+        changed = {override_key(text) for text in self.change}
+        kept = [text for text in overrides if override_key(text) not in changed]
+        self.run = (self.run or COMMAND).replace(COMMAND, shlex.join([*command, *kept, *self.change]))
+        self.change = ()
 
     def __str__(self) -> str:
         lines = [self.what]
@@ -23,10 +52,12 @@ class UserError(Exception):
             lines.append(f"  allowed: {allowed}")
         if self.run is not None:
             lines.append(f"  run:     {self.run}")
+        elif self.change:
+            lines.append(f"  change:  {shlex.join(self.change)}")
         return "\n".join(lines)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (type(self), self.what, self.saw, self.allowed, self.run)
+        return _rebuild, (type(self), self.what, self.saw, self.allowed, self.run, self.change)
 
 
 class TrialFailed(Exception):
@@ -51,8 +82,25 @@ class SweepFailed(Exception):
         return f"{len(self.unfinished)} of {self.total} trials did not finish: {', '.join(self.unfinished[:10])}"
 
 
-def _rebuild(kind: type[UserError], what: str, saw: object, allowed: object, run: str | None) -> UserError:
-    return kind(what, saw=saw, allowed=allowed, run=run)
+def _rebuild(
+    kind: type[UserError], what: str, saw: object, allowed: object, run: str | None, change: tuple[str, ...]
+) -> UserError:
+    return kind(what, saw=saw, allowed=allowed, run=run, change=change)
+
+
+@contextmanager
+def mending(command: Iterable[str], overrides: Iterable[str]) -> Iterator[None]:
+    """Let every UserError of a block say how to change this command."""
+    try:
+        yield
+    except UserError as error:
+        error.mend(command, overrides)
+        raise
+
+
+def override_key(text: str) -> str:
+    """The key of an override, without the signs that add or delete it."""
+    return text.lstrip("+~").partition("=")[0]
 
 
 def suggest(word: str, choices: Iterable[str]) -> str:

@@ -80,6 +80,8 @@ def test_trains_two_steps_and_writes_a_record(cell: Cell, tmp_path: Path) -> Non
         record["result"]["primary"]["value"] == record["result"]["metrics"]["test"][config["task"]["primary"]["name"]]
     )
     assert record["result"]["metrics"]["validation"].keys() == record["result"]["metrics"]["test"].keys()
+    assert cell.task.reports().keys() <= record["result"]["metrics"]["test"].keys()
+    assert cell.task.selects_by().keys() <= record["result"]["curves"]["validation"][-1].keys()
     check_diagnostics(record["diagnostics"])
 
 

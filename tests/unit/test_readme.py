@@ -1,7 +1,9 @@
 """What the README tells users to write works as it is printed there."""
 
 import hashlib
+import importlib.util
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -41,14 +43,13 @@ def test_a_data_set_is_one_yaml(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The README's architecture in a folder of its own, and on the path for Python."""
+def mine(tmp_path: Path) -> Iterator[Path]:
+    """The README's architecture in a folder of its own."""
     python, text = block("mine/attentive.py"), block("mine/architecture/attentive.yaml")
     assert len((python + text).splitlines()) < 40
     (tmp_path / "architecture").mkdir()
     (tmp_path / "attentive.py").write_text(python)
     (tmp_path / "architecture" / "attentive.yaml").write_text(text)
-    monkeypatch.syspath_prepend(tmp_path)
     yield tmp_path
     sys.modules.pop("attentive", None)
 
@@ -57,8 +58,28 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_an_architecture_is_one_file_and_one_yaml(task: str, mine: Path, tmp_path: Path) -> None:
     tiny = write_tiny(mine)
     (mine / "architecture").rename(mine / "conf" / "architecture")  # beside the data: --config-dir takes one folder
+    (mine / "attentive.py").rename(mine / "conf" / "attentive.py")
     small = [*tiny.overrides(task, tmp_path / "runs"), *small_overrides(task), "architecture=attentive"]
     record = train(compose([*small, "budget.epochs=null", "budget.steps=2"], tiny.config_dir))
     assert (record["status"], record["result"]["examples"], record["result"]["steps"]) == ("finished", SIZES, 2)
     attention = ["task.attention=additive"] if task == "translation" else []
     assert compose([f"task={task}", "architecture=attentive", *attention], tiny.config_dir).row == "attentive"
+
+
+def test_yaml_folders_shadow_no_package(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder `bottleneck` of YAML was a namespace package to whoever looks for the library bottleneck, as pandas does."""
+    (mine / "bottleneck" / "term").mkdir(parents=True)
+    (mine / "bottleneck" / "term" / "mine.yaml").write_text("mine: {_target_: mine.Term}\n")
+    monkeypatch.syspath_prepend(mine)
+    assert importlib.util.find_spec("bottleneck") is not None
+    compose(["architecture=attentive"], str(mine))
+    assert importlib.util.find_spec("bottleneck") is None
+    assert importlib.util.find_spec("attentive") is not None
+
+
+def test_processes_that_are_started_find_the_code_beside_the_yaml(mine: Path) -> None:
+    compose(["architecture=attentive"], str(mine))
+    node = {"_target_": "attentive.AttentiveEncoder"}
+    look = f"from unroll.components import locate; print(locate({node}, 'encoder').__name__)"
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "AttentiveEncoder"

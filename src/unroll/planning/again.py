@@ -82,8 +82,7 @@ def _named(config: Mapping[str, Any], config_dir: str | None) -> Iterator[str]:
             raise UserError(
                 f"There is no {group} of this name among the YAML files.",
                 saw=config[group]["name"],
-                allowed=group_options(group, config_dir),
-                run="unroll show TRIAL --config-dir FOLDER, with the folder that it came from",
+                allowed=[*group_options(group, config_dir), "or --config-dir with the folder that it came from"],
             )
         yield f"{group}={option}"
 

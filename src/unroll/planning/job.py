@@ -1,6 +1,7 @@
 """`unroll train`: the Hydra app. All that it will run is composed and checked before any of it runs."""
 
 import contextlib
+import functools
 import itertools
 import os
 import sys
@@ -8,7 +9,7 @@ import traceback
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -19,7 +20,7 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from unroll.errors import SweepFailed, TrialFailed, UserError
+from unroll.errors import COMMAND, SweepFailed, TrialFailed, UserError, mending
 from unroll.planning.claims import Claimed, ClaimLost
 from unroll.planning.compose import compose_node, compose_with, composer, search_path, trial_from
 from unroll.planning.groups import conf_directory
@@ -36,11 +37,35 @@ def run(arguments: Sequence[str]) -> bool:
     Raises:
         UserError: something about the command is wrong; nothing was trained.
     """
-    options = get_args_parser().parse_intermixed_args(list(arguments))
+    options = _parsed(arguments)
     flags = [argument for argument in arguments if argument not in options.overrides]
-    arguments = [*options.overrides, *flags]  # Hydra's own parser wants the overrides together
+    with mending(["unroll", "train", *flags], options.overrides):
+        return _run(options, [*options.overrides, *flags])  # Hydra's own parser wants the overrides together
+
+
+def _parsed(arguments: Sequence[str]) -> Namespace:
+    parser = get_args_parser()
+
+    def refuse(message: str) -> NoReturn:
+        unknown = [text for text in arguments if text.startswith("--") and text.removeprefix("--") in message]
+        name = (unknown[0] if unknown else "").lstrip("-").partition("=")[0].replace("-", "_")
+        raise UserError(
+            f"The command line cannot be read: {message}.",
+            saw=" ".join(arguments),
+            allowed=f"{name}=VALUE, without dashes, for a key; Hydra's options: unroll train --hydra-help"
+            if name
+            else "key=value, group=option, Hydra's options",
+            run="unroll train --help",
+        )
+
+    parser.error = refuse  # type: ignore[method-assign]
+    return parser.parse_intermixed_args(list(arguments))
+
+
+def _run(options: Namespace, arguments: list[str]) -> bool:
     if options.config_path is not None:
         raise UserError("The shipped YAML stays where it is.", saw="--config-path", allowed="--config-dir DIR")
+    refuse_repeated(options.overrides)
     shows = options.cfg or options.info or options.help or options.hydra_help or options.shell_completion
     if not shows and not options.experimental_rerun:
         check_everything(options)
@@ -58,20 +83,54 @@ def run(arguments: Sequence[str]) -> bool:
     return True
 
 
+def refuse_repeated(overrides: Sequence[str]) -> None:
+    """Raise UserError for a key that has two values on one command line: Hydra would take the last in silence."""
+    values: dict[str, str] = {}
+    for text in overrides:
+        key, _, value = text.partition("=")
+        if text.startswith("~") or "=" not in text:
+            continue
+        if values.setdefault(key, value) != value:
+            raise UserError(
+                f"'{key}' is given twice, and only the last would count.",
+                saw=f"{key}={values[key]} {text}",
+                allowed=f"one of them; of several trials: -m {key}={values[key]},{value}",
+                change=[text],
+            )
+
+
 def run_hydra(job: Any, config_name: str, arguments: Sequence[str]) -> None:
-    """Hand a command line to Hydra's own main, with errors raised instead of printed."""
+    """Hand a command line to Hydra's own main, with errors raised instead of printed.
+
+    Of a single job Hydra would write a line of its own before the error's message: it sees no error.
+    """
+    raised: list[Exception] = []
+
+    @functools.wraps(job)
+    def quietly(config: DictConfig) -> Any:
+        try:
+            return job(config)
+        except Exception as error:
+            if HydraConfig.get().mode is not RunMode.RUN:
+                raise
+            raised.append(error)
+
+    multirun = {"-m", "--multirun"}.intersection(arguments)
     before, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
     program = "unroll" if before[0].endswith("__main__.py") else before[0]
     sys.argv = [program, *arguments]
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name=config_name)(job)()
+        main = hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name=config_name)
+        main(job if multirun else quietly)()
     finally:
         sys.argv = before
         if full_error is None:
             del os.environ["HYDRA_FULL_ERROR"]
         else:
             os.environ["HYDRA_FULL_ERROR"] = full_error
+    if raised:
+        raise raised[0]
 
 
 def check_everything(options: Namespace) -> list[Trial]:
@@ -112,8 +171,7 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
                 "An interval is a space to tune in, not a list of values.",
                 saw=text,
                 allowed="choice, range, or the sweeper that tunes",
-                run=f"unroll train -m hydra/sweeper=optuna '{text}' ..., "
-                f"or unroll sweep hydra/sweeper=optuna 'hydra.sweeper.space={{{key}: \"{text.partition('=')[2]}\"}}'",
+                change=["hydra/sweeper=optuna"],
             )
         else:
             choices.append([text])
@@ -190,7 +248,7 @@ def one_process_each(trials: Sequence[Trial], overrides: Sequence[str]) -> None:
                 "A multirun starts no ranks of its own: each would start the whole multirun again.",
                 saw=f"{ranks} devices a trial ({trial.trial_id})",
                 allowed="one device a trial, ranks from torchrun or srun, or hydra/launcher=slurm with that many tasks",
-                run=f"torchrun --nproc-per-node {options['devices']} -m unroll train ...",
+                run=f"torchrun --nproc-per-node {options['devices']} -m {COMMAND}",
             )
 
 

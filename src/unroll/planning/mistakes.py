@@ -1,7 +1,8 @@
 """What a user most likely did wrong when Hydra refuses to compose, in one message."""
 
 import re
-from collections.abc import Sequence
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -42,7 +43,9 @@ def explain(
     text = str(error)
     if "requires --multirun" in text or "Ambiguous value" in text:
         return UserError(
-            "Several values for one key need a multirun.", saw=" ".join(overrides), run="unroll train -m ..."
+            "Several values for one key need a multirun.",
+            saw=" ".join(overrides),
+            run=shlex.join(["unroll", "train", "-m", *overrides]),
         )
     needed = re.search(r"You must specify '(\w+)'", text)
     if needed:
@@ -61,13 +64,14 @@ def explain(
     key = offending.lstrip("+~").partition("=")[0]
     if "/" in key or ("No match in the defaults list" in text and "." not in key and "@" not in key):
         known = [*_groups(config_dir), *_keys(config_name, path, "")]
-        return UserError(f"There is no group '{key}'.{suggest(key, known)}", saw=offending, allowed=sorted(set(known)))
+        meant = suggest(key, known) or _meant(key, config_name, path)
+        return UserError(f"There is no group '{key}'.{meant}", saw=offending, allowed=sorted(set(known)))
     siblings = _unknown_key(key, config_name, [other for other in overrides if other != offending], path)
     if siblings is not None:
         return siblings(offending)
     if offending.startswith("~"):
         return UserError(f"Nothing can be deleted at '{key}'.", saw=offending)
-    return UserError(f"'{key}' cannot be set like this.", saw=offending, allowed=_first_line(text))
+    return UserError(f"'{key}' cannot be set like this.", saw=offending, allowed=_reason(error))
 
 
 def _offending(config_name: str, overrides: Sequence[str], path: Sequence[str]) -> str | None:
@@ -136,8 +140,9 @@ def _unknown_key(key: str, config_name: str, others: Sequence[str], path: Sequen
         if part not in current:
             known = sorted(str(name) for name in current)
             inside = f" in '{parent}'" if parent else ""
+            meant = suggest(part, known) or _meant(part, config_name, path)
             return lambda saw: UserError(
-                f"There is no key '{part}'{inside}.{suggest(part, known)}",
+                f"There is no key '{part}'{inside}.{meant}",
                 saw=saw,
                 allowed=known,
             )
@@ -160,5 +165,33 @@ def _groups(config_dir: str | None) -> list[str]:
     ]
 
 
-def _first_line(text: str) -> str:
-    return text.strip().splitlines()[0] if text.strip() else "see conf/"
+def _meant(word: str, config_name: str, path: Sequence[str]) -> str:
+    """A suggestion from all keys of the config, for a word that is one's last part, its beginning or its initials."""
+    content: Any = OmegaConf.to_container(compose(config_name, list(path)), resolve=False)
+    keys = list(_dotted(content))
+    last = {key: key.rpartition(".")[2] for key in keys}
+    rules: list[Callable[[str], bool]] = [
+        lambda name: name == word,
+        lambda name: len(word) > 2 and name.startswith(word),
+        lambda name: len(word) > 1 and "".join(part[:1] for part in name.split("_")) == word,
+    ]
+    for rule in rules:
+        found = sorted((key for key in keys if rule(last[key])), key=lambda key: (key.count("."), key))
+        if found:
+            return f" Did you mean '{found[0]}'?"
+    return ""
+
+
+def _dotted(node: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    for name, value in node.items():
+        yield f"{above}{name}"
+        if isinstance(value, Mapping):
+            yield from _dotted(value, f"{above}{name}.")
+
+
+def _reason(error: Exception) -> str:
+    """What OmegaConf or Hydra says of the value: the innermost error's first line."""
+    while error.__cause__ is not None:
+        error = error.__cause__  # type: ignore[assignment]
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else "see conf/"

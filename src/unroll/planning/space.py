@@ -126,8 +126,7 @@ def read_space(written: Mapping[str, Any]) -> Space:
             "There is no space to search.",
             saw="hydra.sweeper.space={}",
             allowed="hydra.sweeper.space={KEY: VALUES, ...}; of unroll train -m also KEY=VALUES",
-            run="unroll sweep suite=... hydra/sweeper=optuna "
-            "'hydra.sweeper.space={optimizer.learning_rate: \"tag(log, interval(1e-4, 1e-2))\"}'",
+            change=['hydra.sweeper.space={optimizer.learning_rate: "tag(log, interval(1e-4, 1e-2))"}'],
         )
     return Space(tuple(_dimension(key, text) for key, text in sorted(_flat(written).items())))
 

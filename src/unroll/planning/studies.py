@@ -119,7 +119,7 @@ def _study(kept: tuple[str, ...], seeds: tuple[int, ...], space: Space, options:
             f"{plain.row} has no '{absent[0]}' that could be tuned.{suggest(absent[0], leaves)}",
             saw=f"{absent[0]}={space.written[absent[0]]}",
             allowed=known or leaves,
-            run="unroll sweep ... hydra.sweeper.skip_absent=true",
+            change=["hydra.sweeper.skip_absent=true"],
         )
     own = space.without(absent)
     if own.size is not None and own.size < options.trials and not options.skip_absent:
@@ -127,7 +127,7 @@ def _study(kept: tuple[str, ...], seeds: tuple[int, ...], space: Space, options:
             "The space has fewer points than each study is to try.",
             saw=f"{own.size} points, hydra.sweeper.trials={options.trials}",
             allowed=f"at most {own.size} trials, or a larger space",
-            run=f"unroll sweep ... hydra.sweeper.trials={own.size}",
+            change=[f"hydra.sweeper.trials={own.size}"],
         )
     first = _checked(kept, own, seed, compose) or plain
     decides: dict[str, Any] = {
@@ -159,7 +159,7 @@ def _checked(kept: Sequence[str], space: Space, seed: int, compose: Compose) -> 
             saw = f"{key}={values[key]}, which {key}={space.written[key]} may give"
             whole = "; whole numbers of an interval: int(interval(...))" if "whole" in str(error) else ""
             allowed = None if error.allowed is None else f"{error.allowed}{whole}"
-            raise UserError(error.what, saw=saw, allowed=allowed, run=error.run) from error
+            raise UserError(error.what, saw=saw, allowed=allowed, run=error.run, change=error.change) from error
     for key, trials in found.items():
         if len(trials) > 1 and len({trial.trial_id for trial in trials}) == 1:
             raise UserError(

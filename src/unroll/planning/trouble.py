@@ -1,6 +1,7 @@
 """A disk that is full, read-only or gone: no fault of the trial, so it leaves no failed record."""
 
 import errno
+import os
 from collections.abc import Iterator
 
 from unroll.errors import UserError
@@ -33,6 +34,17 @@ def storage_trouble(error: BaseException, place: object = None) -> StorageTroubl
                 run="the same command again, once there is: it goes on from the last checkpoints",
             )
     return None
+
+
+def file_trouble(error: OSError) -> UserError | None:
+    """Return what to tell the user of a path that cannot be read or written; None where the error names no path."""
+    if error.filename is None:
+        return None
+    return UserError(
+        "A file cannot be read or written.",
+        saw=f"{os.fsdecode(error.filename)}: {error.strerror}",
+        allowed="a path in a folder that is there, with the right to use it",
+    )
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

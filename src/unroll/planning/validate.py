@@ -6,11 +6,12 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException, UnsupportedInterpolationType
 
+from unroll.components import in_words
 from unroll.errors import UserError, suggest
 from unroll.planning import idle
 from unroll.planning.groups import options_where
@@ -80,7 +81,7 @@ def _every_knob_used(raw: Mapping[str, Any]) -> None:
 
 def _nothing_missing(value: Any, where: str) -> None:
     if value == "???":
-        raise UserError(f"'{where}' has no value yet.", saw="???", run=f"unroll train {where}=...")
+        raise UserError(f"'{where}' has no value yet.", saw="???", allowed=f"{where}=VALUE")
     if isinstance(value, Mapping):
         for key, item in value.items():
             _nothing_missing(item, f"{where}.{key}" if where else str(key))
@@ -142,8 +143,20 @@ def _typed(text: str, kind: type, section: str) -> str:
         ) from error
     except OmegaConfBaseException as error:
         place = f"{section}.{error.full_key}" if error.full_key else section
-        raise UserError(f"'{place}' has a value that it cannot hold.", saw=_brief(error)) from error
+        allowed = _kind_in_words(kind, str(error.full_key or ""))
+        raise UserError(f"'{place}' has a value that it cannot hold.", saw=_brief(error), allowed=allowed) from error
     return json.dumps(plain)
+
+
+def _kind_in_words(kind: type, key: str) -> str | None:
+    """What the field of a dataclass holds, by its dotted key; None where that leads to no field."""
+    hint: Any = kind
+    for part in filter(None, re.split(r"[.\[\]]+", key)):
+        inner = [one for one in (hint, *get_args(hint)) if hasattr(one, "__dataclass_fields__")]
+        if not inner:  # an item of a list, a value of a mapping
+            return f"{in_words(get_args(hint)[-1])} each" if get_args(hint) else None
+        hint = get_type_hints(inner[0]).get(part)
+    return in_words(hint) if key and hint is not None else None
 
 
 def _known_keys(kind: type, parent: str) -> list[str]:
@@ -271,7 +284,7 @@ def _contradictions(config: Mapping[str, Any], config_dir: str | None) -> None:
             "A budget is exactly one of epochs, steps, seconds and flops.",
             saw=" ".join(f"budget.{key}={value}" for key, value in given.items()) or "none of them",
             allowed="one of them; set the others to null",
-            run="unroll train " + " ".join(_one_of(given)),
+            change=_one_of(given),
         )
     if budget["seconds"] is not None and optimizer["schedule"] != "constant":
         raise UserError(
@@ -286,7 +299,7 @@ def _contradictions(config: Mapping[str, Any], config_dir: str | None) -> None:
         raise UserError(
             "Gradients are clipped by norm or by value, not by both.",
             saw="optimizer.clip_norm={clip_norm} optimizer.clip_value={clip_value}".format(**optimizer),
-            run=f"unroll train optimizer.clip_norm=null optimizer.clip_value={optimizer['clip_value']}",
+            change=["optimizer.clip_norm=null"],
         )
 
 
@@ -300,7 +313,7 @@ def _decays(optimizer: Mapping[str, Any]) -> None:
                 "A learning rate that falls by one factor a step has to end above 0, below where it began.",
                 saw=f"{prefix}: exponential, from {lowest} to {phase['final_learning_rate']}",
                 allowed=f"{prefix}.final_learning_rate above 0 and below {lowest}",
-                run=f"unroll train {prefix}.schedule=exponential {prefix}.final_learning_rate={lowest / 1000:g}",
+                change=[f"{prefix}.final_learning_rate={lowest / 1000:g}"],
             )
 
 
@@ -312,7 +325,7 @@ def _baseline(config: Mapping[str, Any], config_dir: str | None) -> None:
         raise UserError(
             "A baseline takes the architecture's place.",
             saw=f"architecture={architecture} baseline={baseline['name']}",
-            run=f"unroll train task={task} architecture=baseline baseline={baseline['name']}",
+            change=["architecture=baseline"],
         )
     if named and not isinstance(baseline.get("seeded"), bool):
         raise UserError("A baseline says whether a seed changes it.", saw=baseline, allowed="seeded: true|false")

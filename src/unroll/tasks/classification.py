@@ -119,6 +119,9 @@ class Classification(Classifier):
     def reconstruction(self, network: Network, code: Tensor, batch: Batch) -> Tensor:
         return self.likelihood.nats(network, network.decode(code, None, batch.inputs.shape[1]), batch.inputs)
 
+    def reports(self) -> dict[str, str]:
+        return {"error": "lower", **super().reports()}
+
     def metrics(self, outputs: Outputs, split: str) -> dict[str, float]:
         """error, accuracy, macro_f1 and ece in per cent, nll in nats an image."""
         found = super().metrics(outputs, split)

@@ -86,6 +86,9 @@ class Classifier(Task):
         found = network.heads["classifier"](code.code).double().softmax(dim=-1)
         return {"probabilities": found.cpu().numpy()}
 
+    def reports(self) -> dict[str, str]:
+        return {"accuracy": "higher", "macro_f1": "higher", "ece": "lower", "nll": "lower"}
+
     def metrics(self, outputs: Outputs, split: str) -> dict[str, float]:
         """accuracy, macro_f1 and ece in per cent, nll in nats an example."""
         found = classification.summary(np.asarray(outputs["probabilities"]), self.truth(split))

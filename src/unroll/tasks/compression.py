@@ -102,6 +102,12 @@ class Compression(Task):
         error = (self._decode(network, code.code) - batch.targets).square().flatten(1).mean(dim=1)
         return {"squared_error": error.double().cpu().numpy()}
 
+    def reports(self) -> dict[str, str]:
+        return {"psnr": "higher", "bits_per_pixel": "lower", "mse": "lower", "ssim": "higher"}
+
+    def selects_by(self) -> dict[str, str]:
+        return {"mse": "lower"}
+
     def selection(self, outputs: Outputs, split: str) -> dict[str, float]:
         return {"mse": float(outputs["squared_error"].mean())}
 

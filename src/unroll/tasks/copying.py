@@ -87,6 +87,9 @@ class Copying(Task):
         logits = self._decode(network, network.encode(batch), self.values)
         return {"probabilities": logits.double().softmax(dim=2).float().cpu().numpy()}
 
+    def reports(self) -> dict[str, str]:
+        return {"nll": "lower", "accuracy": "higher", "whole_sequences": "higher"}
+
     def metrics(self, outputs: Outputs, split: str) -> dict[str, float]:
         """nll in nats a symbol; accuracy of symbols, and the share of wholly right sequences, in per cent."""
         found = {name: float(values.mean()) for name, values in self.scores(outputs, split).items()}

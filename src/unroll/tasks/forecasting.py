@@ -155,6 +155,10 @@ class Forecasting(Task):
         index = torch.arange(len(self.splits[split]))
         return np.concatenate([self.splits[split].batch(part).targets.numpy() for part in index.split(4096)])
 
+    def reports(self) -> dict[str, str]:
+        dropped = [] if self.drop_last is None else ["mse_drop_last", "mae_drop_last"]
+        return dict.fromkeys(["mse", "mae", "mse_original", "mae_original", *dropped], "lower")
+
     def metrics(self, outputs: Outputs, split: str) -> dict[str, float]:
         """mse and mae over every window, step and channel, in standardised and in original units."""
         errors = self._errors(outputs, split)

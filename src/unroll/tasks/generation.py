@@ -106,6 +106,12 @@ class Generation(Task):
             nats = self._nats(network, code.code, batch.inputs)
         return {"nats": nats.double().cpu().numpy()}
 
+    def reports(self) -> dict[str, str]:
+        return {frechet.frechet_name(self.samples): "lower", "precision": "higher", "recall": "higher"}
+
+    def selects_by(self) -> dict[str, str]:
+        return {"nats": "lower"}
+
     def selection(self, outputs: Outputs, split: str) -> dict[str, float]:
         """nats: -ELBO (one sample) of variational codes, else the reconstruction's, per image."""
         return {"nats": float(outputs["nats"].mean())}

@@ -145,6 +145,12 @@ class Sentiment(Classifier):
             "nodes_correct": right.sum(dim=1).cpu().numpy(),
         }
 
+    def reports(self) -> dict[str, str]:
+        return {**super().reports(), **({"accuracy_all": "higher"} if self.nodes else {})}
+
+    def selects_by(self) -> dict[str, str]:
+        return super().reports()
+
     def metrics(self, outputs: Outputs, split: str) -> dict[str, float]:
         """As of every classifier, and accuracy_all in per cent of all labelled nodes where they were evaluated."""
         found = super().metrics(outputs, split)

@@ -65,6 +65,17 @@ class Task(ABC):
     def check(self, architecture: Mapping[str, Any], bottleneck: Mapping[str, Any]) -> None:  # noqa: B027 few refuse
         """Raise UserError where options contradict each other or the architecture; needs no data."""
 
+    def reports(self) -> Mapping[str, str]:
+        """Metrics of test that may be primary, with the direction that is better: higher | lower. Needs no data.
+
+        Empty: the task does not say, and a name that it has not got is found out at the end.
+        """
+        return {}
+
+    def selects_by(self) -> Mapping[str, str]:
+        """Metrics of validation that may select the weights, as `reports` says them."""
+        return self.reports()
+
     @abstractmethod
     def losses(self, network: Network, batch: Batch) -> Losses:
         """The losses of a batch."""

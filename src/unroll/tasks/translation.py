@@ -147,6 +147,12 @@ class Translation(Task):
         nats, _ = self._teacher_forced(network, batch)
         return {"nll": nats.double().cpu().numpy(), "tokens": batch.target_lengths.cpu().numpy()}
 
+    def reports(self) -> dict[str, str]:
+        return {"sacrebleu": "higher", "chrf": "higher"}
+
+    def selects_by(self) -> dict[str, str]:
+        return {"nll_per_token": "lower"}
+
     def selection(self, outputs: Outputs, split: str) -> dict[str, float]:
         return {"nll_per_token": float(outputs["nll"].sum() / outputs["tokens"].sum())}
 

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from unroll.errors import UserError
+from unroll.errors import COMMAND, UserError
 from unroll.planning.trial import Trial, is_baseline
 
 LAST_STEP = 0xFFFFFFF0  # Slurm numbers the steps of srun up to this; above it are batch scripts and salloc's shells
@@ -35,7 +35,6 @@ def check_cluster(trial: Trial) -> None:
             "The runs directory cannot be written.",
             saw=f"paths.runs={trial.config['paths']['runs']}: {trouble}",
             allowed="a folder that every rank may write to, on a file system that all nodes share",
-            run="unroll train paths.runs=FOLDER ...",
         )
 
 
@@ -103,6 +102,7 @@ def _ranks(devices: int, nodes: int) -> None:
             "and no srun step",
             allowed="one device a trial, or ranks from srun",
             run=_srun_command(devices, nodes),
+            change=_ranks_of(devices, nodes),
         )
 
 
@@ -116,8 +116,8 @@ def _torchrun(devices: int, nodes: int) -> None:
         "torchrun started another number of processes than the trial has devices.",
         saw=f"WORLD_SIZE={world}, {local} on this node; trainer.devices={devices} trainer.num_nodes={nodes}",
         allowed=f"trainer.devices={local} trainer.num_nodes={world // local}, or other options of torchrun",
-        run=f"torchrun --nnodes {nodes} --nproc-per-node {devices} -m unroll train "
-        f"trainer.devices={devices} trainer.num_nodes={nodes} ...",
+        run=f"torchrun --nnodes {nodes} --nproc-per-node {devices} -m {COMMAND}",
+        change=_ranks_of(devices, nodes),
     )
 
 
@@ -140,6 +140,7 @@ def _srun(devices: int, nodes: int) -> None:
             saw=seen,
             allowed=f"--ntasks-per-node={devices}" if fits else f"{ranks}, or other options of srun",
             run=command,
+            change=_ranks_of(devices, nodes),
         )
     if tasks > 1 and per_node is None:
         raise UserError(
@@ -147,6 +148,7 @@ def _srun(devices: int, nodes: int) -> None:
             saw=seen,
             allowed=f"--ntasks-per-node={devices} in place of -n or --ntasks",
             run=command,
+            change=_ranks_of(devices, nodes),
         )
     if tasks > 1 and name in SHELLS:
         raise UserError(
@@ -154,6 +156,7 @@ def _srun(devices: int, nodes: int) -> None:
             saw=f"SLURM_JOB_NAME={name}, SLURM_NTASKS={tasks}",
             allowed="any other name",
             run=command,
+            change=_ranks_of(devices, nodes),
         )
 
 
@@ -172,7 +175,7 @@ def _gpus(accelerator: str, devices: int) -> None:
         allowed=f"--gpus-per-node={devices} of sbatch or srun, without --gpus-per-task; or trainer=cpu"
         if in_job
         else f"{f'trainer.devices={gpus}, ' if gpus else ''}a node with {devices} or more, or trainer=cpu",
-        run="unroll doctor   (what torch sees, and why)",
+        run="unroll doctor   # what torch sees, and why",
     )
 
 
@@ -196,10 +199,11 @@ def _multirun() -> bool:
 
 def _srun_command(devices: int, nodes: int) -> str:
     name = "--job-name=unroll " if os.environ.get("SLURM_JOB_NAME") in SHELLS else ""
-    return (
-        f"srun {name}--nodes={nodes} --ntasks-per-node={devices} "
-        f"unroll train trainer.devices={devices} trainer.num_nodes={nodes} ..."
-    )
+    return f"srun {name}--nodes={nodes} --ntasks-per-node={devices} {COMMAND}"
+
+
+def _ranks_of(devices: int, nodes: int) -> list[str]:
+    return [f"trainer.devices={devices}", f"trainer.num_nodes={nodes}"]
 
 
 def _number(name: str) -> int | None:

@@ -7,6 +7,7 @@ from typing import Any
 from unroll.data.examples import Examples, stated_content_sha256
 from unroll.data.profile import in_short
 from unroll.drafts import Replacing, replacing
+from unroll.errors import UserError
 from unroll.tasks.task import Final, Task
 from unroll.training import predictions
 from unroll.training.ranks import rank
@@ -30,6 +31,12 @@ def result_fields(
         if bad:
             raise FloatingPointError(f"{', '.join(bad)} of {split} is not finite")
     primary = config["task"]["primary"]
+    if primary["name"] not in final.metrics["test"]:
+        raise UserError(
+            "The task has no such metric on test.",
+            saw=f"task.primary.name={primary['name']}",
+            allowed=sorted(final.metrics["test"]),
+        )
     if rank() == 0:
         predictions.save_images(directory, final.images, replacing)
     return {

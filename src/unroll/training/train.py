@@ -41,6 +41,7 @@ from unroll.training.ending import tracked, write_and_finish
 from unroll.training.evaluation import evaluate_split
 from unroll.training.generalisation import train_scores
 from unroll.training.lightning_trainer import build_trainer, quiet
+from unroll.training.metric_names import check_metrics
 from unroll.training.module import TrialModule
 from unroll.training.phases import check_phases, check_schedule
 from unroll.training.preemption import Preemption
@@ -60,6 +61,7 @@ def check(trial: Trial) -> None:
     check_wandb(trial)
     config = trial.config
     task = build_task(trial)
+    check_metrics(task, config["task"])
     if config["architecture"]["name"] == "baseline":
         build_baseline(trial)
         return

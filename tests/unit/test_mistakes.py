@@ -1,0 +1,95 @@
+"""A mistake on the command line is one message that says what was meant: no work, no traceback, no line of Hydra's."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from stub_records import write_finished
+from tiny_data import write_tiny
+
+from unroll import api, cli
+from unroll.errors import UserError
+
+
+@pytest.fixture
+def unroll(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path):
+    """Run a command line in this process; gives the exit code and what was printed to stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("UNROLL_CACHE", str(tmp_path / "cache"))
+
+    def run(*words: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["unroll", *words])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as error:
+            code = int(error.code or 0)
+        return code, capfd.readouterr().err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["arch=lstm"], "Did you mean 'architecture'?"),
+        (["lr=0.1"], "Did you mean 'optimizer.learning_rate'?"),
+        (["optimizer.lr=0.1"], "Did you mean 'optimizer.learning_rate'?"),
+        (["batch_size=3"], "Did you mean 'data.batch_size'?"),
+        (["--architecture", "lstm"], "architecture=VALUE, without dashes"),
+        (["--no-such-thing"], "no_such_thing=VALUE"),
+        (["task=sentiment", "task=translation"], "'task' is given twice"),
+        (["seed=1", "optimizer.learning_rate=1", "seed=2"], "-m seed=1,2"),
+        (["hydra.mode=foo"], "expected one of [RUN, MULTIRUN]"),
+        (["optimizer.learning_rate=fast"], "allowed: a number"),
+        (["logger.wandb.tags=3"], "allowed: a list of text"),
+        (["optimizer.supervised.learning_rate=x"], "allowed: a number or null"),
+        (["seed=0,1"], "run:     unroll train -m seed=0,1"),
+        (["budget.steps=3"], "run:     unroll train budget.epochs=null budget.steps=3"),
+        (["task.primary.name=f2"], "allowed: accuracy, macro_f1, ece, nll"),
+        (["task.primary.direction=lower"], "run:     unroll train 'task.primary.direction='\"'\"'higher'\"'\"''"),
+        (["task.primary.unit=dB"], "allowed: %"),
+        (["task=compression", "task.selection.name=psnr"], "allowed: mse"),
+    ],
+)
+def test_what_was_meant(unroll, words: list[str], said: str) -> None:
+    code, err = unroll("train", *words)
+    assert code == 2
+    assert said in err
+    assert "Traceback" not in err
+    assert "Error executing job" not in err
+
+
+def test_a_mistake_that_the_data_show_is_told_without_hydras_line(unroll, tmp_path: Path) -> None:
+    tiny = write_tiny(tmp_path)
+    (places,) = [word for word in tiny.overrides("sentiment", tmp_path / "runs") if word.startswith("paths.data=")]
+    others = [word for word in tiny.overrides("sentiment", tmp_path / "runs") if word != places]
+    code, err = unroll("train", "--config-dir", tiny.config_dir, *others, "paths.data=/nowhere")
+    assert code == 2
+    assert err.startswith("data set")
+    assert "Error executing job" not in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["report", "--runs", "{runs}", "--out", "/proc/x.md"],
+        ["report", "--runs", "{runs}", "--figures", "/proc/figures"],
+        ["export", "--runs", "{runs}", "--out", "/proc/x.csv"],
+        ["export", "--runs", "{runs}", "--out", "/dev/null/x.csv"],
+    ],
+)
+def test_an_output_that_cannot_be_written_is_one_message(unroll, words: list[str], tmp_path: Path) -> None:
+    write_finished(api.compose(["task=copying", f"paths.runs={tmp_path}/runs"]))
+    code, err = unroll(*(word.replace("{runs}", f"{tmp_path}/runs") for word in words))
+    assert code == 2
+    assert "/proc/" in err or "/dev/null" in err
+    assert "Traceback" not in err
+
+
+def test_the_api_says_so_too() -> None:
+    with pytest.raises(UserError, match="list of texts"):
+        api.compose("task=sentiment")
+    with pytest.raises(UserError) as caught:
+        api.compose(["task=sentiment", "budget.steps=3"])
+    assert caught.value.run == "unroll train task=sentiment budget.epochs=null budget.steps=3"
