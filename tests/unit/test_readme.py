@@ -67,7 +67,7 @@ def test_an_architecture_is_one_file_and_one_yaml(task: str, mine: Path, tmp_pat
 
 
 def test_yaml_folders_shadow_no_package(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder `bottleneck` of YAML was a namespace package to whoever looks for the library bottleneck, as pandas does."""
+    """A folder `bottleneck` of YAML was a package to whoever looks for the library of that name, as pandas does."""
     (mine / "bottleneck" / "term").mkdir(parents=True)
     (mine / "bottleneck" / "term" / "mine.yaml").write_text("mine: {_target_: mine.Term}\n")
     monkeypatch.syspath_prepend(mine)

@@ -38,18 +38,15 @@ class _Finder(MetaPathFinder):
 def make_importable(folder: Path) -> None:
     """Make the Python files of a folder importable, here and in processes that are started from here."""
     name = str(folder.resolve())
-    known = [path for path in os.environ.get(VARIABLE, "").split(os.pathsep) if path]
-    os.environ[VARIABLE] = os.pathsep.join([*known, *([name] if name not in known else [])])
+    others = [path for path in os.environ.get(VARIABLE, "").split(os.pathsep) if path and path != name]
+    os.environ[VARIABLE] = os.pathsep.join([name, *others])  # the latest comes first
     sys.path[:] = [entry for entry in sys.path if not entry or os.path.realpath(entry) != name]
-    _install(name)
+    inherited()
 
 
 def inherited() -> None:
     """Make importable what the process that started this one did."""
-    for name in filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)):
-        _install(name)
-
-
-def _install(name: str) -> None:
-    if not any(isinstance(finder, _Finder) and finder.folder == name for finder in sys.meta_path):
-        sys.meta_path.append(_Finder(name))
+    folders = [path for path in os.environ.get(VARIABLE, "").split(os.pathsep) if path]
+    if [finder.folder for finder in sys.meta_path if isinstance(finder, _Finder)] != folders:
+        sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Finder)]
+        sys.meta_path.extend(_Finder(folder) for folder in folders)
