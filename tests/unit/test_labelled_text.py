@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from unroll.data import readers
+from unroll.data.profile import profile
 from unroll.data.readers.columns import content_sha256
 from unroll.data.readers.labelled_text import labelled_text
 from unroll.data.readers.labels import normal
@@ -90,8 +91,23 @@ def test_other_labels_are_left_out_where_the_options_say_so() -> None:
     rows = rows_of(["neg", "Neg", "pos"])
     splits = labelled_text({"a.csv": csv_of(rows)}, labels=["neg", "pos"], others="left_out")
     assert sum(len(columns["text"]) for columns in splits.values()) == 20
+    assert splits.notes.left_out == {("the label is not in data.options.labels", "Neg"): [10, "a.csv, line 3"]}
+    assert (splits.notes.rows, splits.notes.classes) == (30, ["neg", "pos"])
     with pytest.raises(UserError, match="fewer than two classes"):
         labelled_text({"a.csv": csv_of(rows)}, labels=["neg"], others="left_out")
+
+
+def test_empty_and_repeated_texts_are_counted() -> None:
+    rows = [*rows_of(["a", "b"]), (" ", "a"), ("text  0", "a"), ("text 0", "b"), ("text 0", "b")]
+    splits = labelled_text({"a.csv": csv_of(rows)})
+    assert splits.notes.left_out == {
+        ("the text is empty", None): [1, "a.csv, line 22"],
+        ("the text was there before", None): [1, "a.csv, line 23"],
+        ("the text was there before, with another label", None): [2, "a.csv, line 24"],
+    }
+    assert profile("labelled_text", splits)["rows"] == {
+        "read": 24, "left_out": 4, "train": 16, "validation": 2, "test": 2,
+    }  # fmt: skip
 
 
 def test_the_same_examples_from_every_format() -> None:
@@ -146,9 +162,6 @@ def test_files_a_split_are_kept_whole() -> None:
     [
         ({"test": "tets.csv"}, r"options.test: no file or folder of that name. Did you mean 'test.csv'"),
         ({}, "data.options.train does not say which file train is"),
-        ({"test": -0.1}, "data.options.test"),
-        ({"test": 1}, "data.options.test"),
-        ({"validation": 0.6, "test": 0.4}, "leave nothing for train"),
         ({"train": "train.csv", "text": "txt"}, "Did you mean 'text'"),
         ({"train": "train.csv", "label": "lable"}, "Did you mean 'label'"),
         ({"train": "train.csv", "group": "film"}, "options.group"),

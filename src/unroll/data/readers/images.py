@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from unroll.data.readers.columns import SPLITS, Files, hash_order, rows
 from unroll.data.readers.decoding import decoded
 from unroll.data.readers.idx import idx_arrays, is_idx
-from unroll.data.readers.parts import chosen, require_shares
+from unroll.data.readers.parts import chosen
 from unroll.data.readers.table import likely_separator, separated_rows, separator_of
 from unroll.errors import UserError
 
@@ -76,7 +76,6 @@ def images_csv(
     parts = {"train": train, "validation": validation, "test": test}
     if sizes is not None:
         parts = {"train": train, "validation": 0.0, "test": 0.0}
-    require_shares(parts)
     read = {split: _csv(of, separator) for split, of in chosen(files, parts).items()}
     place = _label_place({split: table for split, (_, table) in read.items()}, label)
     splits: dict[str, Images] = {}

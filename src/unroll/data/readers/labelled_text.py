@@ -4,8 +4,8 @@ from collections import Counter
 from typing import Any, Literal
 
 from unroll.data.readers import labels as named
-from unroll.data.readers.columns import SPLITS, Files, hash_order
-from unroll.data.readers.parts import require_shares, tables
+from unroll.data.readers.columns import SPLITS, Files, Notes, Read, hash_order
+from unroll.data.readers.parts import tables
 from unroll.errors import UserError
 
 
@@ -23,7 +23,7 @@ def labelled_text(
     separator: str | None = None,
     encoding: str = "utf-8",
     quote: str | None = '"',
-) -> dict[str, dict[str, list[Any]]]:
+) -> Read:
     """Read a table with a column of texts and one of labels, or .txt files in a folder a class.
 
     A label's number is its place in `labels` (null: all labels of the column, in order). Rows with another label are
@@ -34,11 +34,10 @@ def labelled_text(
     Rows keep the file's order.
     """
     parts = {"train": train, "validation": validation, "test": test}
-    require_shares(parts)
     read = tables(files, parts, separator=separator, encoding=encoding, quote=quote)
     columns = {split: table.column(label, "label") for split, table in read.items()}
     counts = Counter(cell for cells in columns.values() for cell in cells)
-    number = named.classes(labels, counts, label)
+    names, number = named.classes(labels, counts, label)
     unknown = {cell: count for cell, count in counts.items() if cell not in number}
     if unknown and others == "refused":
         first = next(
@@ -53,6 +52,7 @@ def labelled_text(
             allowed="labels that name every value of the column, or data.options.others=left_out to leave the rows out",
         )
 
+    notes = Notes(rows=sum(counts.values()), classes=names)
     splits: dict[str, dict[str, list[Any]]] = {
         split: {"text": [], "label": [], "phrase": [], "tree": []} for split in SPLITS
     }
@@ -60,18 +60,26 @@ def labelled_text(
         groups = table.column(group, "group") if group else None
         shares = {cut: float(parts[cut] or 0) for cut in SPLITS[1:] if split == "train" and cut not in read}
         rows: list[tuple[str, int, str]] = []
-        seen: set[str] = set()
+        seen: dict[str, int] = {}
         for row, (cell, of) in enumerate(zip(table.column(text, "text"), columns[split], strict=True)):
             words = " ".join((cell or "").split())
-            if words and of in number and not (shares and words in seen):
-                seen.add(words)
+            if of not in number:
+                notes.leave_out("the label is not in data.options.labels", of or "", table.where(row))
+            elif not words:
+                notes.leave_out("the text is empty", where=table.where(row))
+            elif shares and words in seen:
+                same = seen[words] == number[of]
+                why = "the text was there before" + ("" if same else ", with another label")
+                notes.leave_out(why, where=table.where(row))
+            else:
+                seen[words] = number[of]
                 rows.append((words, number[of], str(groups[row]) if groups else words))
         goes = _cut([key for _, _, key in rows], shares)
         for words, target, key in rows:
             into = splits[goes.get(key, split)]
             for name, value in zip(into, (words, target, False, ""), strict=True):
                 into[name].append(value)
-    return splits
+    return Read(splits, notes)
 
 
 def _cut(groups: list[str], shares: dict[str, float]) -> dict[str, str]:

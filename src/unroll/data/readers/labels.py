@@ -25,8 +25,10 @@ def normal(value: Any) -> str:
     return text
 
 
-def classes(labels: Sequence[Any] | None, counts: Mapping[str | None, int], column: str) -> dict[str | None, int]:
-    """Return each cell's class, its label's place in `labels`; cells that are none of them are absent.
+def classes(
+    labels: Sequence[Any] | None, counts: Mapping[str | None, int], column: str
+) -> tuple[list[str], dict[str | None, int]]:
+    """Return the classes' names, and each cell's class, its label's place; cells that are none of them are absent.
 
     labels: as the YAML has them, where no and yes are false and true; null: all that the column holds but empty cells,
     numbers in their order, else by spelling. counts: the cells of the column, and how often each is there.
@@ -64,7 +66,7 @@ def classes(labels: Sequence[Any] | None, counts: Mapping[str | None, int], colu
             saw=shown(counts),
             allowed="two classes or more",
         )
-    return found
+    return [normal(label) for label in labels], found
 
 
 def shown(counts: Mapping[str | None, int]) -> str:

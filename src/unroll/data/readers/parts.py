@@ -38,22 +38,6 @@ def chosen(files: Files, parts: Parts) -> dict[str, dict[str, bytes]]:
     return {split: named[split] for split in SPLITS if split in named}
 
 
-def require_shares(parts: Parts) -> None:
-    """Raise UserError unless the shares of validation and test are numbers from 0 that leave something for train."""
-    shares = {split: value for split in ("validation", "test") if not isinstance(value := parts[split], str)}
-    for split, share in shares.items():
-        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share < 1:
-            raise UserError(
-                f"data.options.{split}", saw=share, allowed="a share from 0 to below 1, or the name of a file"
-            )
-    if sum(share for share in shares.values() if share) >= 1:
-        raise UserError(
-            "data.options.validation and data.options.test leave nothing for train",
-            saw=" + ".join(map(str, shares.values())),
-            allowed="shares that are below 1 together",
-        )
-
-
 def _of(files: Files, split: str, name: str) -> dict[str, bytes]:
     """The file of that name, with or without an ending of compression, or the files below that folder."""
     found = {file: content for file, content in files.items() if name in (file, uncompressed_name(file))}
