@@ -8,8 +8,10 @@ import typer
 
 from unroll.data_cli import ConfigDir, data
 from unroll.errors import TrialFailed, UserError, mending
+from unroll.interruption import INTERRUPTED, Asked, interrupt, tell
 
-USER_ERROR, TRIALS_FAILED, INTERRUPTED = 2, 1, 130
+USER_ERROR, TRIALS_FAILED = 2, 1
+_GO_ON = ("train", "sweep", "reproduce")  # from checkpoints
 
 app = typer.Typer(
     help="Benchmark recurrent networks and autoencoders across tasks, reproducibly.",
@@ -26,6 +28,19 @@ Runs = Annotated[Path, typer.Option("--runs", help="The folder that holds the tr
 
 def main() -> None:
     """Run the command line; what a user can mend ends in a message and exit code 2, without a traceback."""
+    with Asked(interrupt, command=True) as asked:
+        try:
+            _run()
+        except BaseException as error:
+            done = isinstance(error, SystemExit) and not error.code
+            if done or not (asked.noticed or isinstance(error, KeyboardInterrupt)):
+                raise
+            goes_on = sys.argv[1:2] and sys.argv[1] in _GO_ON
+            tell("Interrupted." + " The same command goes on from the last checkpoints." * bool(goes_on))
+            sys.exit(INTERRUPTED)
+
+
+def _run() -> None:
     arguments = sys.argv[1:]
     try:
         if arguments[:1] in (["-sc"], ["--shell-completion"]):
@@ -40,9 +55,6 @@ def main() -> None:
     except TrialFailed as error:
         print(error, file=sys.stderr)
         sys.exit(TRIALS_FAILED)
-    except KeyboardInterrupt:
-        print("Interrupted. The same command goes on from the last checkpoints.", file=sys.stderr)
-        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(TRIALS_FAILED)

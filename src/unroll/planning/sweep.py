@@ -1,11 +1,11 @@
 """`unroll sweep`: the trials of a suite that have no finished record are trained, then the table is printed."""
 
-import signal
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unroll.interruption import Asked, interrupt
 from unroll.planning.filters import keep
 from unroll.planning.rounds import to_launch
 from unroll.planning.space import tunes
@@ -74,11 +74,8 @@ def launch(
     """
     if not tunes(todo.hydra) and not to_launch(trials, retry_failed):
         return list(trials)
-    previous = signal.signal(signal.SIGTERM, _interrupt)
-    try:
+    with Asked(interrupt):
         tuned = _launch(todo, in_order(trials), _folder(todo, trials), config_dir, retry_failed, job)
-    finally:
-        signal.signal(signal.SIGTERM, previous)
     return tuned or list(trials)
 
 
@@ -135,7 +132,8 @@ def _launch(
             config.hydra.overrides.task = []
         jobs.one_process_each([item.trial for item in planned], todo.hydra)
         if job is None:
-            run_one(check_all, [item.trial for item in to_launch(planned, retry_failed)], folder)
+            unchecked = [item.trial for item in to_launch(planned, retry_failed)]
+            run_one(check_all, unchecked, folder, todo.rules["retries"])
         HydraConfig.instance().set_config(config)
         hydra = GlobalHydra.instance().hydra
         assert hydra is not None
@@ -191,10 +189,6 @@ def _report(todo: Plan, trials: Sequence[Trial], folder: Path, console: "Console
         print("Failed trials are trained again with --retry-failed.")
     print(f"Report: {path}", flush=True)
     return not unfinished
-
-
-def _interrupt(signum: int, frame: Any) -> None:
-    raise KeyboardInterrupt
 
 
 def _nothing() -> Any:

@@ -8,22 +8,30 @@ import gc
 import multiprocessing
 import os
 import pickle
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import reduction, resource_tracker
 from pathlib import Path
 from typing import Any
 
+from unroll.errors import UserError
+from unroll.interruption import ASKING, Asked, tell
 from unroll.threads import VARIABLES, environment
 
 # glibc gives a freed tensor's memory back at once and takes it again at the next step; kept, two workers side by side
 # no longer wait for the kernel's page faults.
 _MEMORY_VARIABLES = {"MALLOC_MMAP_THRESHOLD_": str(2**32), "MALLOC_TRIM_THRESHOLD_": str(2**33)}
 
+_LOOK_SECONDS = 0.2  # between looks at whether the sweep was asked to leave
+
 _work: Callable[[Any], Any]
+_jobs: Sequence[Any]
 _begun = 0  # jobs, in this worker
 
 
@@ -35,43 +43,62 @@ def run_all(work: Callable[[Any], Any], jobs: Sequence[Any], workers: int, log_f
     """Call `work(job)` for each job in `workers` processes; returns what each call returned, or raised.
 
     A job whose process was killed gives WorkerKilled, and the rest goes on in a new process. What workers print
-    goes to worker-N.log in `log_folder`. An interruption stops the processes.
+    goes to worker-N.log in `log_folder`.
+
+    Raises:
+        KeyboardInterrupt: this process was asked to leave; the workers have saved what they did, and have ended.
     """
     results: list[Any] = [None] * len(jobs)
     waiting = list(reversed(range(len(jobs))))
     running: dict[Future[Any], tuple[int, int]] = {}
     others = multiprocessing.active_children()
-    with one_thread_each():
-        pools = {number: _start(log_folder, number, work) for number in range(min(workers, len(jobs)))}
+    parcel = _Parcel(work, jobs)
+    with parcel.file, one_thread_each(), Asked(_say_that_it_stops) as asked:
+        pools = {number: _start(log_folder, number, parcel) for number in range(min(workers, len(jobs)))}
         try:
-            while waiting or running:
+            while (waiting or running) and not asked.noticed:
                 idle = set(pools) - {number for number, _ in running.values()}
                 for number in sorted(idle)[: len(waiting)]:
                     index = waiting.pop()
                     try:
-                        running[pools[number].submit(_run, jobs[index])] = (number, index)
+                        running[_submitted(pools[number], index)] = (number, index)
                     except BrokenProcessPool:  # killed while it had no job
                         waiting.append(index)
-                        pools[number] = _replaced(pools[number], log_folder, number, work)
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                        pools[number] = _replaced(pools[number], log_folder, number, parcel)
+                done, _ = wait(running, timeout=_LOOK_SECONDS, return_when=FIRST_COMPLETED)
                 for future in done:
                     number, index = running.pop(future)
                     try:
                         results[index] = future.result()
                     except BrokenProcessPool as error:
                         results[index] = WorkerKilled(str(error))
-                        pools[number] = _replaced(pools[number], log_folder, number, work)
+                        pools[number] = _replaced(pools[number], log_folder, number, parcel)
                     except Exception as error:
                         results[index] = error
         finally:
             own = [process for process in multiprocessing.active_children() if process not in others]
-            _stop(pools.values(), own, kill=bool(running))
+            _stop(pools.values(), own, early=bool(running))
+    if asked.noticed:
+        raise KeyboardInterrupt
     return results
 
 
-def run_one(work: Callable[[Any], Any], job: Any, log_folder: Path) -> Any:
-    """Call `work(job)` in a process of its own; raises what it raises."""
-    (result,) = run_all(work, [job], 1, log_folder)
+def run_one(work: Callable[[Any], Any], job: Any, log_folder: Path, retries: int = 0) -> Any:
+    """Call `work(job)` in a process of its own, and again where that is killed; raises what the call raises.
+
+    Raises:
+        UserError: the process was killed each time.
+    """
+    for _ in range(1 + retries):
+        (result,) = run_all(work, [job], 1, log_folder)
+        if not isinstance(result, WorkerKilled):
+            break
+    if isinstance(result, WorkerKilled):
+        raise UserError(
+            f"A process that prepares the trials ended {1 + retries} times before it was done; out of memory?",
+            saw=f"what it printed: {_log(log_folder, 0)}",
+            run="unroll doctor",
+        ) from result
     if isinstance(result, BaseException):
         raise result
     return result
@@ -102,31 +129,68 @@ def one_thread_each() -> Iterator[None]:
         yield
 
 
-def _start(log_folder: Path, number: int, work: Callable[[Any], Any]) -> ProcessPoolExecutor:
-    import cloudpickle  # type: ignore[import-untyped]
+class _Parcel:
+    """Work and its jobs on their way to workers, in a file without a name, whose descriptor a new process inherits.
 
+    What a process is told at its start goes through a pipe instead. That holds 64 KiB, and the parent would wait for
+    ever for a worker that was killed before it read more.
+    """
+
+    def __init__(self, work: Callable[[Any], Any], jobs: Sequence[Any]):
+        import cloudpickle  # type: ignore[import-untyped]
+
+        self.file = tempfile.TemporaryFile(prefix="unroll-")  # noqa: SIM115
+        cloudpickle.dump((work, list(jobs)), self.file)
+        self.file.flush()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _arrived, (reduction.DupFd(self.file.fileno()),)
+
+
+def _arrived(duplicate: Any) -> bytes:
+    descriptor = duplicate.detach()
+    try:
+        return os.pread(descriptor, os.fstat(descriptor).st_size, 0)  # workers share the place in the file
+    finally:
+        os.close(descriptor)
+
+
+def _start(log_folder: Path, number: int, parcel: _Parcel) -> ProcessPoolExecutor:
     log_folder.mkdir(parents=True, exist_ok=True)
     gpus = visible_gpus()
     gpu = gpus[number % len(gpus)] if gpus else None
-    return ProcessPoolExecutor(
-        max_workers=1,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_prepare,
-        initargs=(str(log_folder / f"worker-{number}.log"), gpu, cloudpickle.dumps(work)),
-    )
+    arguments: Any = (str(_log(log_folder, number)), gpu, parcel)  # the last arrives as bytes
+    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _prepare, arguments)
 
 
-def _prepare(log: str, gpu: str | None, work: bytes) -> None:
+def _log(log_folder: Path, number: int) -> Path:
+    return log_folder / f"worker-{number}.log"
+
+
+def _submitted(pool: ProcessPoolExecutor, index: int) -> "Future[Any]":
+    """Give a pool a job. Its process may start here, which no signal is to interrupt before it is ready for one."""
+    resource_tracker.ensure_running()  # on its own it would lift the block
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ASKING)
+    try:
+        return pool.submit(_run, index)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _prepare(log: str, gpu: str | None, parcel: bytes) -> None:
     """Run in a new worker, before torch is imported: its log, its GPU, its work, and its end with its parent's."""
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.close(descriptor)
+    for number in (signal.SIGINT, signal.SIGHUP):  # a terminal's, sent to all: the parent passes them on as SIGTERM
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ASKING)
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    global _work
-    _work = pickle.loads(work)
+    global _work, _jobs
+    _work, _jobs = pickle.loads(parcel)
 
 
 def _end_with_parent() -> None:
@@ -136,7 +200,7 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _run(job: Any) -> Any:
+def _run(index: int) -> Any:
     """Run in a worker: one job, after which the process is as it was."""
     global _begun
     _begun += 1
@@ -145,7 +209,7 @@ def _run(job: Any) -> Any:
         gc.freeze()
     environment, arguments, folder = dict(os.environ), list(sys.argv), os.getcwd()
     try:
-        return _work(job)
+        return _work(_jobs[index])
     except Exception as error:
         raise _portable(error) from None
     except BaseException as error:  # a signal to this process alone: not the end of the whole sweep
@@ -168,16 +232,19 @@ def _portable(error: Exception) -> Exception:
     return error
 
 
-def _replaced(
-    pool: ProcessPoolExecutor, log_folder: Path, number: int, work: Callable[[Any], Any]
-) -> ProcessPoolExecutor:
+def _replaced(pool: ProcessPoolExecutor, log_folder: Path, number: int, parcel: _Parcel) -> ProcessPoolExecutor:
     pool.shutdown(wait=False)
-    return _start(log_folder, number, work)
+    return _start(log_folder, number, parcel)
 
 
-def _stop(pools: Iterable[ProcessPoolExecutor], processes: Iterable[Any], kill: bool) -> None:
-    if kill:
+def _stop(pools: Iterable[ProcessPoolExecutor], processes: Iterable[Any], early: bool) -> None:
+    """End the workers; `early`, what they train now is saved first."""
+    if early:
         for process in processes:
             process.terminate()
     for pool in pools:
-        pool.shutdown(wait=not kill, cancel_futures=True)
+        pool.shutdown(cancel_futures=True)
+
+
+def _say_that_it_stops() -> None:
+    tell("Stopping: each trial saves after its current step. Ctrl-C again leaves at once.")

@@ -1,6 +1,7 @@
 """Leaving on request: a signal in mid-training ends it after the current step, saved, and Slurm starts it again.
 
-Slurm says that time is nearly up by a signal (USR1 in slurm/*.sbatch, USR2 under submitit) and preempts with SIGTERM.
+Slurm says that time is nearly up by a signal (USR1 in slurm/*.sbatch, USR2 under submitit) and preempts with SIGTERM;
+a user presses Ctrl-C or closes the terminal.
 The next attempt goes on from `last.ckpt`, so the trial ends with the bits of one that nobody stopped.
 """
 
@@ -8,17 +9,18 @@ import os
 import re
 import signal
 import subprocess
-import sys
-import threading
-from types import FrameType, TracebackType
+from pathlib import Path
+from types import TracebackType
 from typing import Any, Literal, Self
 
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
+from unroll.interruption import Asked, tell
 from unroll.training.ranks import rank
 
-HEEDED = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM)
+REQUEUED = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM)
+HEEDED = (*REQUEUED, signal.SIGINT, signal.SIGHUP)
 
 
 class Preempted(KeyboardInterrupt):
@@ -26,33 +28,32 @@ class Preempted(KeyboardInterrupt):
 
 
 class Preemption:
-    """Heeds signals inside its `with` block.
+    """Heeds requests to leave inside its `with` block.
 
     In training, `noticed` tells the callback to save and stop after the current step. Elsewhere nothing is unsaved, and
-    the block is left at once. Leaving because of a signal, rank zero has the job put back into Slurm's queue.
+    the block is left at once. Leaving because of a signal of Slurm's, rank zero has the job put back into its queue.
+
+    Args:
+        saved: what the next attempt goes on from, once it is there.
     """
 
-    def __init__(self) -> None:
-        self.signal: signal.Signals | None = None
-        self.training = False
-        self.leaving = False
-        self.before: dict[signal.Signals, Any] = {}
+    def __init__(self, saved: Path | None = None) -> None:
+        self.saved, self.training, self.leaving = saved, False, False
+        self.asked = Asked(self._heed, HEEDED)
 
     @property
     def noticed(self) -> bool:
         """Whether a signal has come."""
-        return self.signal is not None
+        return self.asked.noticed
 
     def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            self.before = {number: signal.getsignal(number) for number in HEEDED}
-            self._listen()
+        self.asked.__enter__()
         return self
 
     def training_starts(self) -> None:
         """Wait for the end of a step from here on; Lightning, which took SIGTERM, would broadcast in mid-step."""
         self.training = True
-        self._listen()
+        self.asked.listen()
 
     def training_ended(self, stopped: bool) -> None:
         """Leave, if training was stopped for a signal.
@@ -61,30 +62,35 @@ class Preemption:
             Preempted: on every rank.
         """
         self.training = False
-        self._listen()
+        self.asked.listen()
         if stopped or self.noticed:
             raise Preempted
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> Literal[False]:
+        """Leave in order.
+
+        Raises:
+            Preempted: a signal came when there was nothing to stop any more; who was asked to leave, leaves.
+        """
         self.leaving = True
         left = kind is not None and (issubclass(kind, Preempted) or self._stopped_by_lightning(kind))
         try:
             if left:
                 self._leave()
         finally:
-            for number, handler in self.before.items():
+            self.asked.__exit__(kind, error, trace)
+            if left and job_id():
                 # The SIGTERM that follows a requeue must not keep the process from giving up its claim.
-                signal.signal(number, signal.SIG_IGN if left and job_id() else handler or signal.SIG_DFL)
+                for number in REQUEUED:
+                    if number in self.asked.before:
+                        signal.signal(number, signal.SIG_IGN)
+        if self.noticed and not (kind is not None and issubclass(kind, KeyboardInterrupt | SystemExit)):
+            raise Preempted from error
         return False
 
-    def _listen(self) -> None:
-        for number in self.before:
-            signal.signal(number, self._notice)
-
-    def _notice(self, number: int, frame: FrameType | None) -> None:
-        self.signal = signal.Signals(number)
+    def _heed(self) -> None:
         if not self.training and not self.leaving:
             raise Preempted
 
@@ -96,15 +102,20 @@ class Preemption:
         if rank() != 0:
             # Quietly: srun --kill-on-bad-exit would end rank zero before it has asked to be requeued.
             raise SystemExit(0)
-        name = "a signal to another rank" if self.signal is None else self.signal.name
-        print(f"Stopped by {name}; what was done is saved.", file=sys.stderr, flush=True)
+        name = "a signal to another rank" if self.asked.signal is None else self.asked.signal.name
+        if self.saved is None or self.saved.exists():
+            tell(f"Stopped by {name}; what was done is saved.")
+        else:
+            tell(f"Stopped by {name} before there was anything to save.")
+        if self.asked.signal in (signal.SIGINT, signal.SIGHUP):
+            return
         refused = why_not_requeued()
         if refused:
-            print(f"Not requeued: {refused}.", file=sys.stderr, flush=True)
+            tell(f"Not requeued: {refused}.")
             return
         submitit = self._submitits_handler()
         if submitit is not None:
-            submitit(self.signal or signal.SIGTERM, None)  # saves its own state, requeues, exits
+            submitit(self.asked.signal or signal.SIGTERM, None)  # saves its own state, requeues, exits
         else:
             requeue()
 
@@ -113,7 +124,7 @@ class Preemption:
         if os.environ.get("SUBMITIT_EXECUTOR") != "slurm":
             return None
         number = getattr(signal, f"SIG{os.environ.get('SUBMITIT_PREEMPT_SIGNAL', 'USR2')}", signal.SIGUSR2)
-        handler = self.before.get(number)
+        handler = self.asked.before.get(number)
         return handler if callable(handler) else None
 
 
@@ -153,7 +164,7 @@ def requeue() -> None:
     assert job is not None
     done = _scontrol("requeue", job)
     said = f"scontrol requeue {job} failed: {done.stderr.strip()}" if done.returncode else f"Requeued job {job}."
-    print(said, file=sys.stderr, flush=True)
+    tell(said)
 
 
 def _scontrol(*arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -166,7 +166,7 @@ def _described(error: BaseException, trace: str) -> dict[str, str]:
 
 
 def _train_network(trial: Trial, claim: Claim | None, tracking: Tracking) -> tuple[dict[str, Any], dict[str, Any]]:
-    with Preemption() as preemption:
+    with Preemption(trial.directory / checkpoint.LAST) as preemption:
         try:
             return _ten_steps(trial, claim, preemption, tracking)
         except (KeyboardInterrupt, SystemExit):
@@ -258,6 +258,7 @@ def _ten_steps(
 
         # 7. training
         if len(batches) and not progress.stopped:
+            preemption.training_starts()
             with quiet():
                 trainer.fit(module, batches)
             preemption.training_ended(training.preempted)
