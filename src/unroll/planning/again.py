@@ -14,10 +14,10 @@ from unroll.errors import UserError
 from unroll.planning.compose import compose_node, composer, trial_from
 from unroll.planning.groups import group_options, options_where
 from unroll.planning.schema import SECTIONS, SOLVED, Trainer
-from unroll.planning.trial import Trial, canonical, identity, is_baseline, neutral
+from unroll.planning.trial import NUMBERS, Trial, canonical, identity, is_baseline, neutral
 from unroll.planning.validate import typed
 
-_SURROUNDINGS = ("accelerator", "devices", "num_nodes", "threads", "deterministic", "precision")  # that bits depend on
+_SURROUNDINGS = ("accelerator", "devices", "num_nodes", "threads", "deterministic", *NUMBERS)  # that bits depend on
 _BARE = re.compile(r"[A-Za-z_./][\w./+-]*", re.ASCII)
 _WORDS = {"null", "true", "false", "nan", "inf"}  # that Hydra reads as something else than text
 _GONE: Any = object()
@@ -136,7 +136,7 @@ def _decisive(config: Mapping[str, Any]) -> dict[str, Any]:
     """What decides the result and its bits, each value where an override would set it."""
     whole = {key: typed(config[key], SECTIONS[key], key) for key in ("data", "bottleneck", "budget", "optimizer")}
     found = identity({**config, **whole})
-    found.pop("precision", None)
+    found = {key: value for key, value in found.items() if key not in NUMBERS}
     trainer = {**asdict(Trainer()), **config["trainer"]}
     found["trainer"] = {key: trainer[key] for key in _SURROUNDINGS}
     return found

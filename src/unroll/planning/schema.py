@@ -126,6 +126,7 @@ class Trainer:
     devices: int = 1
     num_nodes: int = 1
     precision: str = "32-true"
+    tf32: bool = False
     threads: int = 1
     deterministic: bool = True
     checkpoint_minutes: float = 10.0

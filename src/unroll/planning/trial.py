@@ -17,6 +17,8 @@ _DESCRIPTIONS = {
     "budget": {"name"},
 }
 
+NUMBERS = ("precision", "tf32")  # of the trainer, in the id: what kind of numbers a network computes with
+
 # Options that came after the first records. At these values a trial is what it was without them, and its id leaves
 # them out, so that older records keep theirs. A key below `encoder`, `decoder` or a term is named by its last word.
 _LATER: dict[str, dict[str, Any]] = {
@@ -47,6 +49,7 @@ _LATER: dict[str, dict[str, Any]] = {
         "nodes": False,
         "loss_per": "node",
     },
+    "trainer": {"tf32": False},
     "optimizer": {
         "embedding_learning_rate": None,
         "embedding_weight_decay": None,
@@ -124,7 +127,7 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of a config that decides the result.
 
     Left out: devices, threads, workers, logger, paths, where data comes from, and labels. A baseline uses
-    no architecture, bottleneck, optimizer, budget or precision, and of the task's options those of its `problem`
+    no architecture, bottleneck, optimizer, budget, precision or TF32, and of the task's options those of its `problem`
     only; a network uses no baseline.
     """
     sections = ["task", "data"]
@@ -146,7 +149,8 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
         chosen["task"] = {key: value for key, value in chosen["task"].items() if key in read}
     chosen["seed"] = config["seed"]
     if not is_baseline(config):
-        chosen["precision"] = config["trainer"]["precision"]
+        numbers = {key: config["trainer"][key] for key in NUMBERS if key in config["trainer"]}
+        chosen |= _without_later(numbers, _LATER["trainer"])
         order = list(chosen["bottleneck"]["terms"])
         if order != sorted(order):  # terms act in order, which sorted keys would hide
             chosen["bottleneck"]["order"] = order

@@ -160,6 +160,20 @@ class _Code(_Part):
     dirty: bool | None
 
 
+class _Device(_Part):
+    """Absent or null: the device has no such thing."""
+
+    kind: Literal["cpu", "cuda", "mps"]
+    count: NonNegativeInt
+    name: str
+    precision: str
+    tf32: bool
+    peak_memory_bytes: NonNegativeInt | None = None
+    cuda: str | None = None
+    cudnn: str | None = None
+    driver: str | None = None
+
+
 class _Run(_Part):
     """Null or absent: the trial ended before it was measured."""
 
@@ -171,6 +185,7 @@ class _Run(_Part):
     peak_memory_bytes: NonNegativeInt | None = None
     attempts: NonNegativeInt = 1
     hardware: dict[str, Any]
+    device: _Device | None = None
     packages: dict[str, str]
     code: _Code
     world_size: NonNegativeInt | None = None

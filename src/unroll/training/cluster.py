@@ -27,7 +27,7 @@ def check_cluster(trial: Trial) -> None:
     devices, nodes = trainer["devices"], trainer["num_nodes"]
     if not _launched_elsewhere():
         _ranks(devices, nodes)
-        if not is_baseline(trial.config) and not _multirun():
+        if not is_baseline(trial.config) and trains_here():
             _gpus(trainer["accelerator"], devices)
     trouble = trouble_writing(trial.config["paths"]["runs"])
     if trouble:
@@ -36,6 +36,11 @@ def check_cluster(trial: Trial) -> None:
             saw=f"paths.runs={trial.config['paths']['runs']}: {trouble}",
             allowed="a folder that every rank may write to, on a file system that all nodes share",
         )
+
+
+def trains_here() -> bool:
+    """Whether this process will train, on the devices that it sees; else it only plans."""
+    return not _launched_elsewhere() and not _multirun()
 
 
 def under_torchrun() -> bool:

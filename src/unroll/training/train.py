@@ -35,6 +35,7 @@ from unroll.training.budget import budget_steps
 from unroll.training.callbacks import Training
 from unroll.training.checkpoint import Progress
 from unroll.training.cluster import check_cluster
+from unroll.training.devices import check_precision, device_fields, reset_peak, set_tf32
 from unroll.training.diagnostics.pretrained import pretrained
 from unroll.training.diagnostics.probe import diagnose, logged_names
 from unroll.training.ending import tracked, write_and_finish
@@ -58,6 +59,7 @@ def check(trial: Trial) -> None:
         UserError: with what was seen and what is allowed.
     """
     check_cluster(trial)
+    check_precision(trial)
     check_wandb(trial)
     config = trial.config
     task = build_task(trial)
@@ -112,6 +114,7 @@ def _train(trial: Trial, claim: Claim | None, tracking: Tracking) -> dict[str, A
     directory = trial.directory
     began, started = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
     reset_peak_memory()
+    reset_peak()
     (directory / "config.yaml").write_text(
         yaml.safe_dump(trial.config, sort_keys=False, allow_unicode=True), encoding="utf-8"
     )
@@ -126,6 +129,7 @@ def _train(trial: Trial, claim: Claim | None, tracking: Tracking) -> dict[str, A
     run: dict[str, Any] = {"started": started, "command": " ".join(["unroll", *sys.argv[1:]])}
     try:
         threads = trial.config["trainer"]["threads"]
+        set_tf32(trial.config["trainer"]["tf32"])
         with computing_threads(threads):
             if trial.config["architecture"]["name"] == "baseline":
                 found, timing = run_baseline(trial, replacing if claim is None else claim.replacing)
@@ -267,7 +271,7 @@ def _ten_steps(
         else:
             trainer.strategy.connect(module)
             trainer.strategy.setup_environment()
-            module.to(trainer.strategy.root_device)
+        module.to(trainer.strategy.root_device)  # Lightning leaves it on the CPU after training
 
         # 8. the best weights by validation
         best, problems = directory / checkpoint.BEST, []
@@ -326,6 +330,7 @@ def _ten_steps(
             "attempts": progress.attempts,
             "world_size": trainer.world_size,
             "padding_share": padding,
+            "device": device_fields(module.device, trainer.precision),
         }
         return found, timing
     finally:
@@ -333,6 +338,7 @@ def _ten_steps(
 
 
 def _evaluate(task: Task, score: Any, split: str, module: TrialModule, trainer: lightning.Trainer) -> dict[str, Any]:
+    assert module.device == trainer.strategy.root_device, f"training ran on {trainer.strategy.root_device}"
     return evaluate_split(
         score,
         module.network,

@@ -18,7 +18,7 @@ from unroll.errors import UserError
 from unroll.names import check_id
 from unroll.planning.compose import compose
 from unroll.planning.groups import group_value
-from unroll.planning.trial import Trial, is_baseline
+from unroll.planning.trial import NUMBERS, Trial, is_baseline
 from unroll.planning.validate import check_names, completed
 from unroll.results.record import FILE_NAME
 from unroll.training.checkpoint import BEST, LAST
@@ -179,11 +179,11 @@ def _overridden(overrides: Sequence[str], trainer: Mapping[str, Any], trial_id: 
     names = []
     for text in overrides:
         section, _, name = text.partition("=")[0].partition(".")
-        if section != "trainer" or not name or "=" not in text or name == "precision":
+        if section != "trainer" or not name or "=" not in text or name in NUMBERS:
             raise UserError(
                 "Verifying trains the same trial: only where and how it runs can be another.",
                 saw=text,
-                allowed="trainer.KEY=VALUE, precision left out",
+                allowed=f"trainer.KEY=VALUE, {' and '.join(NUMBERS)} left out",
                 run=f"unroll verify {trial_id} trainer.threads=2",
             )
         names.append(name)

@@ -1,0 +1,95 @@
+"""The final evaluation: of the best weights by validation, on the device that training ran on, in its precision."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny_data import Tiny
+
+from unroll.planning.trial import Trial
+from unroll.results.record import read_record
+from unroll.training import checkpoint
+from unroll.training import train as story
+from unroll.training.train import train
+
+# The CPU under a name that no tensor has until it is moved there: what moves a network elsewhere is seen.
+DEVICE = torch.device("cpu", 0)
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, torch.device, torch.dtype]]:
+    """Where each split was scored, and in which precision; with the diagnostics."""
+    found: list[tuple[str, torch.device, torch.dtype]] = []
+    build, evaluate, diagnose = story.build_trainer, story.evaluate_split, story.diagnose
+
+    def spied(score: Any, network: Any, split: Any, seed: int, device: torch.device, precision: Any, *rest: Any) -> Any:
+        with precision():
+            kind = (torch.ones(1, 1) @ torch.ones(1, 1)).dtype
+        found.append((type(split).__name__, device, kind))
+        return evaluate(score, network, split, seed, device, precision, *rest)
+
+    def diagnosed(task: Any, network: Any, device: torch.device) -> Any:
+        found.append(("diagnostics", device, torch.float32))
+        return diagnose(task, network, device)
+
+    def elsewhere(*arguments: Any) -> Any:
+        trainer = build(*arguments)
+        trainer.strategy._root_device = DEVICE
+        return trainer
+
+    monkeypatch.setattr(story, "build_trainer", elsewhere)
+    monkeypatch.setattr(story, "evaluate_split", spied)
+    monkeypatch.setattr(story, "diagnose", diagnosed)
+    return found
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [("32-true", torch.float32), ("bf16-mixed", torch.bfloat16)])
+def test_it_runs_where_training_ran(
+    precision: str,
+    dtype: torch.dtype,
+    tiny: Tiny,
+    tmp_path: Path,
+    seen: list[tuple[str, torch.device, torch.dtype]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    options = ["architecture=gru", "budget.epochs=1", f"trainer.precision={precision}", "trainer.keep_after=all"]
+    trial = tiny.trial("forecasting", tmp_path, *options)
+    record = train(trial)
+    assert [device for _, device, _ in seen] == [DEVICE] * len(seen)
+    assert {kind for split, _, kind in seen if split != "diagnostics"} == {dtype}
+    whole, seen[:] = list(seen), []
+
+    trial.record_path.unlink()  # killed after its last step: it only evaluates
+    monkeypatch.setattr("unroll.training.module.TrialModule.training_step", None)
+    again = train(trial)
+    assert seen == whole[-len(seen) :], "an interrupted trial evaluates as one that was not"
+    assert len(seen) >= 4
+    assert again["result"] == record["result"]
+    assert again["run"]["device"] == {
+        "kind": "cpu", "name": "cpu", "count": 1, "precision": precision, "tf32": False, "peak_memory_bytes": None,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def stopped_early(tiny: Tiny, tmp_path: Path) -> Callable[[str], Trial]:
+    """A trial that stops early, at weights worse than its best: its learning rate is too high."""
+
+    def make(task: str) -> Trial:
+        options = ["architecture=gru", "optimizer.learning_rate=2", "budget.epochs=6", "budget.patience=1"]
+        return tiny.trial(task, tmp_path, *options, "trainer.keep_after=all")
+
+    return make
+
+
+def test_the_best_weights_are_evaluated(stopped_early: Callable[[str], Trial]) -> None:
+    trial = stopped_early("forecasting")
+    result = train(trial)["result"]
+    selection, best = result["selection"], checkpoint.load(trial.directory / checkpoint.BEST, trial.trial_id)
+    last = checkpoint.load(trial.directory / checkpoint.LAST, trial.trial_id)
+    assert selection["step"] < result["steps"]
+    assert any(not torch.equal(best["network"][name], weight) for name, weight in last["network"].items())
+    assert selection["value"] == result["metrics"]["validation"]["mse"]
+    assert selection["value"] == min(found["mse"] for found in result["curves"]["validation"])
+    assert read_record(trial.directory)["result"] == result
