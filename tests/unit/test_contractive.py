@@ -58,6 +58,29 @@ def test_the_norm_is_that_of_finite_differences(architecture: str) -> None:
     torch.testing.assert_close(code.penalty.detach(), expected, rtol=1e-6, atol=1e-10)
 
 
+@pytest.mark.parametrize("jacobian", ["auto", "exact", "hutchinson"])
+@pytest.mark.parametrize(("task", "architecture"), [("compression", "ae_contractive"), ("sentiment", "gru")])
+def test_mixed_precision_leaves_it_in_single_precision(task: str, architecture: str, jacobian: str) -> None:
+    """Values and gradients of 1e-5 squared are nothing in 16 bits; those of the code itself are rounded."""
+    options = ["bottleneck=contractive", f"bottleneck.terms.contractive.jacobian={jacobian}"]
+    task_, network = made_up.built(task, architecture, *options)
+    network.train()
+    found = []
+    for mixed in (False, True):
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            code = encoded(network, task_)
+        assert code.penalty is not None
+        network.zero_grad()
+        code.penalty.sum().backward()
+        gradients = {name: p.grad.clone() for name, p in network.named_parameters() if p.grad is not None}
+        found.append((code.code.dtype, code.penalty.detach(), gradients))
+    (plain, penalty_, gradients), (_, mixed_penalty, mixed_gradients) = found
+    assert plain == torch.float32
+    assert mixed_penalty.dtype == torch.float32
+    torch.testing.assert_close(mixed_penalty, penalty_, rtol=1e-6, atol=0)
+    torch.testing.assert_close(mixed_gradients, gradients, rtol=1e-5, atol=1e-9)
+
+
 def test_projections_are_exact_in_the_mean_over_all_signs() -> None:
     torch.manual_seed(0)
     at, weight = torch.randn(3, 4, requires_grad=True), torch.randn(2, 4)

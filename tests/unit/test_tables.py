@@ -317,3 +317,21 @@ def test_what_has_no_width_stands_outside_the_equal_parameter_ranks() -> None:
     (table,) = make_tables([sized("lstm", 81.0, 1000), sized("linear", 90.0, 1000, reason)])
     assert [(row.name, row.best) for row in table.rows] == [("lstm", True), ("linear", False)]
     assert table.notes == (f"linear stands beside the others, unranked: outside equal-parameter ranks: {reason}.",)
+
+
+def test_different_devices_are_said_below_the_table() -> None:
+    def on(name: str, *arguments: Any) -> dict[str, Any]:
+        found = record(*arguments)
+        found["run"]["device"] = {"kind": "cpu" if name == "cpu" else "cuda", "name": name}
+        return found
+
+    def said(*records: dict[str, Any]) -> list[str]:
+        (table,) = make_tables([*records, record("tfidf_lr", 0, 83.0)])
+        return [note for note in table.notes if "devices" in note]
+
+    lstm, rnn = record("lstm", 0, 81.0), record("rnn", 0, 70.0)  # older: no GPU was in sight
+    assert said(lstm, rnn, on("cpu", "lstm", 1, 82.0)) == []
+    assert said(on("H100", "lstm", 0, 81.0), on("H100", "rnn", 0, 70.0)) == []
+    apart = "Different devices (H100, cpu) round differently and take other times"
+    assert said(lstm, on("H100", "rnn", 0, 70.0)) == [f"{apart}."]
+    assert said(lstm, rnn, on("H100", "lstm", 1, 82.0)) == [f"{apart}, within a row: lstm."]

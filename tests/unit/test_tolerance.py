@@ -11,7 +11,11 @@ from unroll.training.comparison import Gap, changed_examples, gaps, moved, not_c
 from unroll.training.tolerance import tolerance
 
 RECORD: dict[str, Any] = {
-    "config": {"trainer": {"deterministic": True, "accelerator": "cpu", "threads": 1}, "budget": {"patience": None}},
+    "config": {
+        "architecture": {"name": "lstm"},
+        "trainer": {"deterministic": True, "accelerator": "cpu", "threads": 1},
+        "budget": {"patience": None},
+    },
     "result": {
         "metrics": {"test": {"accuracy": 80.0, "nll": 0.5}},
         "examples": {"train": 10, "validation": 5, "test": 1000},
@@ -83,8 +87,25 @@ def test_surroundings_are_compared() -> None:
     assert moved(RECORD, changed(run__packages={"python": "3.11.7", "torch": "2.9.1"})) == ["torch 2.9.0 -> 2.9.1"]
     assert moved(RECORD, changed(run__packages={"python": "3.11.7"})) == ["torch 2.9.0 -> none"]
     assert moved(changed(run__packages={"python": "3.11.7"}), RECORD) == []  # a dependency since
-    assert moved(RECORD, changed(run__hardware__gpus=["A100"]))[0] == "GPUs none -> A100"
     assert moved(RECORD, changed(config__trainer__deterministic=False)) == ["deterministic True -> False"]
+
+
+def test_the_device_used_is_compared_and_not_those_in_sight() -> None:
+    """Of older records too, which do not name it: they took a GPU that they saw, unless told not to."""
+    assert moved(RECORD, changed(run__hardware__gpus=["A100"] * 8)) == []
+    one, eight = (
+        changed(run__hardware__gpus=["A100"] * count, config__trainer__accelerator="auto") for count in (1, 8)
+    )
+    assert moved(one, eight) == []
+    assert moved(RECORD, one) == ["device cpu -> A100"]
+    assert moved(changed(config__trainer__accelerator="auto"), one) == ["device cpu -> A100"]
+    assert moved(changed(run__hardware__gpus=["A100"], config__architecture__name="baseline"), RECORD) == []
+
+    used = {"kind": "cuda", "name": "H100", "cuda": "12.8", "cudnn": "91002", "driver": "570.1"}
+    named = changed(run__device=used, run__hardware__gpus=["A100", "H100"])
+    assert moved(one, named) == ["device A100 -> H100"]
+    newer = {**used, "cudnn": "91100", "driver": "580.2"}
+    assert moved(named, changed(run__device=newer)) == ["cuDNN 91002 -> 91100", "NVIDIA driver 570.1 -> 580.2"]
 
 
 def test_what_was_not_measured_is_no_difference() -> None:

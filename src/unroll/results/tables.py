@@ -11,6 +11,7 @@ from unroll.planning.schema import TASK_METADATA
 from unroll.planning.trial import is_baseline
 from unroll.results import stale, variants
 from unroll.results.comparisons import Comparison, compare
+from unroll.results.devices import device_used
 from unroll.results.scores import Scores
 from unroll.results.statistics import Summary, better, summarise
 
@@ -301,6 +302,11 @@ def _notes(networks: Sequence[Row], baselines: Sequence[Row], primary: Mapping[s
     hashes = sorted({r["data"]["content_sha256"][:12] for r in records if r["status"] == "finished"})
     if len(hashes) > 1:
         yield f"Not comparable: these trials saw different data contents ({', '.join(hashes)})."
+    used = {row.label: {device_used(trial).name for trial in row.finished} for row in networks}
+    if len(names := sorted(set().union(*used.values()))) > 1:
+        mixed = [label for label, found in used.items() if len(found) > 1]
+        within = f", within a row: {', '.join(mixed)}" if mixed else ""
+        yield f"Different devices ({', '.join(names)}) round differently and take other times{within}."
     reasons = sorted({reason for record in records for reason in record["why_not_reportable"]})
     for reason in reasons:
         count = sum(reason in record["why_not_reportable"] for record in records)

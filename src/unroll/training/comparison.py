@@ -4,10 +4,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from unroll.results.devices import device_used
 from unroll.training.tolerance import tolerance
 
 Record = Mapping[str, Any]
 LATER_FIELDS = ("train", "pretrained")  # that results were given after the first records
+_OF_A_GPU = {"cuda": "CUDA", "cudnn": "cuDNN", "driver": "NVIDIA driver"}  # keys of `run.device`
 LATER_METRICS = ("sharpness",)  # that results of the same protocol were given after the first records
 
 
@@ -34,7 +36,7 @@ class Gap(NamedTuple):
 
 
 def surroundings(record: Record) -> dict[str, Any]:
-    """What a record's bits depend on beside the trial: ranks, threads, CPU type, GPUs, packages."""
+    """What a record's bits depend on beside the trial: ranks, threads, CPU type, the device used, packages."""
     run, trainer = record["run"], record["config"]["trainer"]
     machine = run["hardware"]
     found = {
@@ -42,11 +44,11 @@ def surroundings(record: Record) -> dict[str, Any]:
         "threads": trainer.get("threads"),  # not the run's: baselines of before had none there
         "CPU": machine.get("cpu"),
         "CPU instructions": machine.get("cpu_capability"),
-        "GPUs": ", ".join(machine.get("gpus") or []) or "none",
+        "device": device_used(record).name,
         "deterministic": trainer.get("deterministic"),
     }
-    if machine.get("gpus"):
-        found["accelerator"] = trainer.get("accelerator")
+    given = run.get("device") or {}
+    found |= {words: given.get(key) for key, words in _OF_A_GPU.items()}
     return found | dict(run["packages"])
 
 

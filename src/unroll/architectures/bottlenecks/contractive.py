@@ -92,8 +92,9 @@ class Contractive(Term):
     def penalty(self, code: Tensor, context: Context) -> Tensor | None:
         if not self.training:
             return None
-        with twice_differentiable():
-            x = context.x
+        # In single precision, whatever the rest is in: 16 bits do not hold the squares of small derivatives.
+        with twice_differentiable(), torch.autocast(code.device.type, enabled=False):
+            x = context.x.to(torch.promote_types(context.x.dtype, torch.float32))
             if not x.requires_grad:
                 x = x.detach().requires_grad_().view_as(x)  # no leaf: counting FLOPs hooks into what a module is given
             clean = context.encode(x)
