@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import torch
 from unroll.errors import UserError
 from unroll.planning.compose import compose
 from unroll.planning.trial import Trial
+from unroll.training import devices
 from unroll.training.devices import check_precision, kind_of, set_tf32
 from unroll.training.verify import verify
 
@@ -129,3 +131,21 @@ def test_cublas_is_told_before_it_starts() -> None:
     ask = "import os, sys, unroll; print(os.environ['CUBLAS_WORKSPACE_CONFIG'], 'torch' in sys.modules)"
     told = subprocess.run([sys.executable, "-c", ask], env={}, capture_output=True, text=True, check=True)
     assert told.stdout.split() == [":4096:8", "False"]
+
+
+@pytest.mark.parametrize(
+    ("said", "version"),
+    [
+        ("NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19 01:15:15 UTC 2023", "535.104.05"),
+        ("NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  550.54.15  Release Build", "550.54.15"),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_the_drivers_version(
+    said: str | None, version: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "DRIVER", tmp_path / "version")
+    if said is not None:
+        (tmp_path / "version").write_text(said, encoding="utf-8")
+    assert devices.driver() == version

@@ -12,6 +12,7 @@ from unroll.errors import UserError
 from unroll.planning.trial import Trial, is_baseline
 from unroll.training.cluster import trains_here
 
+DRIVER = Path("/proc/driver/nvidia/version")
 TF32_SINCE = (8, 0)  # compute capability of the first GPUs that have it
 
 
@@ -103,14 +104,14 @@ def _own(device: torch.device) -> dict[str, Any]:
             "peak_memory_bytes": torch.cuda.max_memory_allocated(device),
             "cuda": torch.version.cuda,
             "cudnn": str(torch.backends.cudnn.version()),
-            "driver": _driver(),
+            "driver": driver(),
         }
     return found
 
 
-def _driver() -> str | None:
+def driver() -> str | None:
     """NVIDIA's driver, where its kernel module says so."""
     with suppress(OSError):
-        said = re.search(r"Kernel Module.*?(\d+\.[\d.]+)", Path("/proc/driver/nvidia/version").read_text())
+        said = re.search(r"Kernel Module.*?(\d+\.[\d.]+)", DRIVER.read_text(encoding="utf-8"))
         return said and said[1]
     return None
