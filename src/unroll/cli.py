@@ -9,6 +9,7 @@ import typer
 from unroll.data_cli import ConfigDir, data
 from unroll.errors import TrialFailed, UserError, mending
 from unroll.interruption import INTERRUPTED, Asked, interrupt, tell
+from unroll.visible import any_encoding, visible
 
 USER_ERROR, TRIALS_FAILED = 2, 1
 _GO_ON = ("train", "sweep", "reproduce")  # from checkpoints
@@ -42,6 +43,7 @@ def main() -> None:
 
 def _run() -> None:
     arguments = sys.argv[1:]
+    any_encoding()
     try:
         if arguments[:1] in (["-sc"], ["--shell-completion"]):
             from unroll.planning.completion import shell_completion
@@ -211,9 +213,9 @@ def show(
 
     found = known(trial, runs, config_dir)
     if as_json:
-        typer.echo(json.dumps(found, indent=1, ensure_ascii=False))
+        typer.echo(visible(json.dumps(found, indent=1, ensure_ascii=False)))
         return
-    for line in lines(found):
+    for line in map(visible, lines(found)):
         typer.secho(line, bold=not line.startswith(" "))
 
 
@@ -236,7 +238,7 @@ def verify(
     if found is None:  # a rank other than 0
         return
     for line in lines(found):
-        typer.echo(line)
+        typer.echo(visible(line))
     if not found.passed:
         raise typer.Exit(TRIALS_FAILED)
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from unroll.visible import visible
+
 COMMAND = "{command}"
 
 
@@ -54,7 +56,7 @@ class UserError(Exception):
             lines.append(f"  run:     {self.run}")
         elif self.change:
             lines.append(f"  change:  {shlex.join(self.change)}")
-        return "\n".join(lines)
+        return visible("\n".join(lines))
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.what, self.saw, self.allowed, self.run, self.change)
@@ -68,7 +70,7 @@ class TrialFailed(Exception):
         self.trial_id, self.record, self.message = trial_id, record, message
 
     def __str__(self) -> str:
-        return f"{self.trial_id} failed: {self.message}\n  record:  {self.record}"
+        return visible(f"{self.trial_id} failed: {self.message}\n  record:  {self.record}")
 
 
 class SweepFailed(Exception):

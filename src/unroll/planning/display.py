@@ -11,6 +11,7 @@ from unroll.planning.claims import holder
 from unroll.planning.state import read_head, record_identity
 from unroll.planning.suites import Planned
 from unroll.planning.trial import Trial
+from unroll.visible import visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -30,6 +31,7 @@ class Display:
 
     def say(self, line: str) -> None:
         """Print a line without disturbing the bar."""
+        line = visible(line)
         if self.bar is None:
             print(line, flush=True)
         else:

@@ -19,6 +19,7 @@ from unroll.planning.groups import group_options, group_value
 from unroll.planning.state import read_head, state
 from unroll.planning.suites import Planned, plan
 from unroll.planning.trial import Trial, is_baseline
+from unroll.visible import visible
 
 STATES = ("finished", "running", "failed", "stale", "damaged", "interrupted", "missing")
 ENDED = ("finished", "failed")
@@ -143,7 +144,7 @@ def grid(seen: Sequence[Seen]) -> tuple[list[str], dict[str, list[dict[str, int]
 def as_json(watched: Watched, seen: Sequence[Seen]) -> str:
     """Return everything that was seen as one JSON object."""
     found = {"suite": watched.suite, "counts": counts(seen), "trials": [asdict(one) for one in seen]}
-    return json.dumps(found, indent=1, ensure_ascii=False)
+    return visible(json.dumps(found, indent=1, ensure_ascii=False))
 
 
 def _look_at_all(trials: Sequence[Trial], there: Mapping[str, set[str]]) -> list[Seen]:

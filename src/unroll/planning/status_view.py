@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from unroll.errors import UserError
 from unroll.planning.status import Seen, Watched, as_json, counts, grid
+from unroll.visible import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -59,7 +60,7 @@ def follow(watched: Watched, wait: Wait) -> None:
             if before.get(one.trial_id) != one.state:
                 print(_line(one), flush=True)
         for trial_id in before.keys() - {one.trial_id for one in seen}:
-            print(f"{'gone':11} {trial_id}", flush=True)
+            print(visible(f"{'gone':11} {trial_id}"), flush=True)
         before = {one.trial_id: one.state for one in seen}
     print(_total(seen), flush=True)
 
@@ -112,7 +113,7 @@ def _line(one: Seen) -> str:
         more = f"{one.step}/{one.steps}" if one.steps is not None else f"{one.step} steps"
         if one.seconds_left is not None:
             more += f", {_duration(one.seconds_left)} left"
-    return f"{one.state:11} {one.trial_id}  {more}".rstrip()
+    return visible(f"{one.state:11} {one.trial_id}  {more}".rstrip())
 
 
 def _total(seen: Sequence[Seen], suite: str | None = None) -> str:
@@ -138,7 +139,7 @@ def _plain_table(seen: Sequence[Seen]) -> list[str]:
     columns, rows = grid(seen)
     cells = [["", *columns], *([row, *map(_cell, found)] for row, found in rows.items())]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in cells]
+    return [visible("  ".join(map(str.ljust, line, widths)).rstrip()) for line in cells]
 
 
 def _table(seen: Sequence[Seen]) -> Any:
@@ -149,7 +150,7 @@ def _table(seen: Sequence[Seen]) -> Any:
     columns, rows = grid(seen)
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("", *columns):
-        table.add_column(name.replace(" ", "\n"))
+        table.add_column(Text(visible(name).replace(" ", "\n")))
     for row, cells in rows.items():
         coloured = [
             Text("\n").join(Text(f"{count} {name}", style=COLOURS[name]) for name, count in found.items())
@@ -157,7 +158,7 @@ def _table(seen: Sequence[Seen]) -> Any:
             else Text("—", style="dim")
             for found in cells
         ]
-        table.add_row(row, *coloured)
+        table.add_row(Text(visible(row)), *coloured)
     return table
 
 

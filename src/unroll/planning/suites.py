@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from unroll.errors import UserError, suggest
+from unroll.names import check_id
 from unroll.planning.compose import compose_node, composer
 from unroll.planning.groups import conf_directory, group_value
 from unroll.planning.trial import Trial, canonical, is_baseline, make_trial
@@ -102,6 +103,9 @@ class Plan:
     rules: dict[str, Any]
     hydra: tuple[str, ...]
     claims: dict[str, dict[str, Any]] = field(default_factory=dict)  # of `Claim`s
+
+    def __post_init__(self) -> None:
+        check_id(self.name, "a suite")  # its report and Hydra's files lie in a folder of that name
 
 
 def plan(overrides: Sequence[str], config_dir: str | None = None) -> Plan:

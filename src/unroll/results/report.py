@@ -14,6 +14,7 @@ from unroll.results.page import CAPTION, sections
 from unroll.results.scores import Scores, scores_under
 from unroll.results.store import read_records
 from unroll.results.tables import Table, make_tables
+from unroll.visible import as_cell, visible
 
 if TYPE_CHECKING:
     import rich.table
@@ -99,7 +100,7 @@ def comma_separated(tables: Sequence[Table]) -> str:
     """Return a line for every row of some tables, and a header; what is not there is empty."""
     header, rows = cells.values(tables)
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    csv.writer(text, lineterminator="\n").writerows([header, *(map(as_cell, row) for row in rows)])
     return text.getvalue()
 
 
@@ -116,10 +117,14 @@ def rich_table(records: Iterable[dict[str, Any]], trials: Sequence["Trial"] | No
 
     def shown(title: str, grid: cells.Grid, caption: str) -> RichTable:
         table = RichTable(
-            title=title, caption=caption, box=box.SIMPLE_HEAD, title_justify="left", caption_justify="left"
+            title=_escaped(title),
+            caption=_escaped(caption),
+            box=box.SIMPLE_HEAD,
+            title_justify="left",
+            caption_justify="left",
         )
         for number, name in enumerate(grid.header):
-            table.add_column(name, justify="left" if number == 0 else "right", overflow="fold")
+            table.add_column(_escaped(name), justify="left" if number == 0 else "right", overflow="fold")
         for number, row in enumerate(grid.rows):
             table.add_row(*(_rich_bold(cell) for cell in row), end_section=number + 1 == grid.networks)
         return table
@@ -134,8 +139,12 @@ def rich_table(records: Iterable[dict[str, Any]], trials: Sequence["Trial"] | No
 
 
 def _rich_bold(cell: str) -> str:
+    bold = cell.startswith("**")
+    shown = _escaped(cell.strip("*"))
+    return f"[bold green]★ {shown}[/]" if bold else shown
+
+
+def _escaped(text: str) -> str:
     from rich.markup import escape
 
-    bold = cell.startswith("**")
-    shown = escape(cell.strip("*"))
-    return f"[bold green]★ {shown}[/]" if bold else shown
+    return escape(visible(text))

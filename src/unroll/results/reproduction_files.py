@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unroll.errors import UserError
+from unroll.visible import as_cell
 
 if TYPE_CHECKING:
     from unroll.results.reproduced import Reproduction
@@ -67,7 +68,7 @@ def comma_separated(found: Sequence["Reproduction"]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(line for one in found for line in _lines(one))
+    writer.writerows({key: as_cell(value) for key, value in line.items()} for one in found for line in _lines(one))
     return text.getvalue()
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from unroll.errors import UserError, suggest
 from unroll.results.record import FILE_NAME, read_record
+from unroll.visible import as_cell
 
 if TYPE_CHECKING:
     import polars as pl
@@ -158,7 +159,7 @@ def export(folder: str | Path, out: str | Path, status: str | None = None) -> in
         try:
             with os.fdopen(descriptor, "wb") as file:
                 if out.suffix == ".csv":
-                    table.write_csv(file)
+                    _for_spreadsheets(table).write_csv(file)
                 else:
                     table.write_parquet(file)
             os.chmod(temporary, 0o644)
@@ -169,3 +170,9 @@ def export(folder: str | Path, out: str | Path, status: str | None = None) -> in
     except OSError as error:
         raise UserError(f"{out} cannot be written.", saw=error) from error
     return len(chosen)
+
+
+def _for_spreadsheets(table: "pl.DataFrame") -> "pl.DataFrame":
+    import polars as pl
+
+    return table.with_columns(pl.selectors.string().map_elements(as_cell, return_dtype=pl.String))
