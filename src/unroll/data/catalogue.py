@@ -55,9 +55,9 @@ def list_data(config_dirs: Sequence[Path]) -> list[DataSet]:
             DataSet(
                 name=name,
                 kind=str(node["kind"]),
-                licence=str(origin.get("licence", "not stated")),
-                citation=str(origin.get("citation", "not stated")),
-                homepage=str(origin.get("homepage", "not stated")),
+                licence=str(origin.get("licence") or "not stated"),
+                citation=str(origin.get("citation") or "not stated"),
+                homepage=str(origin.get("homepage") or "not stated"),
                 sources=tuple(_label(source) for source in origin.get("sources") or []),
                 content_sha256=stated.get(readers.variant(node["reader"], node.get("options") or {})),
             )

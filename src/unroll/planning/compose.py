@@ -1,5 +1,6 @@
 """Overrides in, one validated trial out; what Hydra complains about becomes one clear message."""
 
+import functools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 from unroll.errors import UserError
 from unroll.planning.groups import conf_directory, config_directories
+from unroll.planning.schema import Data
 from unroll.planning.trial import Trial, make_trial
 from unroll.planning.validate import validated
 
@@ -54,12 +56,27 @@ def compose_node(
 
     from unroll.planning.mistakes import COMPOSITION_ERRORS, explain
 
+    register_defaults()
     path = search_path(config_dir)
     try:
         return hydra_compose(config_name, [*overrides, *path], return_hydra_config=with_hydra)
     except COMPOSITION_ERRORS as error:
         message: UserError = explain(error, config_name, overrides, path, config_dir)
         raise message from error
+
+
+@functools.cache
+def register_defaults() -> None:
+    """Give Hydra what conf/train.yaml calls data_defaults: the keys of `schema.Data` at their defaults.
+
+    A data set's YAML is merged over them, so every key can be overridden, whether the YAML has it or not. Hydra takes
+    any key below `data`; `validated` refuses those that neither the schema nor the reader knows.
+    """
+    from hydra.core.config_store import ConfigStore
+    from omegaconf import DictConfig, OmegaConf
+
+    node = DictConfig(OmegaConf.to_container(OmegaConf.structured(Data)), flags={"struct": False})
+    ConfigStore.instance().store(name="data_defaults", package="data", node=node)
 
 
 def search_path(config_dir: str | None) -> list[str]:

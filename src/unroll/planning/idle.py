@@ -16,9 +16,16 @@ class Idle(NamedTuple):
 
 def check(config: Mapping[str, Any]) -> None:
     """Refuse an option of a validated config that nothing reads."""
-    for found in (*_architecture(config), *_optimizer(config), *_budget(config)):
+    for found in (*_data(config["data"]), *_architecture(config), *_optimizer(config), *_budget(config)):
         if found.idle:
             raise UserError("This option would change nothing.", saw=found.saw, allowed=found.allowed)
+
+
+def _data(data: Mapping[str, Any]) -> Iterator[Idle]:
+    text, kind = data["kind"] in ("labelled_text", "pairs"), data["kind"]
+    for key in ("tokenizer", "max_length"):
+        yield Idle(not text and data[key] is not None, f"data.{key} of {kind}", f"data.{key}=null, or data of texts")
+    yield Idle(kind != "series" and data["channels"] is not None, f"data.channels of {kind}", "data.channels=null")
 
 
 def _architecture(config: Mapping[str, Any]) -> Iterator[Idle]:

@@ -22,7 +22,14 @@ from omegaconf import DictConfig
 
 from unroll.errors import COMMAND, SweepFailed, TrialFailed, UserError, mending
 from unroll.planning.claims import Claimed, ClaimLost
-from unroll.planning.compose import compose_node, compose_with, composer, search_path, trial_from
+from unroll.planning.compose import (
+    compose_node,
+    compose_with,
+    composer,
+    register_defaults,
+    search_path,
+    trial_from,
+)
 from unroll.planning.groups import conf_directory
 from unroll.planning.mishap import record_mishap
 from unroll.planning.mistakes import COMPOSITION_ERRORS, explain
@@ -116,6 +123,7 @@ def run_hydra(job: Any, config_name: str, arguments: Sequence[str]) -> None:
             raised.append(error)
 
     multirun = {"-m", "--multirun"}.intersection(arguments)
+    register_defaults()
     before, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
     program = "unroll" if before[0].endswith("__main__.py") else before[0]
     sys.argv = [program, *arguments]

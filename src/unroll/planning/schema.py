@@ -47,9 +47,9 @@ class Tokenizer:
 class Origin:
     """Where a data set comes from; not part of a trial's identity."""
 
-    licence: str = MISSING
-    citation: str = MISSING
-    homepage: str = MISSING
+    licence: str | None = None
+    citation: str | None = None
+    homepage: str | None = None
     content_sha256: Any = None
     sources: list[Any] = field(default_factory=list)
 

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException, UnsupportedInterpolationType
 
 from unroll.components import in_words
+from unroll.data import readers
 from unroll.errors import UserError, suggest
 from unroll.planning import idle
 from unroll.planning.groups import options_where
@@ -43,6 +44,7 @@ def validated(node: DictConfig, config_dir: str | None = None) -> dict[str, Any]
     _choices(config)
     _ranges(config)
     _finite(config, "")
+    readers.check(config["data"]["reader"], config["data"]["options"])
     _contradictions(config, config_dir)
     idle.check(config)
     for key, value in config["paths"].items():
