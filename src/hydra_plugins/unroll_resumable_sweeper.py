@@ -60,8 +60,12 @@ class ResumableSweeper(Sweeper):
         from unroll.planning.rounds import complete, to_launch
 
         self.stop.parent.mkdir(parents=True, exist_ok=True)
+        waiting = to_launch(planned, self.rules.retry_failed)
+        if len(waiting) < len(planned):
+            ended = f"{len(planned) - len(waiting)} of {len(planned)} trials have ended before and are not trained"
+            print(f"{ended}; trainer.again=true trains finished ones again", flush=True)
         try:
-            with watching(to_launch(planned, self.rules.retry_failed)) as shown:
+            with watching(waiting) as shown:
                 complete(planned, self._launch, self.rules, self.stop, shown.say)
         finally:
             self.stop.unlink(missing_ok=True)

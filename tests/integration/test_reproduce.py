@@ -47,7 +47,7 @@ def test_one_changed_row_of_the_csv_moves_the_figure(benchmark_data: Path, tmp_p
     changed.write_text("\n".join(lines) + "\n")
     sha256 = hashlib.sha256(changed.read_bytes()).hexdigest()
     sources = f"data.origin.sources=[{{local:ett,files:{{ETTh1.csv:{sha256}}}}}]"
-    origin = [sources, "data.origin.content_sha256=null", f"paths.data={tmp_path / 'data'}"]
+    origin = [sources, "data.origin.content_sha256=null", "data.name=changed", f"paths.data={tmp_path / 'data'}"]
     cell = repeat(tmp_path, ["repeat_96"], *origin)["repeat_96"].cells[0]
     assert cell.values[0] > 2 * 1.295
     assert cell.verdict.word == WORSE

@@ -1,5 +1,7 @@
 """What `unroll data list`, `fetch` and `check` do: YAML files of data sets in, rows for a table out."""
 
+import copy
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,6 +121,38 @@ def show(name: str, paths: Mapping[str, Any], config_dirs: Sequence[Path], rows:
     return Shown(node, examples.source, examples.content_sha256, examples.note, examples.profile, first)
 
 
+def check_name(data: Mapping[str, Any], config_dirs: Sequence[Path]) -> None:
+    """Refuse a `data` node that is not the data set that its name says, since a trial's id says no more of it.
+
+    Raises UserError where a shipped set of that name has another reader, sources or content hashes, and where two
+    files of the config folders have one name.
+    """
+    shipped = _nodes(config_dirs[:1]).get(data["name"])
+    if shipped is not None and _what(shipped) != _what(data):
+        raise UserError(
+            f"The name '{data['name']}' is that of a data set that ships with Unroll.",
+            saw=f"data.name={data['name']} with another reader, other sources or other content hashes",
+            allowed=f"another name: data.name=my_{data['name']}, or 'name:' in the YAML",
+        )
+    named = [file for file in _files(config_dirs[1:]) if _name(file, config_dirs) == data["name"]]
+    if len(named) > 1:
+        raise _two(data["name"], named[0], named[1])
+
+
+def _two(name: str, first: Path, second: Path) -> UserError:
+    return UserError(
+        f"Two files describe a data set of the name '{name}'.",
+        saw=f"{first} and {second}",
+        allowed="one file a name: trials, their records and tables tell data sets by it",
+    )
+
+
+def _what(node: Mapping[str, Any]) -> list[Any]:
+    """Return what makes a data set the one that it is."""
+    origin = node.get("origin") or {}
+    return [readers.first_name(node["reader"]), origin.get("sources") or [], origin.get("content_sha256") or {}]
+
+
 def _try(node: dict[str, Any], paths: Mapping[str, Any], download: bool, source: str) -> Outcome:
     from unroll.data.examples import load_examples, stated_content_sha256
     from unroll.data.sources import NoSource
@@ -149,31 +183,63 @@ def _named(names: Iterable[str], config_dirs: Sequence[Path]) -> list[dict[str, 
 
 
 def _nodes(config_dirs: Sequence[Path]) -> dict[str, dict[str, Any]]:
-    files = [file for folder in config_dirs for file in sorted(Path(folder).glob("data/*.yaml"))]
     nodes: dict[str, dict[str, Any]] = {}
-    for file in files:
-        node = _node(file)
+    places: dict[str, Path] = {}
+    for file in _files(config_dirs):
+        node = _node(file, config_dirs)
         if not {"name", "kind", "reader"} <= set(node):
             raise UserError(f"{file} does not describe a data set", saw=sorted(node), allowed="name, kind, reader, ...")
-        nodes.setdefault(node["name"], node)
+        name = node["name"]
+        if name in nodes:
+            raise _two(name, places[name], file)
+        nodes[name], places[name] = node, file
     return nodes
 
 
-def _node(file: Path) -> dict[str, Any]:
-    """Read one YAML, what its defaults list names in the same folder merged under it."""
+def _files(config_dirs: Sequence[Path]) -> list[Path]:
+    """Return the YAML of data sets; files that start with _ are parts of others."""
+    found = [file for folder in config_dirs for file in sorted(Path(folder).glob("data/*.yaml"))]
+    return [file for file in found if not file.name.startswith("_")]
+
+
+def _name(file: Path, config_dirs: Sequence[Path]) -> Any:
+    try:
+        return _node(file, config_dirs).get("name")
+    except (UserError, OSError):  # told of where it is chosen
+        return None
+
+
+def _node(file: Path, config_dirs: Sequence[Path]) -> dict[str, Any]:
+    """Read one YAML, what its defaults list names among the data sets merged under it."""
+    node = copy.deepcopy(_loaded(file, file.stat().st_mtime_ns))
+    if not isinstance(node, dict):
+        raise UserError(f"{file} does not describe a data set", saw=repr(node)[:80])
+    parents = []
+    for parent in node.pop("defaults", []):
+        if isinstance(parent, str) and parent != "_self_":
+            places = [folder / "data" / f"{parent}.yaml" for folder in map(Path, config_dirs)]
+            place = next((place for place in places if place.is_file() and place != file), None)
+            if place is None:
+                raise UserError(f"{file} builds on a data set that is not there.", saw=parent)
+            parents.append(_node(place, config_dirs))
+    return _merged(*parents, node) if parents else node
+
+
+def _merged(*nodes: dict[str, Any]) -> dict[str, Any]:
+    from omegaconf import OmegaConf
+
+    merged: Any = OmegaConf.to_container(OmegaConf.merge(*nodes))
+    return dict(merged)
+
+
+@functools.lru_cache(maxsize=256)
+def _loaded(file: Path, changed: int) -> Any:
     import yaml
 
     try:
-        node = yaml.safe_load(file.read_text(encoding="utf-8"))
+        return yaml.load(file.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.YAMLError as error:
         raise UserError(f"{file} is not YAML", saw=str(error)) from error
-    if not isinstance(node, dict):
-        raise UserError(f"{file} does not describe a data set", saw=repr(node)[:80])
-    merged: dict[str, Any] = {}
-    for parent in node.pop("defaults", []):
-        if isinstance(parent, str) and parent != "_self_":
-            merged |= _node(file.with_name(f"{parent}.yaml"))
-    return merged | node
 
 
 def _label(source: Mapping[str, Any]) -> str:

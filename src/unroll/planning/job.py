@@ -8,6 +8,7 @@ import sys
 import traceback
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -34,6 +35,7 @@ from unroll.planning.groups import conf_directory
 from unroll.planning.mishap import record_mishap
 from unroll.planning.mistakes import COMPOSITION_ERRORS, explain
 from unroll.planning.space import probing, split, tunes
+from unroll.planning.state import record_identity
 from unroll.planning.suites import Planned
 from unroll.planning.trial import Trial
 
@@ -200,8 +202,10 @@ def train_job(config: DictConfig) -> float:
     from unroll.training.ranks import rank
     from unroll.training.train import train
 
+    trial = trial_from(config)
+    before = record_identity(trial)
     try:
-        record = train(trial_from(config))
+        record = train(trial)
     except (UserError, TrialFailed) as error:
         if isinstance(error, TrialFailed) or HydraConfig.get().mode is not RunMode.RUN:  # else the command says it
             print(error, file=sys.stderr, flush=True)
@@ -210,8 +214,16 @@ def train_job(config: DictConfig) -> float:
     if rank() == 0:
         runs = config.paths.runs
         print(f"{record['trial_id']}: test {primary['name']} {primary['value']:.6g} {primary['unit']}")
+        if before is not None and record_identity(trial) == before:
+            print(f"finished at {_ended(record['run'])}, nothing trained; trainer.again=true trains it again")
         print(f"{runs}/{record['trial_id']}/record.json", flush=True)
     return float(primary["value"])
+
+
+def _ended(run: dict[str, Any]) -> str:
+    """When a recorded trial ended, in UTC."""
+    ended = datetime.fromisoformat(run["started"]) + timedelta(seconds=run["seconds"])
+    return f"{ended:%Y-%m-%d %H:%M} UTC"
 
 
 def guarded(job: Callable[[DictConfig], Any], stop: Path | None, config: DictConfig) -> Any:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unroll.errors import UserError
+from unroll.errors import TrialFailed, UserError
 from unroll.planning.claims import Claimed, ClaimLost, claims_made
 from unroll.planning.mishap import record_mishap
 from unroll.planning.state import record_identity, state
@@ -35,9 +35,20 @@ class Rules:
 
 
 def to_launch(planned: Sequence[Planned], retry_failed: bool) -> list[Planned]:
-    """Return the trials that a sweep has to see to: all but the finished, and the failed unless they are retried."""
-    done = {"finished"} if retry_failed else {"finished", "failed"}
-    return [item for item in planned if state(item.trial) not in done]
+    """Return the trials that a sweep has to see to.
+
+    These are all but the finished, unless `trainer.again`, and the failed, unless they are retried.
+    """
+    return [item for item in planned if _to_train(item, state(item.trial), retry_failed)]
+
+
+def _to_train(item: Planned, now: str, retry_failed: bool) -> bool:
+    """Whether a trial that is in the state `now` when a sweep begins is to be trained by it."""
+    return {"finished": _again(item), "failed": retry_failed}.get(now, True)
+
+
+def _again(item: Planned) -> bool:
+    return bool(item.trial.config.get("trainer", {}).get("again"))
 
 
 class _Course:
@@ -52,9 +63,10 @@ class _Course:
 
     def has_ended(self, now: str, rules: Rules) -> bool:
         """Whether there is nothing more to do; `now` is the trial's state."""
-        if now == "failed":
-            return self.refused or not rules.retry_failed or record_identity(self.item.trial) != self.old_record
-        return self.refused or now == "finished"
+        if self.refused or now not in ("finished", "failed"):
+            return self.refused
+        replaced = record_identity(self.item.trial) != self.old_record
+        return replaced or not _to_train(self.item, now, rules.retry_failed)
 
 
 def complete(planned: Sequence[Planned], launch: Launch, rules: Rules, stop: Path, say: Callable[[str], None]) -> None:
@@ -144,7 +156,7 @@ def _launched(launch: Launch, batch: Sequence[_Course], say: Callable[[str], Non
         trouble = storage_trouble(raised) if raised is not None else None
         if trouble is not None:
             troubles.append(trouble)
-        elif isinstance(raised, UserError):
+        elif isinstance(raised, UserError) or (isinstance(raised, TrialFailed) and _again(course.item)):
             course.refused = True
             say(f"{course.name} cannot start: {raised}")
         else:  # what has a record by now is not looked at again

@@ -2,11 +2,13 @@
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from unroll.errors import UserError
 from unroll.planning.claims import holder
+from unroll.planning.groups import conf_directory
 from unroll.planning.trial import Trial
 from unroll.results.seal import contents, is_whole, parsed
 
@@ -26,7 +28,7 @@ def state(trial: Trial) -> str:
     head = read_head(trial.record_path)
     if head and head["trial_id"] != trial.config.get("trial_id", trial.trial_id):
         head = {}
-    current = head is not None and is_current(head, trial)
+    current = bool(head) and not why_stale(head or {}, trial)
     if head is not None and current and head["status"] == "finished":
         return "finished"
     if holder(trial.directory) is not None:
@@ -45,20 +47,44 @@ def record_identity(trial: Trial) -> tuple[int, int] | None:
     return found.st_ino, found.st_mtime_ns
 
 
-def is_current(head: dict[str, Any], trial: Trial) -> bool:
-    """Whether a record's head is of today's schema and protocol, and of the data that the trial's config states."""
+def why_stale(head: Mapping[str, Any], trial: Trial) -> str:
+    """Return why a record's head does not answer for a trial as it is today; "" where it does.
+
+    The reasons: another schema, another protocol, other data than the trial's config states, or than its files hold.
+    """
+    from unroll.data.freshness import changed
     from unroll.data.readers import variant
     from unroll.results.record import SCHEMA_VERSION
 
-    if not head or head["schema_version"] != SCHEMA_VERSION:
-        return False
-    if head["protocol_version"] != trial.config["task"]["protocol_version"]:
-        return False
-    data = trial.config["data"]
-    stated = data["origin"].get("content_sha256")
-    wanted = stated.get(variant(data["reader"], data["options"])) if isinstance(stated, dict) else None
+    if head["schema_version"] != SCHEMA_VERSION:
+        return f"the record's schema is {head['schema_version']}, today's is {SCHEMA_VERSION}"
+    protocol = trial.config["task"]["protocol_version"]
+    if head["protocol_version"] != protocol:
+        return f"the task's protocol was {head['protocol_version']}, today it is {protocol}"
     found = head["data"]
-    return wanted is None or not found or not found["verified"] or found["content_sha256"] == wanted
+    data, paths = _data(trial, found)
+    stated = (data.get("origin") or {}).get("content_sha256")
+    wanted = stated.get(variant(data["reader"], data["options"])) if isinstance(stated, dict) else None
+    if wanted is not None and found and found["verified"] and found["content_sha256"] != wanted:
+        return "the data changed: other examples are stated"
+    return "the data changed" if changed(data, paths, found) else ""
+
+
+def _data(trial: Trial, found: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the data and paths of a trial; where its name is all that is known of it, those that its record holds.
+
+    What ships with Unroll is known by its content hash, so such a record is not read for it.
+    """
+    data, paths = trial.config["data"], trial.config["paths"]
+    if "reader" in data or not found or not found.get("files_sha256"):
+        return data, paths
+    if found["verified"] and (conf_directory() / "data" / f"{found['name']}.yaml").is_file():
+        return data, paths
+    try:
+        config = parsed(contents(trial.record_path))["config"]
+        return config["data"], config["paths"]
+    except (OSError, ValueError, TypeError, KeyError):
+        return data, paths
 
 
 def _check(record: dict[str, Any]) -> None:

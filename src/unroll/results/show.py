@@ -8,7 +8,7 @@ from typing import Any
 
 from unroll.errors import UserError
 from unroll.planning.again import again, command
-from unroll.planning.state import is_current
+from unroll.planning.state import why_stale
 from unroll.planning.status import look_at
 from unroll.planning.trial import identity
 from unroll.results.record import FILE_NAME, read_record
@@ -77,7 +77,7 @@ def _again(
     try:
         overrides, today = again(found["trial_id"], config, config_dir)
         line = command(overrides, config["trainer"], config_dir)
-        stale = record is not None and not is_current(dict(record), today)
+        stale = None if record is None else why_stale(record, today)
     except UserError as error:
         why = str(error)
     decides = flatten(identity(config))

@@ -75,7 +75,7 @@ def _state(shown: Mapping[str, Any]) -> str:
     if shown["state"] == "interrupted":
         words += ": it goes on from its last checkpoint when it is run again"
     if shown["stale"]:
-        words += ", stale: of another schema, protocol or content of the data than today's"
+        words += f"{'' if words == 'stale' else ', stale'}: {shown['stale']}"
     if shown["environment"] is not None:
         words += ", reportable" if shown["environment"]["reportable"] else ", not reportable"
     return str(words)

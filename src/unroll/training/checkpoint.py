@@ -33,6 +33,7 @@ class Progress:
     attempts: int = 1
     validations: list[dict[str, float]] = field(default_factory=list)
     pretrained: dict[str, Any] | None = None  # measured at the boundary of two phases, once that is reached
+    data_sha256: str | None = None  # of the examples' content; None in older checkpoints
 
 
 def save(path: Path, content: dict[str, Any], replacing: Replacing = replacing) -> None:
@@ -96,6 +97,11 @@ def _unsealed(written: bytes) -> dict[str, Any]:
     if content.pop(SEALED, False) and not sealed:
         raise ValueError("its digest is gone: it was cut, or bits have changed since it was written")
     return content
+
+
+def of_other_data(path: Path, trial_id: str, data_sha256: str) -> bool:
+    """Whether there is a checkpoint and it was trained on other examples; raises what `load` raises."""
+    return path.exists() and load(path, trial_id)["progress"].get("data_sha256") not in (None, data_sha256)
 
 
 def load_best(directory: Path, progress: Progress, ahead: bool = False) -> dict[str, Any]:

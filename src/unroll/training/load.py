@@ -25,8 +25,8 @@ def load_network(place: Trial | str | Path, trust: bool = False) -> Network:
         trust: whether to import what the directory's config names beside Unroll and installed plugins.
 
     Raises:
-        UserError: the config or best.ckpt is missing or damaged, the weights are not those of the record, or the
-            directory's config names code that is not trusted.
+        UserError: the config or best.ckpt is missing or damaged, the weights are not those of the record, the data
+            are not those that they were trained on, or the directory's config names code that is not trusted.
     """
     directory = place.directory if isinstance(place, Trial) else Path(place)
     record = read_record(directory / FILE_NAME) if (directory / FILE_NAME).is_file() else None
@@ -37,10 +37,18 @@ def load_network(place: Trial | str | Path, trust: bool = False) -> Network:
         if not trust:
             refuse_foreign(config, f"The trial in {directory}", f"api.load_model({str(directory)!r}, trust=True)")
         trial = Trial(completed(config), check_id(directory.resolve().name))
-    task, _ = prepared_task(trial)
+    task, examples = prepared_task(trial)
     network = sized(trial, task)[0]()
     best = directory / checkpoint.BEST
-    weights = checkpoint.load(best, trial.trial_id)["network"]
+    loaded = checkpoint.load(best, trial.trial_id)
+    weights, seen = loaded["network"], loaded["progress"].get("data_sha256")
+    if seen not in (None, examples.content_sha256):
+        raise UserError(
+            f"The data changed since the network in {best} was trained, and its preprocessing with them.",
+            saw=f"content sha256 {examples.content_sha256}",
+            allowed=f"content sha256 {seen}",
+            run=f"unroll data check {trial.config['data']['name']}",
+        )
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:

@@ -56,6 +56,7 @@ def data_fields(config: dict[str, Any], examples: Examples) -> dict[str, Any]:
         "name": config["data"]["name"],
         "content_sha256": examples.content_sha256,
         "source": examples.source,
+        "files_sha256": examples.files_sha256,
         "verified": examples.verified,
         "profile": in_short(examples.profile),
     }

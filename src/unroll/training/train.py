@@ -84,7 +84,7 @@ def check(trial: Trial) -> None:
 def train(trial: Trial) -> dict[str, Any]:
     """Train and evaluate a trial, going on from its last checkpoint if there is one; returns its record.
 
-    A finished record is returned as it is, unless `trainer.again`.
+    A finished record that still answers for the data is returned as it is, unless `trainer.again`.
 
     Raises:
         UserError: the trial cannot start; nothing was written.
@@ -94,6 +94,8 @@ def train(trial: Trial) -> dict[str, Any]:
         TrialFailed: it ended in an error, which its record holds.
     """
     check(trial)
+    if state(trial) != "finished":
+        prepared_task(trial)  # what is wrong with the data is told before anything is written
     try:
         trial.directory.mkdir(parents=True, exist_ok=True)
         if rank() > 0:
@@ -211,6 +213,10 @@ def _ten_steps(
 
     # 5. a checkpoint to go on from
     progress, optimizer_state, scaler, logged = Progress(trial.trial_id), None, None, None
+    if checkpoint.of_other_data(directory / checkpoint.LAST, trial.trial_id, examples.content_sha256):
+        print(f"{trial.trial_id}: the data changed, so training starts from its beginning", flush=True)
+        for name in (checkpoint.LAST, checkpoint.BEST):
+            (directory / name).unlink(missing_ok=True)
     if (directory / checkpoint.LAST).exists():
         saved = checkpoint.load(directory / checkpoint.LAST, trial.trial_id)
         network.load_state_dict(saved["network"])
@@ -219,7 +225,7 @@ def _ten_steps(
             checkpoint.load_best(directory, progress, ahead=True)  # a damaged one is told of now, not after training
         progress.attempts += 1
         scaler, logged = saved["scaler"], saved.get("logged")
-    start = progress.step
+    progress.data_sha256, start = examples.content_sha256, progress.step
 
     # 6. trackers and Lightning
     if rank() == 0:

@@ -105,6 +105,11 @@ def _require_shares(function: Callable[..., Any], options: Mapping[str, Any]) ->
         raise UserError("Validation and test leave nothing to train on.", saw=stated, allowed="a sum below 1")
 
 
+def layout(name: str) -> str:
+    """Return how a reader wants its files laid out: the first paragraph of its docstring, as one line."""
+    return " ".join((inspect.getdoc(get(FORMER.get(name, (name,))[0])) or "").partition("\n\n")[0].split())
+
+
 @functools.cache
 def _options(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     parameters = inspect.signature(function).parameters.values()
