@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from unroll.data_cli import ConfigDir, data
-from unroll.errors import TrialFailed, UserError, mending
+from unroll.errors import TrialFailed, UserError, keep_config_dir, mending
 from unroll.interruption import INTERRUPTED, Asked, interrupt, tell
 from unroll.visible import any_encoding, visible
 
@@ -52,6 +52,7 @@ def _run() -> None:
         else:
             app(prog_name="unroll")
     except UserError as error:
+        keep_config_dir(error, arguments)
         print(error, file=sys.stderr)
         sys.exit(USER_ERROR)
     except TrialFailed as error:

@@ -1,6 +1,7 @@
 """The commands `unroll data ...`. Each imports what it needs when it runs."""
 
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -79,6 +80,66 @@ def show_command(
     for split, examples in found.first.items():
         for example in examples:
             typer.echo(f"  {split}: {', '.join(f'{key} {cell(value)}' for key, value in example.items())}")
+
+
+@data.command("add", context_settings={"ignore_unknown_options": False})
+def add_command(
+    words: Annotated[list[str], typer.Argument(metavar="FILE...", help="Files or folders; data.options.KEY=VALUE.")],
+    name: Annotated[str | None, typer.Option("--name", help="Of the data set; else the file's.")] = None,
+    kind: Annotated[str | None, typer.Option("--kind", help="series, labelled_text, pairs or images.")] = None,
+    time: Annotated[str | None, typer.Option("--time", help="Column of a series' times.")] = None,
+    text: Annotated[str | None, typer.Option("--text", help="Column of texts.")] = None,
+    label: Annotated[str | None, typer.Option("--label", help="Column of their labels.")] = None,
+    source: Annotated[str | None, typer.Option("--source", help="Column of texts to translate.")] = None,
+    target: Annotated[str | None, typer.Option("--target", help="Column of their translations.")] = None,
+    languages: Annotated[str | None, typer.Option("--languages", help="Codes: en; of translations: de,en.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the YAML of that name.")] = False,
+    config_dir: ConfigDir = "mine",
+) -> None:
+    """Write the YAML of your own files: guess what they hold, read them, state their hashes, say how to train."""
+    from unroll.data.add import Wish, add, command
+    from unroll.data.guess import COLUMNS
+    from unroll.data.profile_view import lines
+    from unroll.planning.compose import compose
+    from unroll.planning.groups import config_directories
+
+    folder = Path(config_dir or "mine")
+    said = dict(zip(COLUMNS, (time, text, label, source, target), strict=True))
+    columns = {column: value for column, value in said.items() if value is not None}
+    files = [word for word in words if not word.startswith("data.")]
+    overrides = _below_data([word for word in words if word.startswith("data.")])
+    if not files:
+        raise UserError("Which files?", saw=" ".join(words), run="unroll data add FILE")
+    wish = Wish(name, kind, columns, languages.split(",") if languages else (), overrides, force)
+    there = config_directories(str(folder) if folder.is_dir() else None)
+    try:
+        added = add(files, folder, _paths(None), there, wish)
+    except UserError as error:
+        if error.run is not None:  # it speaks of a data set that is not there yet
+            error.run = None
+        raise
+    try:
+        compose(added.overrides, str(folder))
+    except UserError:
+        added.path.unlink()
+        raise
+    typer.echo(f"{added.path}: {added.node['kind']}, reader {added.node['reader']}, from {added.examples.source}")
+    for line in lines(added.examples.profile):
+        typer.echo(line)
+    if added.aside:
+        typer.echo(f"  columns that nothing reads: {', '.join(added.aside)}")
+    typer.echo(command(added, folder))
+
+
+def _below_data(words: list[str]) -> dict[str, Any]:
+    """Overrides such as data.options.separator=';' as what lies below `data`."""
+    from omegaconf import OmegaConf
+
+    for word in words:
+        if "=" not in word:
+            raise UserError("An override has a value.", saw=word, allowed=f"{word}=VALUE")
+    found: Any = OmegaConf.to_container(OmegaConf.from_dotlist([word.removeprefix("data.") for word in words]))
+    return dict(found)
 
 
 def _paths(config_dir: str | None) -> dict[str, str | None]:

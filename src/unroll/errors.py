@@ -2,8 +2,9 @@
 
 import difflib
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 from unroll.visible import visible
@@ -60,6 +61,20 @@ class UserError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.what, self.saw, self.allowed, self.run, self.change)
+
+
+_WITHOUT = ("verify", "export", "audit")  # commands that look into no config folder
+
+
+def keep_config_dir(error: UserError, arguments: Sequence[str]) -> None:
+    """Let the command in `run` look into the config folder that the command typed looked into."""
+    run = error.run or ""
+    words = run.split()
+    typed = [text for before, text in pairwise(["", *arguments]) if "--config-dir" in (text.partition("=")[0], before)]
+    if words[:1] != ["unroll"] or words[1] in _WITHOUT or not typed or "--config-dir" in run:
+        return
+    command, gap, remark = run.partition("   ")
+    error.run = f"{command} --config-dir {shlex.quote(typed[-1].removeprefix('--config-dir='))}{gap}{remark}"
 
 
 class TrialFailed(Exception):

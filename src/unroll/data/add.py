@@ -1,0 +1,192 @@
+"""`unroll data add`: the YAML of a person's own files, checked by reading them."""
+
+import hashlib
+import os
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unroll.data import readers
+from unroll.data.catalogue import check_name
+from unroll.data.examples import Examples, load_examples
+from unroll.data.guess import Guess, guess
+from unroll.data.sources import uncompressed
+from unroll.drafts import replacing
+from unroll.errors import UserError
+
+TASKS = {
+    "series": ["task=forecasting", "architecture=gru"],
+    "labelled_text": ["task=sentiment", "architecture=bilstm"],
+    "pairs": ["task=translation", "architecture=bigru", "task.attention=additive"],
+    "images": ["task=classification", "architecture=gru"],
+}
+"""What trains on each kind of data, for the command that is printed."""
+_MOSES = ("de", "en", "fr")  # languages whose punctuation is told from words
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the command line says beside the files; what it does not say is guessed.
+
+    columns: of `guess.COLUMNS`; overrides: of keys below `data`, such as {"options": {"separator": ";"}}.
+    """
+
+    name: str | None = None
+    kind: str | None = None
+    columns: Mapping[str, str] | None = None
+    languages: Sequence[str] = ()
+    overrides: Mapping[str, Any] | None = None
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class Added:
+    """A data set that can be trained on: its YAML, what was read, columns left aside, the overrides that train it."""
+
+    path: Path
+    node: dict[str, Any]
+    examples: Examples
+    aside: list[str]
+    overrides: list[str]
+
+
+def add(
+    files: Sequence[str | Path], folder: Path, paths: Mapping[str, Any], config_dirs: Sequence[Path], wish: Wish
+) -> Added:
+    """Read files, and write folder/data/NAME.yaml that names them, their hashes, reader and options.
+
+    Args:
+        files: files, or folders of which all files are meant.
+        folder: the config folder that the YAML goes into; made where it is not there.
+        paths: the config's, with `cache` and `data`.
+        config_dirs: the folders that are searched for YAML, shipped ones first.
+
+    Raises:
+        UserError: a file is missing or cannot be read, what it holds cannot be guessed, or the name is taken.
+    """
+    above, names = _located(files)
+    contents = {name: (above / name).read_bytes() for name in names}
+    more = dict(wish.overrides or {})
+    options = dict(more.pop("options", {}) or {})
+    plain = {name: uncompressed(name, content) for name, content in contents.items()}
+    guessed = guess(plain, dict(wish.columns or {}), options, wish.kind)
+    name = wish.name or _name(above, names)
+    path = folder / "data" / f"{name}.yaml"
+    if path.exists() and not wish.force:
+        raise UserError(
+            f"There is {path} already.", saw=f"name {name}", allowed="--name OTHER, or --force to replace it"
+        )
+
+    hashes = {each: hashlib.sha256(content).hexdigest() for each, content in contents.items()}
+    source = {"local": _local(above, paths), "files": hashes}
+    node: dict[str, Any] = {"name": name, "kind": guessed.kind, "reader": guessed.reader}
+    node["options"] = {**guessed.options, **options}
+    node["origin"] = {"sources": [source]}
+    check_name(node, [*config_dirs[:1]])
+    examples = load_examples(node, paths, download=False)
+    variant = readers.variant(node["reader"], node["options"])
+    node.pop("origin")
+    node |= {**_chosen(guessed, wish, examples), **more}
+    node["origin"] = {"content_sha256": {variant: examples.content_sha256}, "sources": [source]}
+    _write(path, node, examples)
+    return Added(path, node, examples, guessed.aside, [*TASKS[guessed.kind], f"data={name}", *_fitting(node, examples)])
+
+
+def _located(files: Sequence[str | Path]) -> tuple[Path, list[str]]:
+    """Return the folder above all files, and their names in it."""
+    found: list[Path] = []
+    for file in (Path(each).expanduser().absolute() for each in files):
+        if file.is_dir():
+            inside = sorted(path for path in file.rglob("*") if path.is_file() and not path.name.startswith("."))
+            if not inside:
+                raise UserError(f"The folder {file} holds no files.")
+            found += inside
+        elif file.is_file():
+            found.append(file)
+        else:
+            raise UserError(f"There is no file {file}.", saw=str(file.name))
+    folders = [each for each in map(Path, files) if each.is_dir()]
+    above = (
+        folders[0].absolute()
+        if len(files) == len(folders) == 1
+        else Path(os.path.commonpath([p.parent for p in found]))
+    )
+    return above, [path.relative_to(above).as_posix() for path in found]
+
+
+def _name(above: Path, names: Sequence[str]) -> str:
+    """A name for the set: of its one file, else of the folder."""
+    stem = Path(names[0]).name.partition(".")[0] if len(names) == 1 else above.name
+    return re.sub(r"[^A-Za-z0-9_.]+", "_", stem).strip("_.")[:50] or "mine"
+
+
+def _local(above: Path, paths: Mapping[str, Any]) -> str:
+    """The folder as the YAML says it: below paths.data where it lies there, which other machines have elsewhere."""
+    if paths.get("data"):
+        root = Path(str(paths["data"])).expanduser().absolute()
+        if above != root and above.is_relative_to(root):
+            return above.relative_to(root).as_posix()
+    return str(above)
+
+
+def _chosen(guessed: Guess, wish: Wish, examples: Examples) -> dict[str, Any]:
+    """What a data set's YAML says of training: tokenizer, channels, batch size, epochs."""
+    train = len(examples.splits["train"])
+    found: dict[str, Any] = {}
+    if guessed.kind in ("labelled_text", "pairs"):
+        languages = list(wish.languages) or guessed.languages
+        if guessed.kind == "pairs" and len(languages) != 2:
+            raise UserError(
+                "Translations have two languages.",
+                saw=", ".join(languages) or "none stated",
+                allowed="their codes, source first, such as: --languages de,en",
+            )
+        moses = bool(languages) and all(language in _MOSES for language in languages)
+        longest = max(quantiles[-1] for splits in examples.profile["lengths"].values() for quantiles in splits.values())
+        found["tokenizer"] = {
+            "kind": "word",
+            "words": "moses" if moses else "whitespace",
+            "lowercase": True,
+            "vocabulary_size": 20000,
+            "min_count": 2 if train >= 5000 else 1,
+        }
+        found["languages"] = languages
+        found["max_length"] = None if longest <= 400 else 400
+    if guessed.kind == "series":
+        found["channels"] = "joint"
+    usual = {"images": 128}.get(guessed.kind, 64)
+    found["batch_size"] = next(size for size in (usual, 32, 16, 8, 4, 2, 1) if size == 1 or 8 * size <= train)
+    found["epochs"] = 10
+    return found
+
+
+def _fitting(node: Mapping[str, Any], examples: Examples) -> list[str]:
+    """Overrides without which a short series would not hold one window."""
+    if node["kind"] != "series":
+        return []
+    rows = {split: len(table) for split, table in examples.splits.items()}
+    shortest = min(rows["validation"], rows["test"])
+    if rows["train"] >= 2 * (96 + 24) and shortest >= 48:
+        return []
+    horizon = max(1, min(24, shortest // 4, rows["train"] // 8))
+    window = max(1, min(96, rows["train"] // 4))
+    return [f"task.window={window}", f"task.horizon={horizon}"]
+
+
+def _write(path: Path, node: Mapping[str, Any], examples: Examples) -> None:
+    import yaml
+
+    rows = ", ".join(f"{split} {len(table):,}" for split, table in examples.splits.items())
+    text = yaml.safe_dump(dict(node), sort_keys=False, allow_unicode=True, width=120)
+    text = f"# Written by `unroll data add`: {rows}. origin may also state licence, citation and homepage.\n{text}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as draft:
+        draft.write_text(text, encoding="utf-8")
+
+
+def command(added: Added, folder: Path) -> str:
+    """The line for a shell that trains on it."""
+    return shlex.join(["unroll", "train", "--config-dir", str(folder), *added.overrides])
