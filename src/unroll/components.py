@@ -53,13 +53,13 @@ def foreign(config: Any) -> dict[str, Any]:
     }
 
 
-def refuse_foreign(config: Any, what: str, run: str) -> None:
+def refuse_foreign(config: Any, what: str, trusting: str) -> None:
     """Refuse to build what somebody else's file describes where that would run code that nobody here has installed.
 
     Args:
         config: of the file.
         what: the file.
-        run: how the user says that the code is to be trusted.
+        trusting: how the user says that the code is to be run.
 
     Raises:
         UserError: the config names classes of neither this package nor an installed plugin.
@@ -69,8 +69,8 @@ def refuse_foreign(config: Any, what: str, run: str) -> None:
         raise UserError(
             f"{what} names code that Unroll does not come with. None of it was run.",
             saw=", ".join(f"{where}: {target}" for where, target in found.items()),
-            allowed=f"unroll.*, and what an installed package registers as an entry point of '{PLUGINS}'",
-            run=f"{run}   (once you have read that code: this runs it)",
+            allowed=f"unroll.*, what an installed package registers as an entry point of '{PLUGINS}', "
+            f"and with {trusting} whatever it names, which runs it: read that code first",
         )
 
 

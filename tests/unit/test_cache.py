@@ -97,15 +97,26 @@ def test_a_file_that_is_no_wheel_is_passed_over(tmp_path: Path) -> None:
 
 def test_what_killed_preparations_left_is_swept_when_it_is_old_and_nobodys(tmp_path: Path) -> None:
     old = time.time() - 2 * locks.ABANDONED_AFTER
-    for name in (".killed-abcd1234", ".held-abcd1234", ".young-abcd1234", "whole-abcd1234", ".other"):
+    digits = "0123456789abcdef"
+    killed, held = (f".{name}-{digits}-abcd1234" for name in ("killed", "held"))
+    kept = [
+        held,
+        f".young-{digits}-abcd1234",
+        f"whole-{digits}-abcd1234",
+        f".never-{digits}-abcd1234",
+        ".vscode-insiders",
+    ]
+    for name in (killed, *kept):
         (tmp_path / name).mkdir()
+        if "never" not in name:
+            (tmp_path / f"{name[1:-9]}.lock").touch()
         (tmp_path / name / "train.arrow").touch()
         if "young" not in name:
             os.utime(tmp_path / name, (old, old))
-    with locks.locked(tmp_path / "held"):
+    with locks.locked(tmp_path / f"held-{digits}"):
         prepare(tmp_path / "set")
     left = {path.name for path in tmp_path.iterdir() if path.suffix != ".lock"}
-    assert left == {".held-abcd1234", ".young-abcd1234", "whole-abcd1234", ".other", "set"}
+    assert left == {*kept, "set"}
 
 
 def test_a_wait_says_for_what_and_for_whom(

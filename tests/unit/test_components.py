@@ -83,7 +83,7 @@ def test_what_a_config_would_import_beside_the_package_is_found_wherever_it_lies
     others["data.deep[1]._target_"] = "unroll_evil.Thing"
     assert foreign(config) == {"architecture.encoder._target_": "mine.parts.Encoder", **others}
     with pytest.raises(UserError, match="None of it was run") as caught:
-        refuse_foreign(config, "This record", "unroll verify x --trust")
+        refuse_foreign(config, "This record", "--trust")
     assert "os.system" in str(caught.value.saw)
     point = importlib.metadata.EntryPoint("mine", "mine.parts", PLUGINS)
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [point] if group == PLUGINS else [])

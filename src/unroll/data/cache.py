@@ -8,6 +8,7 @@ import functools
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Callable
@@ -131,4 +132,4 @@ def _unreadable(folder: Path, error: Exception) -> UserError:
     what, saw = f"the prepared data in {folder} cannot be read", f"{type(error).__name__}: {error}"
     if isinstance(error, PermissionError):
         return UserError(what, saw=saw, allowed="a folder that you may read: paths.cache=FOLDER or UNROLL_CACHE=FOLDER")
-    return UserError(what, saw=saw, run=f"rm -r {folder}")
+    return UserError(what, saw=saw, run=f"rm -r {shlex.quote(str(folder))}")

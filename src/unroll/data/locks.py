@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FIRST_WORD, LONGEST_SILENCE = 5.0, 600.0  # seconds that a wait is silent: at first, and after it has gone on for long
 ABANDONED_AFTER = 86_400.0  # seconds
-_DRAFT = re.compile(r"\.(.+)-[a-z0-9_]{8}")
+_DRAFT = re.compile(r"\.(.+-[0-9a-f]{16}|.+==.+)-[a-z0-9_]{8}")  # of a prepared set, of a wheel
 
 
 @contextmanager
@@ -89,7 +89,11 @@ def sweep(folder: Path) -> None:
     with suppress(OSError):
         for draft in folder.iterdir():
             match = _DRAFT.fullmatch(draft.name)
-            if match and time.time() - draft.stat().st_mtime > ABANDONED_AFTER:
+            if (
+                match
+                and _lock_file(folder / match[1]).is_file()
+                and time.time() - draft.stat().st_mtime > ABANDONED_AFTER
+            ):
                 _remove_unowned(draft, folder / match[1])
 
 
@@ -107,7 +111,11 @@ def _lock_of(path: Path) -> "BaseFileLock":
     from filelock import FileLock
 
     mode = path.parent.stat().st_mode & 0o664
-    return FileLock(path.with_name(path.name + ".lock"), mode=mode | 0o600)
+    return FileLock(_lock_file(path), mode=mode | 0o600)
+
+
+def _lock_file(path: Path) -> Path:
+    return path.with_name(path.name + ".lock")
 
 
 def _acquire(lock: "BaseFileLock", path: Path, holder: Path) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import shlex
 import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -70,7 +71,7 @@ def load(path: Path, trial_id: str, without: tuple[Path, ...] = ()) -> dict[str,
         raise UserError(
             f"The checkpoint {path} cannot be read.",
             saw=f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}",
-            run=f"rm {' '.join(map(str, (path, *without)))}   # the trial then starts from its beginning",
+            run=f"rm {shlex.join(map(str, (path, *without)))}   # the trial then starts from its beginning",
         ) from error
     if found != trial_id:
         raise UserError(f"The checkpoint {path} belongs to another trial.", saw=found, allowed=trial_id)
@@ -118,7 +119,7 @@ def load_best(directory: Path, progress: Progress, ahead: bool = False) -> dict[
             f"The checkpoint {path} is of another step than the best by validation.",
             saw=f"step {found}",
             allowed=f"step {progress.best_step}",
-            run=f"rm {path} {last}   # the trial then starts from its beginning",
+            run=f"rm {shlex.join(map(str, (path, last)))}   # the trial then starts from its beginning",
         )
     return content
 

@@ -1,5 +1,6 @@
 """Trained networks, loaded from their trials' directories. Nothing that a directory holds is run."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def load_network(place: Trial | str | Path, trust: bool = False) -> Network:
     else:
         config = _config(directory) if record is None else record["config"]
         if not trust:
-            refuse_foreign(config, f"The trial in {directory}", f"api.load_model({str(directory)!r}, trust=True)")
+            refuse_foreign(config, f"The trial in {directory}", "load_model(..., trust=True)")
         trial = Trial(completed(config), check_id(directory.resolve().name))
     task, examples = prepared_task(trial)
     network = sized(trial, task)[0]()
@@ -61,7 +62,7 @@ def load_network(place: Trial | str | Path, trust: bool = False) -> Network:
             f"The weights in {best} are not those that the record is of.",
             saw=f"sha256 {found}",
             allowed=f"sha256 {recorded}",
-            run=f"unroll verify {directory}   (trains it again)",
+            run=f"unroll verify {shlex.quote(str(directory))}   # trains it again",
         )
     return network.eval()
 

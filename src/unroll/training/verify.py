@@ -90,7 +90,7 @@ def verify(
     if record["status"] != "finished":
         raise UserError("Only a finished trial can be verified.", saw=f"{record['trial_id']}: {record['status']}")
     if not trust:
-        refuse_foreign(record["config"], "This record", f"unroll verify {record['trial_id']} --trust")
+        refuse_foreign(record["config"], "This record", "--trust")
     check_id(record["trial_id"])
     _of_todays_protocol(record)
     config = completed(record["config"])
