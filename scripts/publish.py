@@ -9,7 +9,6 @@ What is not in RUNS stays as it was published, or missing: the page says so. Wha
 finished trials that are not reportable.
 """
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from unroll.planning.suites import Planned, plan
 from unroll.results.generated import RECORDS, generated, write
 from unroll.results.record import read_record
 from unroll.results.scores import copy_scores
+from unroll.results.seal import sealed
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
@@ -48,8 +48,7 @@ def publish(planned: Sequence[Planned]) -> None:
     for trial, record in zip(new, records, strict=True):
         if record["status"] == "finished":
             copy_scores(record, trial.directory, folder)
-        text = json.dumps(without_folders(record), indent=1, ensure_ascii=False, allow_nan=False)
-        (folder / f"{record['trial_id']}.json").write_text(text + "\n", encoding="utf-8")
+        (folder / f"{record['trial_id']}.json").write_bytes(sealed(without_folders(record)))
     print(f"{len(records)} records of {len(planned)} trials published to {folder.relative_to(ROOT)}")
 
 

@@ -121,6 +121,7 @@ class _Result(_Part):
     epochs: float
     weights_sha256: str | None  # null: no weights (baselines)
     predictions_sha256: str
+    scores_sha256: str | None = None  # of the primary metric's test scores; absent in older records and where none are
     data_sha256: str
     labels: dict[str, str] = Field(default_factory=dict)
     curves: dict[str, Any] = Field(default_factory=dict)

@@ -1,13 +1,19 @@
 """Scores of each test example, for paired statistics: read from a trial's predictions, or from committed copies."""
 
+import hashlib
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from unroll.errors import UserError
+from unroll.results.arrays import read_array
+
 PREDICTIONS = "predictions.npz"  # in a trial's directory
 SUFFIX = ".scores.npz"  # beside a committed record <trial_id>.json: the test scores alone
+_BYTES = 8  # of a score at most
 
 # Primary metric -> the score of one example, and (factor, offset) that bring it into the metric's unit. The mean over
 # examples is the metric itself, but for BLEU, which is no mean: sentences are compared by their own.
@@ -29,22 +35,58 @@ def score_name(metric: str) -> str | None:
 
 
 def scores_under(folder: str | Path) -> Scores:
-    """Return what reads the primary metric's score of every test example, in the metric's unit, from a folder."""
-    folder = Path(folder)
+    """Return what reads the primary metric's score of every test example, in the metric's unit, from a folder.
+
+    It raises UserError for a file that is no record's scores, as `score_file` and `raw_scores` do.
+    """
 
     def read(record: Mapping[str, Any]) -> np.ndarray | None:
-        metric = record["result"]["primary"]["name"]
-        if metric not in _SCORES:
-            return None
-        name, factor, offset = _SCORES[metric]
-        for path in (folder / record["trial_id"] / PREDICTIONS, folder / f"{record['trial_id']}{SUFFIX}"):
-            if path.is_file():
-                with np.load(path, allow_pickle=False) as arrays:
-                    values = np.asarray(arrays[f"test/{name}"], dtype=np.float64)
-                return factor * values + offset
-        return None
+        path = score_file(record, folder)
+        return None if path is None else in_unit(record, raw_scores(record, path))
 
     return read
+
+
+def score_file(record: Mapping[str, Any], folder: str | Path) -> Path | None:
+    """Return the file under a folder of trials or records that holds a finished record's scores, if it has any."""
+    if score_name(record["result"]["primary"]["name"]) is None:
+        return None
+    places = (Path(folder) / record["trial_id"] / PREDICTIONS, Path(folder) / f"{record['trial_id']}{SUFFIX}")
+    return next((place for place in places if os.path.lexists(place)), None)
+
+
+def raw_scores(record: Mapping[str, Any], path: str | Path) -> np.ndarray:
+    """Return the scores [N] that a file holds of a record, as they are written.
+
+    Raises:
+        UserError: the file has no such array, more values than test has examples, or what are no finite numbers.
+    """
+    name = f"test/{score_name(record['result']['primary']['name'])}"
+    values = read_array(path, name, _BYTES * record["result"]["examples"]["test"])
+    if values.ndim != 1 or not values.size or values.dtype.kind not in "biuf" or not np.isfinite(values).all():
+        raise UserError(
+            f"{path} cannot be used.", saw=f"'{name}' {values.shape} of {values.dtype}", allowed="finite numbers [N]"
+        )
+    return values
+
+
+def in_unit(record: Mapping[str, Any], values: np.ndarray) -> np.ndarray:
+    """Return raw scores in the unit of the record's primary metric, in double precision."""
+    _, factor, offset = _SCORES[record["result"]["primary"]["name"]]
+    return factor * np.asarray(values, dtype=np.float64) + offset
+
+
+def published(name: str, values: np.ndarray) -> np.ndarray:
+    """Return raw scores as they are committed: right or wrong as bytes, all else in single precision."""
+    return values.astype(np.uint8 if name == "correct" else np.float32)
+
+
+def scores_sha256(name: str, values: np.ndarray) -> str:
+    """Return the SHA-256 of scores as they are committed, which is the same of a trial's predictions."""
+    kept = published(name, np.asarray(values))
+    digest = hashlib.sha256(f"test/{name} {kept.dtype} {kept.shape}".encode())
+    digest.update(np.ascontiguousarray(kept).tobytes())
+    return digest.hexdigest()
 
 
 def copy_scores(record: Mapping[str, Any], folder: str | Path, out: str | Path) -> Path | None:
@@ -53,11 +95,9 @@ def copy_scores(record: Mapping[str, Any], folder: str | Path, out: str | Path) 
     source = Path(folder) / PREDICTIONS
     if name is None or not source.is_file():
         return None
-    with np.load(source, allow_pickle=False) as arrays:
-        values = np.asarray(arrays[f"test/{name}"])
-    kind: type = np.uint8 if name == "correct" else np.float32
     path = Path(out) / f"{record['trial_id']}{SUFFIX}"
-    np.savez_compressed(path, allow_pickle=False, **{f"test/{name}": values.astype(kind)})
+    values = published(name, raw_scores(record, source))
+    np.savez_compressed(path, allow_pickle=False, **{f"test/{name}": values})
     return path
 
 

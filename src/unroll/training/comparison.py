@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from unroll.results.arrays import names, read_array
 from unroll.results.devices import device_used
 from unroll.training.tolerance import tolerance
 
 Record = Mapping[str, Any]
-LATER_FIELDS = ("train", "pretrained")  # that results were given after the first records
+LATER_FIELDS = ("train", "pretrained", "scores_sha256")  # that results were given after the first records
 _OF_A_GPU = {"cuda": "CUDA", "cudnn": "cuDNN", "driver": "NVIDIA driver"}  # keys of `run.device`
 LATER_METRICS = ("sharpness",)  # that results of the same protocol were given after the first records
 
@@ -136,16 +137,15 @@ def changed_examples(first: Path, second: Path) -> list[Changed]:
     import numpy as np
 
     found = []
-    with np.load(first) as before, np.load(second) as after:
-        for name in sorted(set(before.files) & set(after.files)):
-            one, other = before[name], after[name]
-            if one.shape != other.shape:
-                found.append(Changed(name, max(len(one), len(other)), max(len(one), len(other)), None))
-                continue
-            unlike = one != other
-            differ = int(unlike.reshape(len(one), -1).any(axis=1).sum())
-            numbers = one.dtype.kind in "biuf" and other.dtype.kind in "biuf"
-            apart = np.abs(one.astype(np.float64) - other.astype(np.float64)) if numbers else None
-            largest = None if apart is None else float(apart.max(initial=0.0))
-            found.append(Changed(name, differ, len(one), largest))
+    for name in sorted(set(names(first)) & set(names(second))):
+        one, other = read_array(first, name), read_array(second, name)
+        if one.shape != other.shape:
+            found.append(Changed(name, max(len(one), len(other)), max(len(one), len(other)), None))
+            continue
+        unlike = one != other
+        differ = int(unlike.reshape(len(one), -1).any(axis=1).sum())
+        numbers = one.dtype.kind in "biuf" and other.dtype.kind in "biuf"
+        apart = np.abs(one.astype(np.float64) - other.astype(np.float64)) if numbers else None
+        largest = None if apart is None else float(apart.max(initial=0.0))
+        found.append(Changed(name, differ, len(one), largest))
     return found

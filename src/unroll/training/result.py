@@ -4,10 +4,13 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from unroll.data.examples import Examples, stated_content_sha256
 from unroll.data.profile import in_short
 from unroll.drafts import Replacing, replacing
 from unroll.errors import UserError
+from unroll.results.scores import score_name, scores_sha256
 from unroll.tasks.task import Final, Task
 from unroll.training import predictions
 from unroll.training.ranks import rank
@@ -39,11 +42,14 @@ def result_fields(
         )
     if rank() == 0:
         predictions.save_images(directory, final.images, replacing)
+    scored = score_name(primary["name"])
+    scores = final.predictions["test"].get(scored) if scored is not None else None
     return {
         "metrics": final.metrics,
         "primary": {**primary, "value": final.metrics["test"][primary["name"]]},
         "examples": {split: len(task.splits[split]) for split in ("train", "validation", "test")},
         "predictions_sha256": predictions.save(directory, final.predictions, replacing) if rank() == 0 else "",
+        **({} if scores is None else {"scores_sha256": scores_sha256(str(scored), np.asarray(scores))}),
         "data_sha256": examples.content_sha256,
         "labels": final.labels,
         "curves": dict(final.curves),

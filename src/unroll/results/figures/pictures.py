@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unroll.results.arrays import names, read_array
 from unroll.results.figures import style
 from unroll.results.tables import Row, Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+LARGEST = 2**26  # bytes of the images of a kind, of which there are few
 IMAGES = "images.npz"  # in a trial's directory: uint8 [n, H, W] by kind
 ONE_COLUMN = 12  # strips that stand below each other; more stand in two columns
 Strip = tuple[str, np.ndarray]  # a label, images [n, H, W]
@@ -22,8 +24,7 @@ def images_of(row: Row, folder: Path) -> tuple[int, dict[str, np.ndarray]] | Non
     for trial in row.finished:
         path = folder / trial["trial_id"] / IMAGES
         if path.is_file():
-            with np.load(path, allow_pickle=False) as arrays:
-                return trial["config"]["seed"], {name: arrays[name] for name in arrays.files}
+            return trial["config"]["seed"], {name: read_array(path, name, LARGEST) for name in names(path)}
     return None
 
 
