@@ -18,7 +18,10 @@ from unroll.errors import UserError
 LARGEST = 2**31  # bytes of one array, where nothing is known of it
 _HEADER = 2**14  # bytes that an array's description takes at most
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_WRONG = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError, MemoryError)
+_WRONG = (
+    *(OSError, ValueError, EOFError, NotImplementedError, RuntimeError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error, struct.error),
+)
 _VERSIONS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 

@@ -20,7 +20,10 @@ Record = Mapping[str, Any]
 CLOSE = 1e-4  # relative: two ways to the same number
 _TEXTS = ("labelled_text", "pairs")  # kinds of data
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_PERCENTAGES = ("accuracy", "accuracy_all", "error", "macro_f1", "ece", "solved", "whole_sequences", "sacrebleu", "chrf")
+_PERCENTAGES = (
+    *("accuracy", "accuracy_all", "error", "macro_f1", "ece"),
+    *("solved", "whole_sequences", "sacrebleu", "chrf"),
+)
 _SHARES = ("precision", "recall", "precision_prior", "recall_prior")
 _NOT_NEGATIVE = ("mse", "mae", "rmse", "perplexity", "frechet", "bits_per_pixel", "quantiser_step", "sharpness")
 _BEYOND = 1e77  # the square of the largest number in single precision, in which networks compute
