@@ -386,3 +386,18 @@ def test_no_schedule_lets_two_write_a_record(death: float, tmp_path: Path, monke
         assert len(records) <= 1, f"seed {seed}"
         written += len(records)
     assert written > 100
+
+
+def test_a_directory_that_was_moved_is_told_as_that(tmp_path: Path) -> None:
+    directory = tmp_path / "trial"
+    directory.mkdir()
+    claim = Claim(directory, NEVER)
+    directory.rename(tmp_path / "moved")
+    with (
+        pytest.raises(ClaimLost, match="was moved or removed") as caught,
+        claim.replacing(directory / "best.ckpt") as to,
+    ):
+        to.write_bytes(b"late")
+    assert str(directory) in str(caught.value.saw)
+    assert not (tmp_path / "moved" / "best.ckpt").exists()
+    claim.release()

@@ -111,6 +111,12 @@ class Claim:
                 os.truncate(self._path(self.number), 0)
 
     def _raise_lost(self) -> None:
+        if not self.directory.is_dir():
+            raise ClaimLost(
+                "The directory of this trial was moved or removed while it was trained.",
+                saw=f"there is no {self.directory}",
+                allowed="a folder of trials that stays where it is: its checkpoints go on where paths.runs names it",
+            )
         raise ClaimLost(
             "Another process has taken this trial over, since this one gave no sign of life.",
             saw=f"{self.directory}: no heartbeat for {self.owner.expires_after:.0f} s",

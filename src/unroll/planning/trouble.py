@@ -14,6 +14,7 @@ _WHAT = {
     errno.ESTALE: "The network file system has lost its server.",
     errno.ENOTCONN: "The network file system has lost its server.",
 }
+_SHARED_MEMORY = "/dev/shm"
 
 
 class StorageTrouble(UserError):
@@ -25,15 +26,27 @@ def storage_trouble(error: BaseException, place: object = None) -> StorageTroubl
     for one in _chain(error):
         if isinstance(one, StorageTrouble):
             return one
-        if isinstance(one, OSError) and one.errno in _WHAT:
-            where = one.filename or place
+        if isinstance(one, OSError) and (one.errno in _WHAT or _of_shared_memory(one)):
+            where = (
+                f"{_SHARED_MEMORY}, through which processes meet" if _of_shared_memory(one) else one.filename or place
+            )
             return StorageTrouble(
-                _WHAT[one.errno],
+                _WHAT.get(one.errno or 0, "The machine's shared memory cannot be used."),
                 saw=f"{where}: {one.strerror}" if where else one.strerror,
                 allowed="room and the right to write; checkpoints and records that are whole stay as they are",
                 run="the same command again, once there is: it goes on from the last checkpoints",
             )
     return None
+
+
+def _of_shared_memory(error: OSError) -> bool:
+    """Whether a semaphore could not be made, which names no file."""
+    trace = error.__traceback__
+    modules = set()
+    while trace is not None:
+        modules.add(trace.tb_frame.f_globals.get("__name__"))
+        trace = trace.tb_next
+    return error.filename is None and "multiprocessing.synchronize" in modules
 
 
 def file_trouble(error: OSError) -> UserError | None:
