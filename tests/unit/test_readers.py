@@ -13,7 +13,6 @@ from unroll.data.readers.columns import content_sha256, hash_order, hash_share, 
 from unroll.data.readers.images import images_csv, mnist
 from unroll.data.readers.labelled_text import labelled_text
 from unroll.data.readers.pairs import language_pack, parallel_lines
-from unroll.data.readers.series import series_csv
 from unroll.data.readers.sst import nodes, sst
 from unroll.data.sources import uncompressed
 from unroll.errors import UserError
@@ -160,45 +159,6 @@ def test_parallel_lines_in_either_direction():
 def test_parallel_lines_refuse(change: dict[str, bytes], options: dict[str, str], says: str):
     with pytest.raises(UserError, match=says):
         parallel_lines(PARALLEL | change, **({"source": "de", "target": "en"} | options))
-
-
-SERIES = b"year,month,day,hour,a,b,wind\n" + b"".join(
-    f"2010,1,1,{hour},{'NA' if hour in (0, 5) else hour},{hour * 0.5},N\n".encode() for hour in range(12)
-)
-HOURS = {"timestamp": ["year", "month", "day", "hour"], "columns": ["a", "b"]}
-
-
-def test_series_fill_forward_only_and_drop_the_unknown_beginning():
-    splits = series_csv({"x.csv": SERIES}, **HOURS, rows=[5, 3, 3])
-    assert splits["train"]["timestamp"][0] == "2010-01-01 01:00:00"
-    assert splits["train"]["a"].tolist() == [1.0, 2.0, 3.0, 4.0, 4.0]
-    assert splits["test"]["b"].tolist() == [4.5, 5.0, 5.5]
-    assert splits["test"]["b"].dtype == numpy.float64
-    only = series_csv({"x.csv": SERIES}, **HOURS, channels=["b"], rows=[5, 3, 3])
-    assert list(only["train"]) == ["timestamp", "b"]
-    assert only["train"]["timestamp"] == splits["train"]["timestamp"]
-
-
-def test_series_by_shares_lose_no_row():
-    table = b"date,y\n" + b"".join(f"t{row},{row}\n".encode() for row in range(101))
-    splits = series_csv({"x.csv": table})
-    assert [len(columns["y"]) for columns in splits.values()] == [70, 11, 20]
-    stamps = [stamp for columns in splits.values() for stamp in columns["timestamp"]]
-    assert stamps == [f"t{row}" for row in range(101)]
-
-
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        ({"channels": ["A"]}, "no channel 'A'"),
-        ({"columns": ["a", "bb"]}, r"no channel 'bb'.*Did you mean 'b'"),
-        ({"rows": [10, 10, 10]}, "of at most 11 rows"),
-        ({"columns": ["wind"]}, "conversion"),
-    ],
-)
-def test_series_refuse(options: dict[str, Any], says: str):
-    with pytest.raises(Exception, match=says):
-        series_csv({"x.csv": SERIES}, **(HOURS | options))
 
 
 def archive(images: int, tests: int) -> bytes:

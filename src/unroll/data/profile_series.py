@@ -16,16 +16,16 @@ COARSE = 1e-3
 def profile(splits: Splits, facts: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Return `series` and `columns` of a profile, and what is to be warned of.
 
-    facts: of the reader: `series` (times), `missing` (channel -> cells that were missing).
+    facts: of the reader: `series` (times), `columns` (channel -> missing cells, and the longest run of them).
     """
-    times, missing = dict(facts.get("series") or {}), facts.get("missing") or {}
+    times, cells = dict(facts.get("series") or {}), facts.get("columns") or {}
     warnings = [f"{times[key]} {said}" for key, said in _TIMES.items() if times.get(key)]
     columns = {}
     for name in splits["train"]:
         if name == "timestamp":
             continue
         column = _column({split: values[name] for split, values in splits.items()})
-        column["missing"] = int(missing.get(name, 0))
+        column |= {"missing": 0, "longest_fill": 0} | cells.get(name, {})
         columns[name] = column
         warnings += [f"column {name}: {said}" for said in _warnings(column)]
     return {"series": times, "columns": columns}, warnings
@@ -34,6 +34,7 @@ def profile(splits: Splits, facts: Mapping[str, Any]) -> tuple[dict[str, Any], l
 _TIMES = {
     "repeats": "rows repeat the time of the row before",
     "gaps": "steps in time are longer than the usual one",
+    "moved": "rows were put in order of time",
 }
 
 
@@ -70,5 +71,5 @@ def _warnings(column: Mapping[str, Any]) -> list[str]:
     elif column["coarse"]:
         said.append("its spread has lost digits to its level: subtract the level before the numbers are rounded")
     if column["missing"]:
-        said.append(f"{column['missing']} missing cells, filled forward")
+        said.append(f"{column['missing']} missing cells, filled forward, {column['longest_fill']} in a row at most")
     return said

@@ -52,11 +52,19 @@ def _each(counts: Mapping[str, Any]) -> str:
 
 
 def _times(series: Mapping[str, Any]) -> str:
-    zone = f", {series['zone']}" if series.get("zone") else ""
-    return (
-        f"{series['start']} to {series['end']}{zone}; a step is {series['step']}; "
-        f"{series['gaps']} longer ones (the longest {series['longest_gap']}), {series['repeats']} repeats"
-    )
+    zone = f", {series['zone']}" if series["zone"] else ""
+    said = [f"{series['start']} to {series['end']}{zone}", f"a step is {series['step']}"]
+    if series["gaps"]:
+        said.append(f"{series['gaps']} steps are longer, up to {series['longest_gap']}")
+    said += [f"{series[key]} {words}" for key, words in _IN_TIME.items() if series[key]]
+    return "; ".join(said)
+
+
+_IN_TIME = {
+    "shorter_steps": "steps are shorter",
+    "repeats": "rows repeat a time",
+    "moved": "rows were moved into order",
+}
 
 
 def _column(column: Mapping[str, Any]) -> str:

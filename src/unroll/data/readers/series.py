@@ -1,10 +1,21 @@
-"""Multivariate time series in a CSV with a header, one row per time step."""
+"""Multivariate time series in a table with a header, one row per time step."""
 
-import io
-from typing import Any
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from unroll.data.readers.columns import Files
+from unroll.data.readers import sentinels, times
+from unroll.data.readers.columns import SPLITS, Files, Notes, Read
+from unroll.data.readers.numbers import MISSING, numbers
+from unroll.data.readers.table import Table, read_table
 from unroll.errors import UserError, suggest
+
+if TYPE_CHECKING:
+    import numpy
+
+_COUNTERS = re.compile(r"(|index|unnamed: ?\d+|level_\d+|row|#)", re.IGNORECASE)
+"""Names that tables give to a column that counts their rows."""
 
 
 def series_csv(
@@ -16,52 +27,172 @@ def series_csv(
     rows: list[int] | None = None,
     validation: float = 0.1,
     test: float = 0.2,
-) -> dict[str, dict[str, Any]]:
-    """Read one CSV; splits are consecutive in time, each holding its own rows only.
+    time_format: str | None = None,
+    sort: bool = False,
+    missing: list[Any] | None = None,
+    decimal: str = ".",
+    separator: str | None = None,
+    encoding: str = "utf-8",
+    quote: str | None = '"',
+) -> Read:
+    """Read a table, a row a time step (CSV, TSV, JSON lines or Parquet); splits are consecutive in time.
 
-    timestamp: the column that names a row's time, or the columns year, month, day, hour that make it up.
+    timestamp: the column of the times; or a list of columns: date and time, or year, month, day and so on to seconds.
+    Rows are in order of time, or sort=true puts them in order. time_format: as of strptime, where times are not ISO
+    8601, years, or seconds since 1970.
     columns: the set's channels (null: every column but the timestamp's); channels: those wanted, in their
-    order (null: all). Missing values ("", NA, NaN) are filled forward, never backward; rows before every one
-    of `columns` has its first value are dropped, whichever channels are wanted, so that splits are the same.
+    order (null: all). Missing values (empty cells and `missing`, null: NA, NaN) are filled forward, never backward;
+    rows before every one of `columns` has its first value are dropped, whichever channels are wanted, so that splits
+    are the same.
     rows: the sizes of train, validation and test, what follows is not used; without it the last share `test`
     and the share `validation` before it (the rest is train, so rounding goes to validation).
+    decimal, separator, encoding, quote: of the text.
     """
-    import polars
-
+    if len(files) != 1:
+        raise UserError("A series is one file.", saw=", ".join(files) or "no file", allowed="a source of one file")
     ((name, content),) = files.items()
-    table = polars.read_csv(io.BytesIO(content), infer_schema=False)
-    parts = [timestamp] if isinstance(timestamp, str) else list(timestamp)
-    numeric = list(columns) if columns else [column for column in table.columns if column not in parts]
-    _require(name, "timestamp", parts, table.columns)
-    _require(name, "columns", numeric, table.columns)
-    wanted = list(channels) if channels else numeric
-    _require(name, "channels", wanted, numeric)
+    table = read_table(name, content, separator=separator, encoding=encoding, quote=quote)
+    clock = _clock(table, timestamp, time_format, sort)
+    names = list(columns) if columns else _channels(table, clock.names)
+    wanted = list(channels) if channels else names
+    _require(name, wanted, names)
+    if missing is not None:
+        missing = [str(word) for word in missing]
 
-    stamps = (
-        table[parts[0]].to_list()
-        if len(parts) == 1
-        else [
-            f"{int(year):04}-{int(month):02}-{int(day):02} {int(hour):02}:00:00"
-            for year, month, day, hour in table.select(parts).iter_rows()
-        ]
-    )
-    values = table.select(
-        polars.col(column).replace(["", "NA", "NaN", "nan"], None).cast(polars.Float64).forward_fill()
-        for column in numeric
-    )
-    known = values.select(polars.all_horizontal(polars.all().is_not_null()))[:, 0].to_list()
-    if True not in known:
-        raise UserError(f"{name}: no row where all of {', '.join(numeric)} have had a value", saw="0 rows")
-    first = known.index(True)
-    stamps, values = stamps[first:], values[first:].select(wanted)
+    values = {}
+    for column in names:
+        _refuse_words(table, column, names)
+        found = numbers(table, column, "columns", decimal=decimal, missing=MISSING if missing is None else missing)
+        if missing is None:
+            sentinels.refuse(table, column, found)
+        values[column] = found[clock.order]
+    first = _first_known(name, values)
+    total = len(table) - first
+    sizes = _sizes(name, total, rows, validation, test)
+    kept = slice(first, first + sum(sizes))
 
-    sizes = _sizes(name, len(stamps), rows, validation, test)
-    splits, start = {}, 0
-    for split, size in zip(("train", "validation", "test"), sizes, strict=True):
+    notes = Notes(rows=len(table))
+    for why, left, row in (
+        ("before every column has had a value", first, 0),
+        ("after the rows that data.options.rows takes", total - sum(sizes), kept.stop),
+    ):
+        if left:
+            notes.leave_out(why, where=table.where(int(clock.order[row])), rows=left)
+    notes.facts["series"] = times.facts(clock.times.part(kept), clock.stamps[kept])
+    notes.facts["series"]["moved"] = clock.moved
+    notes.facts["columns"] = {column: _absent(values[column][kept]) for column in wanted}
+
+    filled = {column: _filled(values[column]) for column in wanted}
+    splits, start = {}, first
+    for split, size in zip(SPLITS, sizes, strict=True):
         part = slice(start, start + size)
-        splits[split] = {"timestamp": stamps[part]} | {channel: values[channel][part].to_numpy() for channel in wanted}
+        splits[split] = {"timestamp": clock.stamps[part]} | {column: filled[column][part] for column in wanted}
         start += size
-    return splits
+    return Read(splits, notes)
+
+
+@dataclass(frozen=True)
+class _Clock:
+    """The times of a table's rows, in order.
+
+    order: where each row stands in the file; moved: how many rows do not stand there; names: the columns of the times.
+    """
+
+    times: times.Times
+    stamps: list[str]
+    order: "numpy.ndarray"
+    moved: int
+    names: list[str]
+
+
+def _clock(table: Table, timestamp: str | Sequence[str], time_format: str | None, sort: bool) -> _Clock:
+    import numpy
+
+    names = [timestamp] if isinstance(timestamp, str) else list(timestamp)
+    if not 1 <= len(names) <= 6:
+        raise UserError("data.options.timestamp", saw=names, allowed="one column, or year, month, day, hour, ...")
+    parts = []
+    for column in names:
+        cells = table.column(column, "timestamp")
+        empty = next((row for row, cell in enumerate(cells) if not (cell or "").strip()), None)
+        if empty is not None:
+            raise UserError(f"{table.where(empty)}, column {column}: no time", saw="an empty cell", allowed="a time")
+        parts.append([str(cell) for cell in cells])
+    stamps = parts[0] if len(parts) == 1 else times.joined(parts, table.where, names)
+    said = ", ".join(names)
+    found = times.parsed(stamps, table.where, said, time_format)
+    order = numpy.arange(len(table))
+    if sort:
+        order = numpy.argsort(found.ticks, kind="stable")
+        found = replace(found, ticks=found.ticks[order])
+        stamps = [stamps[row] for row in order]
+    else:
+        times.require_order(found, stamps, table.where, said)
+    return _Clock(found, stamps, order, int((order != numpy.arange(len(order))).sum()), names)
+
+
+def _channels(table: Table, times: Sequence[str]) -> list[str]:
+    """Every column but those of the times. Raises UserError where one of them only counts the rows, or none is left."""
+    found = [column for column in table.columns if column not in times]
+    for column in found:
+        cells = table.columns[column]
+        counts = [str(row) for row in range(len(cells))], [str(row + 1) for row in range(len(cells))]
+        if _COUNTERS.fullmatch(column) and cells in counts:
+            others = ",".join(other for other in found if other != column)
+            raise UserError(
+                f"{table.file}: column {column!r} counts the rows, as pandas writes them; it is no channel",
+                saw=f"{cells[0]}, {cells[1] if len(cells) > 1 else ''}, ... {cells[-1]}",
+                allowed=f"data.options.columns=[{others}], or a file without it: frame.to_csv(..., index=False)",
+            )
+    if not found:
+        raise UserError(f"{table.file} has no column beside its times", saw=", ".join(table.columns))
+    return found
+
+
+def _refuse_words(table: Table, column: str, names: Sequence[str]) -> None:
+    """Raise UserError for a column of words: most of its cells have no digit."""
+    cells = [(cell or "").strip() for cell in table.column(column, "columns")]
+    words = [cell for cell in cells if cell and cell.upper() not in ("NA", "NAN") and not re.search(r"\d", cell)]
+    if len(words) > len(cells) / 2:
+        others = ",".join(other for other in names if other != column)
+        raise UserError(
+            f"{table.file}: column {column} holds words, not numbers",
+            saw=", ".join(repr(word[:40]) for word in sorted(set(words))[:5]),
+            allowed=f"data.options.columns=[{others}]",
+        )
+
+
+def _first_known(name: str, values: "Mapping[str, numpy.ndarray]") -> int:
+    """The first row where every column has had a value."""
+    import numpy
+
+    first = {column: numpy.flatnonzero(~numpy.isnan(array)) for column, array in values.items()}
+    never = [column for column, known in first.items() if not len(known)]
+    if never:
+        raise UserError(
+            f"{name}: no value in column {', '.join(never)}",
+            saw="missing cells only",
+            allowed="data.options.columns without it",
+        )
+    return max(int(known[0]) for known in first.values())
+
+
+def _filled(values: "numpy.ndarray") -> "numpy.ndarray":
+    """Values with each missing one replaced by the last before it."""
+    import numpy
+
+    known = numpy.where(numpy.isnan(values), -1, numpy.arange(len(values)))
+    last = numpy.maximum.accumulate(known)
+    return numpy.where(last < 0, numpy.nan, values[last])
+
+
+def _absent(values: "numpy.ndarray") -> dict[str, int]:
+    """How many values are missing, and how many of them in one run at most."""
+    import numpy
+
+    absent = numpy.isnan(values)
+    ends = numpy.flatnonzero(numpy.diff(numpy.r_[0, absent.astype(int), 0]))
+    return {"missing": int(absent.sum()), "longest_fill": int(numpy.diff(ends)[::2].max(initial=0))}
 
 
 def _sizes(name: str, total: int, rows: list[int] | None, validation: float, test: float) -> tuple[int, int, int]:
@@ -77,11 +208,11 @@ def _sizes(name: str, total: int, rows: list[int] | None, validation: float, tes
     return trains, total - trains - tests, tests
 
 
-def _require(file: str, option: str, wanted: list[str], there: list[str]) -> None:
+def _require(file: str, wanted: list[str], there: list[str]) -> None:
     for column in wanted:
         if column not in there:
             raise UserError(
-                f"data.options.{option}: {file} has no channel '{column}'.{suggest(column, there)}",
+                f"data.options.channels: {file} has no channel '{column}'.{suggest(column, there)}",
                 saw=column,
                 allowed=there,
             )

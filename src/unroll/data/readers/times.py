@@ -1,0 +1,252 @@
+"""The times of a series: cells in, instants out that can be compared; and what is to be said of them.
+
+Times are dates or dates with a time, with a zone or without, as ISO 8601 writes them; whole numbers that are years, or
+seconds, milliseconds, microseconds or nanoseconds since 1970; other numbers, in a unit of their own; or what
+`time_format` says.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from unroll.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy
+
+EPOCH = datetime(1970, 1, 1)
+SECOND = 1_000_000  # ticks
+_WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_SINCE_1970 = {10**8: (SECOND, 1), 10**11: (1_000, 1), 10**14: (1, 1), 10**17: (1, 1_000)}
+"""From this size on, a whole number is in s, ms, us or ns: what makes it ticks."""
+FORMATS = (
+    "%d.%m.%Y %H:%M:%S",
+    "%d.%m.%Y %H:%M",
+    "%d.%m.%Y",
+    "%d/%m/%Y %H:%M:%S",
+    "%d/%m/%Y %H:%M",
+    "%d/%m/%Y",
+    "%m/%d/%Y %H:%M:%S",
+    "%m/%d/%Y %H:%M",
+    "%m/%d/%Y %I:%M %p",
+    "%m/%d/%Y",
+    "%Y/%m/%d %H:%M:%S",
+    "%Y/%m/%d %H:%M",
+    "%Y/%m/%d",
+    "%Y-%m-%d %H:%M:%S %z",
+    "%Y-%m",
+    "%b %Y",
+    "%d %b %Y",
+    "%d-%b-%Y",
+    "%H:%M:%S %d.%m.%Y",
+)
+"""What people write beside ISO 8601: named in a message where it fits every cell, never taken unasked."""
+
+
+@dataclass(frozen=True)
+class Times:
+    """Instants [rows] in order of the file.
+
+    unit: "time" (ticks are microseconds since 1970), "year" or "number". zone: the offsets that the cells state, e.g.
+    "+01:00 +02:00"; None: they state none.
+    """
+
+    ticks: "numpy.ndarray"
+    unit: str
+    zone: str | None = None
+
+    def part(self, rows: slice) -> "Times":
+        """Those of some rows."""
+        return replace(self, ticks=self.ticks[rows])
+
+
+def parsed(cells: Sequence[str], where: Callable[[int], str], column: str, time_format: str | None = None) -> Times:
+    """Return the times that a column's cells say; a cell is named by `where(row)` and `column`.
+
+    Raises UserError for a cell that is no time, or one of another form than the first.
+    """
+    if time_format is None and _NUMBER.fullmatch(cells[0].strip()) and not _basic_dates(cells):
+        return _of_numbers([_number(cells, row, where, column) for row in range(len(cells))])
+    moments = [_moment(cells, row, where, column, time_format) for row in range(len(cells))]
+    return _of_moments(moments, cells, where, column)
+
+
+def require_order(times: Times, cells: Sequence[str], where: Callable[[int], str], column: str) -> None:
+    """Raise UserError where a row is before the one above it."""
+    import numpy
+
+    ticks = times.ticks
+    back = numpy.flatnonzero(ticks[1:] < ticks[:-1]) + 1
+    if not len(back):
+        return
+    row = int(back[0])
+    again = len(ticks) - len(numpy.unique(ticks))
+    said = f"{cells[row]!r} after {cells[row - 1]!r}; {len(back)} such places, {again} times that stand twice"
+    helps = "data.options.sort=true puts the rows in order, and keeps those of one time"
+    if len(back) == len(ticks) - 1:
+        said, helps = f"the last time is first: {cells[0]!r} ... {cells[-1]!r}", "data.options.sort=true turns it round"
+    elif (
+        times.unit == "time"
+        and times.zone is None
+        and again
+        and len(back) <= 1 + len(ticks) // 4000
+        and ticks[row - 1] - ticks[row] <= 3 * 3600 * SECOND
+    ):
+        helps += ". Where clocks were put back in autumn, write the times in UTC, or with their zone (+01:00)"
+    raise UserError(
+        f"{where(row)}, column {column}: the series goes back in time, so test would be older than train",
+        saw=said,
+        allowed=f"rows in order of time; {helps}",
+    )
+
+
+def facts(times: Times, cells: Sequence[str]) -> dict[str, Any]:
+    """Return what a profile says of times that are in order: start, end, step, gaps, repeats, zone."""
+    import numpy
+
+    steps = numpy.diff(times.ticks)
+    forward = steps[steps > 0]
+    found: dict[str, Any] = {"start": cells[0], "end": cells[-1], "zone": times.zone}
+    found |= {"repeats": int((steps == 0).sum()), "step": None, "gaps": 0, "longest_gap": None, "shorter_steps": 0}
+    if not len(forward):
+        return found
+    values, counts = numpy.unique(forward, return_counts=True)
+    usual = values[counts.argmax()]
+    low, high, name = _calendar(times, usual)
+    longer = forward[forward > high]
+    found |= {"step": name or _span(times, usual), "gaps": len(longer), "shorter_steps": int((forward < low).sum())}
+    if len(longer):
+        found["longest_gap"] = _span(times, longer.max())
+    return found
+
+
+def joined(parts: Sequence[Sequence[str]], where: Callable[[int], str], names: Sequence[str]) -> list[str]:
+    """Return the times whose parts stand in columns: a date and a time, or year, month, day, hour, minute, second.
+
+    Raises UserError for a part that is no whole number, or a date that is none.
+    """
+    if len(parts) == 2:
+        return [f"{day.strip()} {clock.strip()}" for day, clock in zip(*parts, strict=True)]
+    stamps = []
+    for row, cells in enumerate(zip(*parts, strict=True)):
+        for cell, name in zip(cells, names, strict=True):
+            if not re.fullmatch(r"\s*\d+(\.0*)?\s*", cell, re.ASCII):
+                raise UserError(f"{where(row)}, column {name}: not a whole number", saw=repr(cell))
+        numbers = [int(float(cell)) for cell in cells]
+        try:
+            moment = datetime(*numbers)  # type: ignore[arg-type]
+        except ValueError as error:
+            raise UserError(f"{where(row)}: {', '.join(names)} are no time", saw=f"{numbers}: {error}") from error
+        stamps.append(moment.isoformat(" "))
+    return stamps
+
+
+def _basic_dates(cells: Sequence[str]) -> bool:
+    """Whether all cells are dates without hyphens, such as 20200131."""
+    try:
+        return all(len(cell) == 8 and date.fromisoformat(cell) for cell in cells)
+    except ValueError:
+        return False
+
+
+def _moment(
+    cells: Sequence[str], row: int, where: Callable[[int], str], column: str, time_format: str | None
+) -> datetime:
+    cell = cells[row].strip()
+    try:
+        return datetime.fromisoformat(cell) if time_format is None else datetime.strptime(cell, time_format)
+    except ValueError as error:
+        fitting = [form for form in FORMATS if _fits(cells, form)]
+        allowed = "e.g. 2020-01-31 23:59:59, 2020-01-31T23:59:59+01:00, 2020 or seconds since 1970"
+        allowed += ", or a format by data.options.time_format, e.g. '%d.%m.%Y %H:%M'"
+        if time_format is not None:
+            allowed = f"times as data.options.time_format={time_format!r} says"
+        if fitting:
+            allowed = " or ".join(f"data.options.time_format={form!r}" for form in fitting)
+        raise UserError(f"{where(row)}, column {column}: not a time", saw=repr(cells[row]), allowed=allowed) from error
+
+
+def _fits(cells: Sequence[str], form: str) -> bool:
+    try:
+        for cell in cells:
+            datetime.strptime(cell.strip(), form)
+    except ValueError:
+        return False
+    return True
+
+
+def _number(cells: Sequence[str], row: int, where: Callable[[int], str], column: str) -> int | float:
+    cell = cells[row].strip()
+    if _WHOLE.fullmatch(cell):
+        return int(cell)
+    if _NUMBER.fullmatch(cell):
+        number = float(cell)
+        return int(number) if number.is_integer() else number
+    raise UserError(
+        f"{where(row)}, column {column}: not a time of the same form as the first",
+        saw=f"{cells[row]!r}; the first is {cells[0]!r}",
+        allowed="one form for all rows",
+    )
+
+
+def _of_numbers(values: Sequence[int | float]) -> Times:
+    import numpy
+
+    least, most = min(values), max(values)
+    if all(isinstance(value, int) for value in values):
+        if least >= 1000 and most < 3000:
+            return Times(numpy.array(values, numpy.int64), "year")
+        size = max((size for size in _SINCE_1970 if size <= least), default=None)
+        if size is not None and most < size * 1000:
+            times, by = _SINCE_1970[size]
+            return Times(numpy.array([int(value) * times // by for value in values], numpy.int64), "time", "UTC")
+    return Times(numpy.array(values, numpy.float64), "number")
+
+
+def _of_moments(moments: Sequence[datetime], cells: Sequence[str], where: Callable[[int], str], column: str) -> Times:
+    import numpy
+
+    aware = moments[0].tzinfo is not None
+    for row, moment in enumerate(moments):
+        if (moment.tzinfo is not None) != aware:
+            raise UserError(
+                f"{where(row)}, column {column}: some times have a zone and some have none",
+                saw=f"{cells[row]!r}; the first is {cells[0]!r}",
+                allowed="a zone in every row, or in none",
+            )
+    zone = None
+    if aware:
+        offsets = sorted({moment.strftime("%z") for moment in moments})
+        zone = " ".join("UTC" if offset == "+0000" else f"{offset[:3]}:{offset[3:]}" for offset in offsets)
+        moments = [moment.astimezone(UTC).replace(tzinfo=None) for moment in moments]
+    tick = timedelta(microseconds=1)
+    return Times(numpy.array([(moment - EPOCH) // tick for moment in moments], numpy.int64), "time", zone)
+
+
+def _calendar(times: Times, usual: Any) -> tuple[Any, Any, str | None]:
+    """The shortest and longest step that count as the usual one, and its name where the calendar makes it uneven."""
+    if times.unit == "time":
+        days = usual / (86_400 * SECOND)
+        for low, high, name in ((28, 31, "1 month"), (89, 92, "3 months"), (365, 366, "1 year")):
+            if low <= days <= high:
+                return low * 86_400 * SECOND, high * 86_400 * SECOND, name
+    slack = 1e-9 * abs(usual)
+    return usual - slack, usual + slack, None
+
+
+def _span(times: Times, ticks: Any) -> str:
+    if times.unit == "number":
+        return f"{ticks:g}"
+    if times.unit == "year":
+        return f"{ticks} year" + ("s" if ticks > 1 else "")
+    seconds = ticks / SECOND
+    for size, name in ((86_400, "day"), (3600, "h"), (60, "min")):
+        if seconds >= size and seconds % size == 0:
+            count = seconds / size
+            return f"{count:g} {name}" + ("s" if name == "day" and count > 1 else "")
+    if seconds > 86_400:
+        return f"{seconds / 86_400:.4g} days"
+    return f"{seconds / 3600:.4g} h" if seconds > 3600 else f"{seconds:.6g} s"
