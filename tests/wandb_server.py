@@ -35,7 +35,7 @@ class WandbServer(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.mode = "answer"
         self.runs: dict[str, Run] = {}
-        self.begun = threading.Event()  # a run has begun
+        self.begun = threading.Event()  # a run has begun to stream
         self.closing = threading.Event()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -102,6 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
         stream = re.fullmatch(r"/files/[^/]+/[^/]+/([^/]+)/file_stream", self.path)
         if stream:
             _take(self.server.runs[stream[1]], json.loads(body))
+            self.server.begun.set()
         return {}
 
     def _queried(self, name: str, values: dict[str, Any]) -> dict[str, Any]:
@@ -113,7 +114,6 @@ class _Handler(BaseHTTPRequestHandler):
         if name == "UpsertBucket":
             run = runs.setdefault(values["name"], Run())
             run.about |= {key: value for key, value in values.items() if value is not None}
-            self.server.begun.set()
             bucket = {"id": values["name"], "name": values["name"], "displayName": values.get("displayName")}
             bucket |= {"historyLineCount": len(run.history), "project": project}
             return {"upsertBucket": {"bucket": bucket, "inserted": not run.history}}

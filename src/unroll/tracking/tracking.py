@@ -10,6 +10,7 @@ from unroll.planning.trial import Trial
 from unroll.tracking.lines import MetricLines
 from unroll.tracking.wandb_run import WandbRun
 
+_EMPTY = 7  # bytes of a .wandb file that holds nothing
 Ended = Literal["finished", "failed", "preempted"]
 
 
@@ -146,5 +147,6 @@ def _tensorboard(directory: Path) -> Tracker:
 
 
 def _what_to_do(name: str, directory: Path) -> str:
-    parts = sorted(directory.glob("wandb/*run-*/*.wandb")) if name == "wandb" else []
-    return "".join(f"\n  run:     wandb sync {part.parent}" for part in parts[-1:])
+    files = sorted(directory.glob("wandb/*run-*/*.wandb")) if name == "wandb" else []
+    kept = [file.parent for file in files if file.stat().st_size > _EMPTY]
+    return "".join(f"\n  run:     wandb sync {folder}" for folder in kept[-1:])

@@ -19,7 +19,9 @@ import sys
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")  # of the trial, which says by a message how it ends
+# Slurm may send these to every process of a job; the trial says by a message how it ends.
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+_SHARE_OF_TIME = 0.8  # of the trial's limit: time is left for wandb to close its file, which else is empty
 _SECONDS_BETWEEN_LOOKS = 1.0
 
 
@@ -47,8 +49,8 @@ def run(out: TextIO) -> None:
     settings = wandb.Settings(
         console="off",
         silent=True,
-        init_timeout=about["timeout_seconds"],
-        finish_timeout=about["timeout_seconds"],
+        init_timeout=_SHARE_OF_TIME * about["timeout_seconds"],
+        finish_timeout=_SHARE_OF_TIME * about["timeout_seconds"],
         finish_timeout_raises=True,
         x_stats_pid=os.getppid(),
     )
@@ -109,8 +111,8 @@ def _reason(error: BaseException) -> str:
 
 def main() -> None:
     """Do what the command line says; what goes wrong is a message, and the process ends at once."""
-    for name in _SIGNALS:
-        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what wandb prints is no message
     if sys.argv[1] == "login":

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -80,20 +81,22 @@ class WandbRun:
             self.log({}, 0)
             self._say({"end": True, "exit_code": int(ended != "finished")})
             self._process.wait(deadline - time.monotonic())
+            self._listen()
+            if not self._complete:
+                raise self._ended_early()
         except subprocess.TimeoutExpired:
             raise WandbTrouble(f"no answer within {self.timeout:g} s") from None
         finally:
             self.abandon()
-        self._listen()
-        if not self._complete:
-            raise self._ended_early()
 
     def abandon(self) -> None:
         """End the process now; wandb's own ends with it."""
         self._process.kill()
         self._process.wait()
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with suppress(OSError):  # what could not be said is still in its buffer
+                if pipe is not None:
+                    pipe.close()
 
     def _say(self, message: Mapping[str, Any]) -> None:
         assert self._process.stdin is not None
