@@ -26,6 +26,39 @@ def test_calibration_error_pools_a_bin() -> None:
     assert calibration_error(probabilities, np.array([1, 1, 1, 1])) == pytest.approx(0.75, abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("confidences", "right", "error"),
+    [
+        ([0.95, 1.0], [1, 0], 0.475),  # in one bin: |1/2 - 1.95/2|
+        ([1.0, 1.0], [1, 0], 0.5),
+        ([0.8, 0.79], [1, 0], abs(0.5 - 0.795)),  # a bin holds its upper end
+        ([0.8, 0.81], [1, 0], (0.2 + 0.81) / 2),  # and not its lower one
+        ([0.5, 0.5], [1, 0], 0.0),
+    ],
+)
+def test_calibration_error_has_its_bins_from_the_paper(
+    confidences: list[float], right: list[int], error: float
+) -> None:
+    probabilities = np.stack([np.array(confidences), 1 - np.array(confidences)], axis=1)
+    assert calibration_error(probabilities, 1 - np.array(right)) == pytest.approx(error, abs=1e-6)
+
+
+def test_calibration_error_equals_a_count_in_double_precision() -> None:
+    generator = np.random.default_rng(0)
+    logits = generator.normal(size=(3000, 5)) * generator.choice([1, 8, 40], (3000, 1))  # a third at 1 or near it
+    probabilities = np.exp(logits - logits.max(1, keepdims=True))
+    probabilities /= probabilities.sum(1, keepdims=True)
+    labels, top = generator.integers(0, 5, 3000), probabilities.max(1)
+    assert (top.astype(np.float32) == 1).sum() > 200
+    error = 0.0
+    for m in range(1, 16):
+        inside = (top > (m - 1) / 15) & (top <= m / 15)
+        if inside.any():
+            right = probabilities.argmax(1)[inside] == labels[inside]
+            error += inside.mean() * abs(right.mean() - top[inside].mean())
+    assert calibration_error(probabilities, labels) == pytest.approx(error, abs=2e-6)
+
+
 def test_rounding_above_one_does_not_look_like_logits() -> None:
     probabilities = np.array([[1 + 1e-9, -1e-9], [0.0, 1.0]])
     assert calibration_error(probabilities, np.array([0, 1])) == pytest.approx(0, abs=1e-6)
