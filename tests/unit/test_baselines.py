@@ -102,6 +102,20 @@ def test_dictionary_aligns_words_across_sentences() -> None:
     assert outputs["hypotheses"] == ["a book the house dortmund!", ""]
 
 
+@pytest.mark.parametrize("empty", [("a", ""), ("", "b"), ("", ""), ("\u200b", "\x01"), (" ", "b")])
+def test_a_pair_with_an_empty_side_teaches_a_dictionary_nothing(empty: tuple[str, str]) -> None:
+    sources, targets = zip(("das haus", "the house"), empty, ("das buch", "the book"), strict=True)
+    baseline = Dictionary(iterations=20)
+    baseline.fit(Splits(PairView(list(sources), list(targets), "de", "en"), None))
+    assert baseline.predict(PairView(["das buch", ""], ["", ""], "de", "en"))["hypotheses"] == ["the book", ""]
+
+
+def test_a_dictionary_of_a_language_without_spaces_is_of_characters() -> None:
+    baseline = Dictionary(iterations=20)
+    baseline.fit(Splits(PairView(["a cat", "a dog", "cat"], ["一猫", "一狗", "猫"], "en", "zh"), None))
+    assert baseline.predict(PairView(["a cat sings"], [""], "en", "zh"))["hypotheses"] == ["一猫sings"]
+
+
 def test_dictionary_on_multi30k(benchmark_data: Path) -> None:
     def lines(name: str, count: int) -> list[str]:
         with gzip.open(benchmark_data / "multi30k" / f"{name}.gz", "rt", encoding="utf-8") as file:

@@ -116,6 +116,20 @@ def test_a_users_folder_adds_yaml(tmp_path: Path) -> None:
         compose([], str(tmp_path / "absent"))
 
 
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (["task=translation", "data.languages=[en]"], r"data\.languages names another number of languages"),
+        (["task=translation", "data.languages=[de,en,fr]"], r"e\.g\. data\.languages=\[de,en\]"),
+        (["task=sentiment", "data.languages=[]"], r"e\.g\. data\.languages=\[en\]"),
+        (["task=translation", "data.languages=[german,en]"], "holds codes"),
+    ],
+)
+def test_text_is_of_languages(overrides: list[str], says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        compose(overrides)
+
+
 def test_damaged_yaml_of_a_user_is_named(tmp_path: Path) -> None:
     (tmp_path / "architecture").mkdir()
     (tmp_path / "architecture" / "bad.yaml").write_text("name: [unclosed\n")

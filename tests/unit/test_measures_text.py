@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from sacrebleu.metrics.bleu import BLEU
 
-from unroll.errors import UserError
 from unroll.tasks.measures.text import corpus_bleu, corpus_chrf, detokenise, sentence_scores, tokenise
 
 HYPOTHESES = [
@@ -77,8 +77,43 @@ def test_detokenising_undoes_tokenising(language: str, sentence: str) -> None:
     assert detokenise(tokens, language) == sentence
 
 
-def test_unknown_language_and_uneven_lists_are_refused() -> None:
-    with pytest.raises(UserError, match="no tokeniser rules"):
-        detokenise(["a"], "it")
+@pytest.mark.parametrize(
+    ("language", "sentences", "tokeniser"),
+    [
+        ("zh", ["我喜欢你的猫。", "她在公园里跑步。"], "zh"),
+        ("zh_Hant-TW", ["我喜歡你的貓。", "她在公園裡跑步。"], "zh"),
+        ("ja", ["猫が好きです。", "彼女は公園を走る。"], "char"),
+        ("kor", ["나는 고양이를 좋아한다.", "그녀는 공원을 달린다."], "char"),
+        ("th", ["ผมชอบแมวของคุณ", "เธอวิ่งในสวนสาธารณะ"], "char"),
+        ("km", ["ខ្ញុំចូលចិត្តឆ្មា", "នាងរត់ក្នុងសួន"], "char"),
+        ("ru", ["Мне очень нравится твоя кошка.", "Она бегает каждый день."], "13a"),
+    ],
+)
+def test_bleu_is_by_the_tokeniser_of_the_language(language: str, sentences: list[str], tokeniser: str) -> None:
+    score = corpus_bleu(sentences, sentences, language=language)
+    assert score.value == pytest.approx(100)
+    assert f"tok:{tokeniser}|" in score.signature
+    nearly = [sentences[0][:-2], sentences[1]]
+    by_hand = BLEU(tokenize=tokeniser).corpus_score(nearly, [sentences]).score
+    assert corpus_bleu(nearly, sentences, language=language).value == pytest.approx(by_hand)
+    assert 0 < by_hand < 100
+    assert sentence_scores(sentences, sentences, language=language)["sentence_bleu"] == pytest.approx([100, 100])
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence", "words"),
+    [
+        ("zh", "我喜欢iPhone 12你。", ["我", "喜", "欢", "iPhone", "12", "你", "。"]),
+        ("ja", "猫が好き。", ["猫", "が", "好", "き", "。"]),
+        ("it", "L'acqua è buona.", ["L'", "acqua", "è", "buona", "."]),
+        ("zh", "", []),
+    ],
+)
+def test_words_of_other_languages(language: str, sentence: str, words: list[str]) -> None:
+    assert tokenise(sentence, language) == words
+    assert detokenise(words, language) == sentence
+
+
+def test_uneven_lists_are_refused() -> None:
     with pytest.raises(ValueError, match="pair up"):
         corpus_bleu(["a"], ["a", "b"])

@@ -85,7 +85,7 @@ def test_json_and_parquet_keep_what_is_written() -> None:
         ("a.csv", b"a,b\n", {}, "a.csv has no rows"),
         ("a.jsonl", b"", {}, "a.jsonl is empty"),
         ("a.parquet", parquet(a=pyarrow.array([], "string")), {}, "a.parquet has no rows"),
-        ("a.csv", b"a,b\n1,2\n3\n", {}, "a.csv, line 3: 1 cells, and the header has 2"),
+        ("a.csv", b"a,b\n1,2\n3\n", {}, "a.csv, line 3: 1 cells, and the first row has 2"),
         ("a.csv", b"a,b\n1,2,3\n", {}, "a.csv, line 2: 3 cells"),
         ("a.csv", b"a,b,a\n1,2,3\n", {}, "more than one column of the name 'a'"),
         ("a.csv", b"a;b\n1,5;2,5\n3,5;4,5\n", {}, "data.options.separator=';'.*data.options.decimal=','"),

@@ -140,7 +140,8 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
         for section in sections
     }
     chosen["task"] = went(config["task"]) | chosen["task"]
-    chosen["data"] |= {"reader": first_name(config["data"]["reader"])}
+    if "reader" in chosen["data"]:
+        chosen["data"]["reader"] = first_name(chosen["data"]["reader"])
     if is_baseline(config) and "tasks" in config["baseline"]:
         chosen["baseline"]["tasks"] = [config["task"]["name"]]  # that it serves others as well decides nothing
     problem = config["task"].get("problem")

@@ -14,6 +14,7 @@ from omegaconf.errors import ConfigKeyError, OmegaConfBaseException, Unsupported
 from unroll.components import in_words
 from unroll.data import readers
 from unroll.data.catalogue import check_name
+from unroll.data.languages import is_code
 from unroll.errors import UserError, suggest
 from unroll.planning import idle
 from unroll.planning.groups import config_directories, options_where
@@ -289,6 +290,7 @@ def _contradictions(config: Mapping[str, Any], config_dir: str | None) -> None:
         )
     if data["kind"] in ("labelled_text", "pairs") and data["tokenizer"] is None:
         raise UserError(f"data={data['name']} is text and has no tokenizer.", saw="data.tokenizer: null")
+    _languages(data)
     given = {key: budget[key] for key in ("epochs", "steps", "seconds", "flops") if budget[key] is not None}
     if len(given) != 1:
         raise UserError(
@@ -312,6 +314,20 @@ def _contradictions(config: Mapping[str, Any], config_dir: str | None) -> None:
             saw="optimizer.clip_norm={clip_norm} optimizer.clip_value={clip_value}".format(**optimizer),
             change=["optimizer.clip_norm=null"],
         )
+
+
+def _languages(data: Mapping[str, Any]) -> None:
+    """Text is of a language, pairs are of two: tokenisers and scores go by their codes."""
+    wanted = {"labelled_text": ["en"], "pairs": ["de", "en"]}.get(data["kind"])
+    if wanted is not None and len(data["languages"]) != len(wanted):
+        raise UserError(
+            f"data={data['name']} is {data['kind']}, and data.languages names another number of languages.",
+            saw=data["languages"],
+            allowed=f"{'source and target' if len(wanted) == 2 else 'one'}, e.g. data.languages=[{','.join(wanted)}]",
+        )
+    for language in data["languages"]:
+        if not is_code(language):
+            raise UserError("data.languages holds codes.", saw=language, allowed="e.g. en, de, zh, pt-BR")
 
 
 def _decays(optimizer: Mapping[str, Any]) -> None:

@@ -182,7 +182,7 @@ class Translation(Task):
         references = self.texts[split][1]
         hypotheses = outputs["hypotheses"]
         found = {
-            "sacrebleu": scores.corpus_bleu(hypotheses, references, self.lowercase).value,
+            "sacrebleu": scores.corpus_bleu(hypotheses, references, self.lowercase, self.languages[1]).value,
             "chrf": scores.corpus_chrf(hypotheses, references, self.lowercase).value,
         }
         if "nll" in outputs:
@@ -193,14 +193,13 @@ class Translation(Task):
         return found
 
     def scores(self, outputs: Outputs, split: str) -> Outputs:
-        return scores.sentence_scores(outputs["hypotheses"], self.texts[split][1], self.lowercase)
+        return scores.sentence_scores(outputs["hypotheses"], self.texts[split][1], self.lowercase, self.languages[1])
 
     def labels(self, outputs: Outputs, split: str) -> dict[str, str]:
-        references = self.texts[split][1]
-        return {
-            "sacrebleu_signature": scores.corpus_bleu(outputs["hypotheses"], references, self.lowercase).signature,
-            "chrf_signature": scores.corpus_chrf(outputs["hypotheses"], references, self.lowercase).signature,
-        }
+        hypotheses, references = outputs["hypotheses"], self.texts[split][1]
+        bleu = scores.corpus_bleu(hypotheses, references, self.lowercase, self.languages[1])
+        chrf = scores.corpus_chrf(hypotheses, references, self.lowercase)
+        return {"sacrebleu_signature": bleu.signature, "chrf_signature": chrf.signature}
 
     def view(self, split: str) -> PairView:
         return PairView(*self.texts[split], *self.languages)

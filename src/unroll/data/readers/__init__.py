@@ -15,13 +15,14 @@ from typing import Any
 
 from unroll.errors import UserError, suggest
 
-VERSION = 3
+VERSION = 4
 """Part of every cache fingerprint; raise it when a reader's output changes."""
 
 READERS = {
     "sst": "sst",
     "labelled_text": "labelled_text",
     "parallel_lines": "pairs",
+    "parallel_table": "pairs",
     "language_pack": "pairs",
     "series_csv": "series",
     "mnist": "images",

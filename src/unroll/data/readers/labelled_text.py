@@ -4,8 +4,8 @@ from collections import Counter
 from typing import Any, Literal
 
 from unroll.data.readers import labels as named
-from unroll.data.readers.columns import SPLITS, Files, Notes, Read, hash_order
-from unroll.data.readers.parts import tables
+from unroll.data.readers.columns import SPLITS, Files, Notes, Read
+from unroll.data.readers.parts import cut, shares_of, tables
 from unroll.errors import UserError
 
 
@@ -20,6 +20,7 @@ def labelled_text(
     train: str | None = None,
     validation: float | str = 0.1,
     test: float | str = 0.1,
+    header: bool = True,
     separator: str | None = None,
     encoding: str = "utf-8",
     quote: str | None = '"',
@@ -29,13 +30,14 @@ def labelled_text(
     A label's number is its place in `labels` (null: all labels of the column, in order). Rows with another label are
     refused, or left out with others=left_out. White space runs become one space; empty texts are dropped.
     train, validation, test: the names of their files or folders, which are kept whole; or the share of the groups
-    (rows, without `group`) that is cut from train: groups are ordered by a fixed hash of their names, the first share
-    `test` of them is test, the next `validation`. Of equal texts in what is cut the first is kept, before splitting.
-    Rows keep the file's order.
+    (rows, without `group`) that is cut from train: groups are ordered by a fixed hash of their names (a text without
+    one is its own), the first share `test` of them is test, the next `validation`. Of equal texts in what is cut the
+    first is kept, before splitting.
+    Rows keep the file's order. Without a header (header=false) columns are called by their numbers, from 1.
     """
     parts = {"train": train, "validation": validation, "test": test}
-    read = tables(files, parts, separator=separator, encoding=encoding, quote=quote)
-    columns = {split: table.column(label, "label") for split, table in read.items()}
+    read = tables(files, parts, header=header, separator=separator, encoding=encoding, quote=quote)
+    columns = {split: table.column(str(label), "label") for split, table in read.items()}
     counts = Counter(cell for cells in columns.values() for cell in cells)
     names, number = named.classes(labels, counts, label)
     unknown = {cell: count for cell, count in counts.items() if cell not in number}
@@ -57,11 +59,11 @@ def labelled_text(
         split: {"text": [], "label": [], "phrase": [], "tree": []} for split in SPLITS
     }
     for split, table in read.items():
-        groups = table.column(group, "group") if group else None
-        shares = {cut: float(parts[cut] or 0) for cut in SPLITS[1:] if split == "train" and cut not in read}
+        groups = table.column(str(group), "group") if group else None
+        shares = shares_of(parts) if split == "train" else {}
         rows: list[tuple[str, int, str]] = []
         seen: dict[str, int] = {}
-        for row, (cell, of) in enumerate(zip(table.column(text, "text"), columns[split], strict=True)):
+        for row, (cell, of) in enumerate(zip(table.column(str(text), "text"), columns[split], strict=True)):
             words = " ".join((cell or "").split())
             if of not in number:
                 notes.leave_out("the label is not in data.options.labels", of or "", table.where(row))
@@ -73,22 +75,10 @@ def labelled_text(
                 notes.leave_out(why, where=table.where(row))
             else:
                 seen[words] = number[of]
-                rows.append((words, number[of], str(groups[row]) if groups else words))
-        goes = _cut([key for _, _, key in rows], shares)
+                rows.append((words, number[of], (groups[row] if groups else None) or words))
+        goes = cut([key for _, _, key in rows], shares, salt="reviews")
         for words, target, key in rows:
             into = splits[goes.get(key, split)]
             for name, value in zip(into, (words, target, False, ""), strict=True):
                 into[name].append(value)
     return Read(splits, notes)
-
-
-def _cut(groups: list[str], shares: dict[str, float]) -> dict[str, str]:
-    """Which groups go from train to another split."""
-    ordered = hash_order(set(groups), salt="reviews") if shares else []
-    found: dict[str, str] = {}
-    start = 0
-    for split in reversed(SPLITS):
-        end = start + int(len(ordered) * shares.get(split, 0))
-        found |= dict.fromkeys(ordered[start:end], split)
-        start = end
-    return found

@@ -1,10 +1,15 @@
-"""Sentence pairs: line-aligned files, and the translation catalogues of JupyterLab's language packs."""
+"""Sentence pairs: line-aligned files, tables of two columns, and the translation catalogues of JupyterLab."""
 
 import json
 from typing import Any
 
-from unroll.data.readers.columns import Files, hash_share
+from unroll.data.readers.columns import SPLITS, Files, Notes, Read, hash_share
+from unroll.data.readers.decoding import decoded
+from unroll.data.readers.parts import cut, shares_of, tables
+from unroll.data.readers.table import uncompressed_name
 from unroll.errors import UserError, suggest
+
+Pairs = dict[str, list[str]]
 
 
 def parallel_lines(
@@ -15,14 +20,15 @@ def parallel_lines(
     train: str = "train",
     validation: str = "val",
     test: str = "test_2016_flickr",
-) -> dict[str, dict[str, list[str]]]:
+    encoding: str = "utf-8",
+) -> Read:
     """Read files NAME.LANGUAGE whose lines are translations of each other, with or without .gz in the name.
 
     source and target are the language endings, train, validation and test the names before them. Sentences
-    are stripped of outer white space and otherwise left as they are. Raises UserError where a file is not
-    among the source's or the two sides differ in length.
+    are stripped of outer white space and otherwise left as they are. Pairs of train with an empty side are left out.
+    Raises UserError where a file is not among the source's or the two sides differ in length.
     """
-    by_name = {name.removesuffix(".gz"): content for name, content in files.items()}
+    by_name = {uncompressed_name(name): content for name, content in files.items()}
     languages = sorted({name.rsplit(".", 1)[-1] for name in by_name})
     if source == target:
         raise UserError("data.options.source and data.options.target are the same", saw=source)
@@ -33,10 +39,10 @@ def parallel_lines(
                 saw=language,
                 allowed=languages,
             )
-    splits = {}
+    splits, notes = {}, Notes(rows=0)
     for split, name in {"train": train, "validation": validation, "test": test}.items():
-        columns = {}
-        for column, language in {"source": source, "target": target}.items():
+        sides = []
+        for language in (source, target):
             file = f"{name}.{language}"
             if file not in by_name:
                 raise UserError(
@@ -44,15 +50,77 @@ def parallel_lines(
                     saw=file,
                     allowed=sorted(by_name),
                 )
-            lines = by_name[file].decode().removesuffix("\n").split("\n")
-            columns[column] = [line.strip() for line in lines]
-        if len(columns["source"]) != len(columns["target"]):
+            lines = decoded(file, by_name[file], encoding).removesuffix("\n").split("\n")
+            sides.append([line.strip() for line in lines])
+        if len(sides[0]) != len(sides[1]):
             raise UserError(
                 f"{name}.{source} and {name}.{target} do not have the same number of lines",
-                saw=f"{len(columns['source'])} and {len(columns['target'])}",
+                saw=f"{len(sides[0])} and {len(sides[1])}",
             )
-        splits[split] = columns
-    return splits
+        places = [f"{name}.{source}, line {line}" for line in range(1, len(sides[0]) + 1)]
+        splits[split] = _kept(split, sides[0], sides[1], places, notes)
+    return Read(splits, notes)
+
+
+def parallel_table(
+    files: Files,
+    *,
+    source: str = "source",
+    target: str = "target",
+    train: str | None = None,
+    validation: float | str = 0.1,
+    test: float | str = 0.1,
+    header: bool = True,
+    separator: str | None = None,
+    encoding: str = "utf-8",
+    quote: str | None = '"',
+) -> Read:
+    """Read a table with a column of sentences and one of their translations (CSV, TSV, JSON lines, Parquet).
+
+    source and target are the columns; in a file without a header (header=false) their numbers, from 1.
+    train, validation, test: the names of their files, which are kept whole; or the share that is cut from train by a
+    fixed hash of the sources: equal ones, their case ignored, are on one side of it. Of equal pairs in what is cut the
+    first is kept. Sentences are stripped of outer white space. Pairs of train with an empty side are left out.
+    """
+    parts = {"train": train, "validation": validation, "test": test}
+    read = tables(files, parts, header=header, separator=separator, encoding=encoding, quote=quote)
+    splits: dict[str, Pairs] = {split: {"source": [], "target": []} for split in SPLITS}
+    notes = Notes(rows=sum(map(len, read.values())))
+    for split, table in read.items():
+        columns = [table.column(str(name), option) for name, option in ((source, "source"), (target, "target"))]
+        sides = [[(cell or "").strip() for cell in column] for column in columns]
+        shares = shares_of(parts) if split == "train" else {}
+        goes = cut([sentence.casefold() for sentence in sides[0]], shares, salt="parallel_table")
+        seen: set[tuple[str, str]] = set()
+        for row, pair in enumerate(zip(*sides, strict=True)):
+            into = goes.get(pair[0].casefold(), split)
+            if shares and pair in seen:
+                notes.leave_out("the pair was there before", where=table.where(row))
+            elif into == "train" and _has_empty_side(pair):
+                notes.leave_out("a side of the pair is empty", where=table.where(row))
+            else:
+                seen.add(pair)
+                splits[into]["source"].append(pair[0])
+                splits[into]["target"].append(pair[1])
+    return Read(splits, notes)
+
+
+def _kept(split: str, sources: list[str], targets: list[str], places: list[str], notes: Notes) -> Pairs:
+    """The pairs of a split: all of them to evaluate on, those with words on both sides to learn from."""
+    assert notes.rows is not None
+    notes.rows += len(sources)
+    kept = []
+    for pair, place in zip(zip(sources, targets, strict=True), places, strict=True):
+        if split == "train" and _has_empty_side(pair):
+            notes.leave_out("a side of the pair is empty", where=place)
+        else:
+            kept.append(pair)
+    return {"source": [source for source, _ in kept], "target": [target for _, target in kept]}
+
+
+def _has_empty_side(pair: tuple[str, str]) -> bool:
+    """Whether a side holds white space and characters without a shape (zero-width spaces, controls) alone."""
+    return not all(any(letter.isprintable() and not letter.isspace() for letter in side) for side in pair)
 
 
 def language_pack(

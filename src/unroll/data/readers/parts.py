@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from unroll.data.readers.columns import SPLITS, Files
+from unroll.data.readers.columns import SPLITS, Files, hash_order
 from unroll.data.readers.decoding import decoded
 from unroll.data.readers.table import Table, read_table, uncompressed_name
 from unroll.errors import UserError, suggest
@@ -38,6 +38,23 @@ def chosen(files: Files, parts: Parts) -> dict[str, dict[str, bytes]]:
     return {split: named[split] for split in SPLITS if split in named}
 
 
+def cut(groups: Sequence[str], shares: Mapping[str, float], salt: str) -> dict[str, str]:
+    """Return the groups that go from train to another split: ordered by a fixed hash, test's share first."""
+    ordered = hash_order(set(groups), salt) if shares else []
+    found: dict[str, str] = {}
+    start = 0
+    for split in reversed(SPLITS):
+        end = start + int(len(ordered) * shares.get(split, 0))
+        found |= dict.fromkeys(ordered[start:end], split)
+        start = end
+    return found
+
+
+def shares_of(parts: Parts) -> dict[str, float]:
+    """The shares that are cut from train, by split; the splits that have a file have none."""
+    return {split: float(share) for split in SPLITS[1:] if not isinstance(share := parts[split] or 0, str)}
+
+
 def _of(files: Files, split: str, name: str) -> dict[str, bytes]:
     """The file of that name, with or without an ending of compression, or the files below that folder."""
     found = {file: content for file, content in files.items() if name in (file, uncompressed_name(file))}
@@ -54,7 +71,7 @@ def _of(files: Files, split: str, name: str) -> dict[str, bytes]:
 def _table(folder: str, files: Mapping[str, bytes], **options: Any) -> Table:
     if len(files) == 1:
         ((name, content),) = files.items()
-        if "/" not in name or uncompressed_name(name).endswith((".csv", ".tsv", ".tab", ".jsonl", ".parquet")):
+        if "/" not in name or uncompressed_name(name).lower().endswith((".csv", ".tsv", ".tab", ".jsonl", ".parquet")):
             return read_table(name, content, **options)
     return _folders(folder.rstrip("/"), files, str(options.get("encoding", "utf-8")))
 

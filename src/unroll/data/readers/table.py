@@ -67,10 +67,17 @@ class Table:
 
 
 def read_table(
-    file: str, content: bytes, *, separator: str | None = None, encoding: str = "utf-8", quote: str | None = '"'
+    file: str,
+    content: bytes,
+    *,
+    header: bool = True,
+    separator: str | None = None,
+    encoding: str = "utf-8",
+    quote: str | None = '"',
 ) -> Table:
     """Read one uncompressed table, by its name's ending (.csv where there is no known one).
 
+    header: whether the first row names the columns; else they are called 1, 2, ...
     separator: of cells; null: a tab in .tsv and .tab, else a comma. Also "tab".
     encoding: of the text. A UTF-8 byte-order mark is dropped.
     quote: what cells that hold separators or line ends are wrapped in; null: nothing is.
@@ -80,7 +87,7 @@ def read_table(
     Raises UserError for a file that is empty, has no rows, is in another format or encoding, for two columns of one
     name, and for a row with more or fewer cells than the header, with its line.
     """
-    stem = uncompressed_name(file)
+    stem = uncompressed_name(file).lower()
     if stem.endswith(".parquet"):
         table = _parquet(file, content)
     elif stem.endswith(JSON_LINES):
@@ -89,7 +96,7 @@ def read_table(
         raise UserError(f"{file} is a spreadsheet", allowed=f"a table that ends in {', '.join(SUFFIXES)}")
     else:
         sep = separator_of(file, separator)
-        table = _separated(file, decoded(file, content, encoding), sep, quote)
+        table = _separated(file, decoded(file, content, encoding), header, sep, quote)
     if not len(table):
         raise UserError(
             f"{file} has no rows", saw=f"columns {', '.join(table.columns)}" if table.columns else "nothing"
@@ -98,14 +105,14 @@ def read_table(
 
 
 def uncompressed_name(file: str) -> str:
-    """Return a file's name in lower case, without the endings of compression."""
-    return file.lower().removesuffix(".gz").removesuffix(".bz2").removesuffix(".xz")
+    """Return a file's name without the ending of its compression."""
+    return re.sub(r"\.(gz|bz2|xz)$", "", file, flags=re.IGNORECASE)
 
 
 def separator_of(file: str, separator: str | None) -> str:
     """Return what separates a file's cells. Raises UserError for an option that is not one character."""
     if separator is None:
-        return "\t" if uncompressed_name(file).endswith((".tsv", ".tab")) else ","
+        return "\t" if uncompressed_name(file).lower().endswith((".tsv", ".tab")) else ","
     found = "\t" if separator in ("tab", "\\t") else separator
     if not isinstance(found, str) or len(found) != 1 or found in '\r\n"':
         raise UserError("data.options.separator", saw=repr(separator), allowed="one character, e.g. ';', or tab")
@@ -149,10 +156,10 @@ def likely_separator(text: str, quote: str | None = '"') -> str | None:
     return max(widths, key=lambda separator: widths[separator], default=None)
 
 
-def _separated(file: str, text: str, separator: str, quote: str | None) -> Table:
+def _separated(file: str, text: str, header: bool, separator: str, quote: str | None) -> Table:
     rows = separated_rows(file, text, separator, quote)
-    _, header = next(rows, (0, []))
-    names = [name.strip() for name in header]
+    line, first = next(rows, (0, []))
+    names = [name.strip() for name in first] if header else [str(place + 1) for place in range(len(first))]
     if not names:
         raise UserError(f"{file} is empty", saw=f"{len(text)} characters")
     if len(names) == 1:
@@ -162,14 +169,15 @@ def _separated(file: str, text: str, separator: str, quote: str | None) -> Table
         raise UserError(
             f"{file} has more than one column of the name '{twice[0]}'",
             saw=", ".join(names),
-            allowed="a header on the first line, each name once",
+            allowed="a header on the first line, each name once, or data.options.header=false where there is none",
         )
-    kept, lines = [], []
+    kept: list[list[str]] = [] if header else [first]
+    lines: list[int | str] = [] if header else [line]
     for line, cells in rows:
         if len(cells) != len(names):
             _require_separator(file, text, separator, quote)
             raise UserError(
-                f"{file}, line {line}: {len(cells)} cells, and the header has {len(names)}",
+                f"{file}, line {line}: {len(cells)} cells, and the first row has {len(names)}",
                 saw=separator.join(cells)[:80],
                 allowed=f"{len(names)} cells: {separator.join(names)[:80]}",
             )

@@ -75,7 +75,7 @@ class Dictionary:
         # One number for each target position: its alignment probabilities sum to one.
         position = np.repeat(np.arange(sum(m for _, m in lengths)), [n for n, m in lengths for _ in range(m)])
 
-        pair, entry = np.unique(source_of.astype(np.int64) * len(target_words) + target_of, return_inverse=True)
+        pair, entry = np.unique(source_of * len(target_words) + target_of, return_inverse=True)
         pair_source = pair // len(target_words)
         translation = np.ones(len(pair))
         for _ in range(self.iterations):
@@ -113,8 +113,11 @@ def _words(sentence: str, language: str) -> list[str]:
     return tokenise(sentence.lower(), language)
 
 
-def _numbered(sentences: list[str], language: str) -> tuple[list[list[int]], list[str]]:
-    """Each sentence as word numbers, and the words in order of number."""
+def _numbered(sentences: list[str], language: str) -> tuple[list[np.ndarray], list[str]]:
+    """Each sentence as word numbers (none of an empty one), and the words in order of number."""
     numbers: dict[str, int] = {}
-    rows = [[numbers.setdefault(word, len(numbers)) for word in _words(s, language)] for s in sentences]
+    rows = [
+        np.array([numbers.setdefault(word, len(numbers)) for word in _words(s, language)], dtype=np.int64)
+        for s in sentences
+    ]
     return rows, list(numbers)

@@ -20,7 +20,7 @@ class TextView:
 
 @dataclass(frozen=True)
 class PairView:
-    """N sentences and their translations, as plain text, with their languages (en, de or fr)."""
+    """N sentences and their translations, as plain text, with their languages' codes."""
 
     sources: list[str]
     targets: list[str]

@@ -1,9 +1,10 @@
 """Translation scores, by sacreBLEU on detokenised text, with the signature that makes them comparable.
 
 Hypotheses and references are plain sentences (lists of str, one reference each, in data-set order). sacreBLEU
-tokenises them itself (13a); never hand it tokens joined by spaces: detokenise first.
+tokenises them itself, by the target language; never hand it tokens joined by spaces: detokenise first.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,9 +13,11 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 from sacremoses import MosesDetokenizer, MosesTokenizer
 
-from unroll.errors import UserError, suggest
+from unroll.data.languages import primary, without_spaces
 
-LANGUAGES = ("en", "de", "fr")
+BLEU_TOKENISERS = {"zh": "zh", **dict.fromkeys(("ja", "ko", "th", "lo", "km", "my", "bo", "dz"), "char")}
+"""sacreBLEU's tokeniser of a language, where it is not 13a. Its own ones for Japanese and Korean are packages apart: a
+score must not depend on whether they are installed."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +34,15 @@ def _checked(hypotheses: Sequence[str], references: Sequence[str]) -> tuple[list
     return list(hypotheses), list(references)
 
 
-def corpus_bleu(hypotheses: Sequence[str], references: Sequence[str], lowercase: bool = False) -> CorpusScore:
-    """BLEU of the set (Papineni et al. 2002, as standardised by Post 2018), 0..100.
+def corpus_bleu(
+    hypotheses: Sequence[str], references: Sequence[str], lowercase: bool = False, language: str = "en"
+) -> CorpusScore:
+    """BLEU of the set in a language (Papineni et al. 2002, as standardised by Post 2018), 0..100.
 
     Raises ValueError when the two lists do not pair up or are empty.
     """
     hypotheses, references = _checked(hypotheses, references)
-    metric = BLEU(lowercase=lowercase)
+    metric = BLEU(lowercase=lowercase, tokenize=_bleu_tokeniser(language))
     value = metric.corpus_score(hypotheses, [references]).score
     return CorpusScore(value, str(metric.get_signature()))
 
@@ -51,14 +56,15 @@ def corpus_chrf(hypotheses: Sequence[str], references: Sequence[str], lowercase:
 
 
 def sentence_scores(
-    hypotheses: Sequence[str], references: Sequence[str], lowercase: bool = False
+    hypotheses: Sequence[str], references: Sequence[str], lowercase: bool = False, language: str = "en"
 ) -> dict[str, list[float]]:
     """`sentence_bleu` (smoothed, effective order) and `sentence_chrf` of every example, 0..100.
 
     For comparing systems over examples; their mean is not the set's BLEU. Raises ValueError as `corpus_bleu`.
     """
     hypotheses, references = _checked(hypotheses, references)
-    bleu, chrf = BLEU(lowercase=lowercase, effective_order=True), CHRF(lowercase=lowercase)
+    bleu = BLEU(lowercase=lowercase, effective_order=True, tokenize=_bleu_tokeniser(language))
+    chrf = CHRF(lowercase=lowercase)
     pairs = list(zip(hypotheses, references, strict=True))
     return {
         "sentence_bleu": [bleu.sentence_score(hypothesis, [truth]).score for hypothesis, truth in pairs],
@@ -67,25 +73,23 @@ def sentence_scores(
 
 
 def tokenise(sentence: str, language: str) -> list[str]:
-    """A sentence's Moses tokens, unescaped. Raises UserError for a language other than en, de, fr."""
-    tokens: list[str] = _tokenizer(_known(language)).tokenize(sentence, escape=False)
+    """A sentence's words: Moses tokens, unescaped; of a language without spaces its characters, and Latin words."""
+    if without_spaces(language):
+        return re.findall(r"[A-Za-z0-9]+|\S", sentence)
+    tokens: list[str] = _tokenizer(primary(language)).tokenize(sentence, escape=False)
     return tokens
 
 
 def detokenise(tokens: Sequence[str], language: str) -> str:
-    """Moses tokens as a plain sentence. Raises UserError for a language other than en, de, fr."""
-    sentence: str = _detokenizer(_known(language)).detokenize(list(tokens), unescape=False)
+    """What `tokenise` gave as a plain sentence; of a language without spaces, these stand between Latin words alone."""
+    if without_spaces(language):
+        return re.sub(r"(?<![A-Za-z0-9]) | (?![A-Za-z0-9])", "", " ".join(tokens))
+    sentence: str = _detokenizer(primary(language)).detokenize(list(tokens), unescape=False)
     return sentence
 
 
-def _known(language: str) -> str:
-    if language not in LANGUAGES:
-        raise UserError(
-            f"no tokeniser rules for this language.{suggest(language, LANGUAGES)}",
-            saw=language,
-            allowed=LANGUAGES,
-        )
-    return language
+def _bleu_tokeniser(language: str) -> str:
+    return BLEU_TOKENISERS.get(primary(language), "13a")
 
 
 @cache
