@@ -124,6 +124,6 @@ class OptunaSweeper(ResumableSweeper):
         missing = in_order(to_launch(planned, self.rules.retry_failed))
         if missing:
             print(f"{line}: {len(missing)} trials to train", flush=True)
-            with watching(missing) as shown:
+            with watching(missing, self.logs) as shown:
                 complete(missing, self._launch, self.rules, self.stop, shown.say)
         return not self.stop.exists()

@@ -65,10 +65,16 @@ class ResumableSweeper(Sweeper):
             ended = f"{len(planned) - len(waiting)} of {len(planned)} trials have ended before and are not trained"
             print(f"{ended}; trainer.again=true trains finished ones again", flush=True)
         try:
-            with watching(waiting) as shown:
+            with watching(waiting, self.logs) as shown:
                 complete(planned, self._launch, self.rules, self.stop, shown.say)
         finally:
             self.stop.unlink(missing_ok=True)
+
+    @property
+    def logs(self) -> str | None:
+        """Where what the trials print is, as far as the launcher says."""
+        folder = getattr(self.launcher, "log_folder", None)
+        return None if folder is None else f"{folder}/worker-*.log"
 
     def _launch(self, batch: Sequence[Any]) -> Mapping[str, BaseException]:
         assert self.launcher is not None

@@ -8,6 +8,7 @@ from unroll.errors import UserError
 from unroll.planning.compose import compose
 from unroll.planning.groups import group_options, group_value, options_where
 from unroll.planning.limits import RANGES
+from unroll.planning.suites import plan
 
 MISTAKES = [
     # what was typed, what the message must say
@@ -185,3 +186,24 @@ def test_every_shipped_experiment_composes(experiment: str) -> None:
 def test_every_shipped_suite_says_what_it_is(suite: str) -> None:
     assert group_value("suite", suite, "name") == suite
     assert group_value("suite", suite, "description")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "run"),
+    [
+        (["suite=quickstart"], "unroll sweep suite=quickstart"),
+        (["workers=2"], "unroll train -m hydra/launcher=local hydra.launcher.workers=2 seed=0,1"),
+        (["sweep.retries=3"], "unroll sweep suite=quickstart sweep.retries=3"),
+    ],
+)
+def test_a_sweeps_key_is_told_from_a_trials(overrides: list[str], run: str) -> None:
+    with pytest.raises(UserError, match="is a key of `unroll sweep`") as error:
+        compose(overrides)
+    assert error.value.run == run
+
+
+def test_a_sweep_is_of_one_suite() -> None:
+    with pytest.raises(UserError, match="A sweep is of one suite") as error:
+        plan(["suite=quickstart,reference", "workers=2"])
+    assert error.value.saw == "suite=quickstart,reference"
+    assert error.value.run == "unroll sweep suite=quickstart workers=2"

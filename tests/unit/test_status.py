@@ -264,3 +264,10 @@ def test_watching_in_a_terminal_ends_with_130(every: Path) -> None:
     os.close(ours)
     assert process.returncode == 130, said
     assert b"Traceback" not in said
+
+
+@pytest.mark.parametrize("quote", ["", "'"])
+def test_the_folder_may_be_named_as_in_other_commands(quote: str, every: Path) -> None:
+    seen = Watched([f"paths.runs={quote}{every}{quote}"]).look()
+    assert seen == Watched([], every).look()
+    assert len(seen) == 6

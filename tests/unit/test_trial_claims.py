@@ -401,3 +401,30 @@ def test_a_directory_that_was_moved_is_told_as_that(tmp_path: Path) -> None:
     assert str(directory) in str(caught.value.saw)
     assert not (tmp_path / "moved" / "best.ckpt").exists()
     claim.release()
+
+
+OWNER = dataclasses.asdict(owners.Owner("a", "a host", 1, "a machine", "1", None, None, 60.0))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"expires_after": "60"}, {"expires_after": None}, {"expires_after": []}, {"pid": "1"}, {"host": 1}, {"job": 7}],
+)
+def test_a_claim_with_words_for_numbers_lives_as_one_that_cannot_be_read(change: Any, tmp_path: Path) -> None:
+    path = tmp_path / "claim-1.json"
+    path.write_text(json.dumps({**OWNER, **change}), encoding="utf-8")
+    found = holder(tmp_path)
+    assert found is not None
+    assert found.owner is not None
+    assert found.owner.host == "an unknown machine"
+    os.utime(path, (time.time() - 61, time.time() - 61))
+    assert holder(tmp_path) is None
+
+
+@pytest.mark.parametrize("claims_for", [1e300, float("inf"), 86_401])
+def test_no_claim_lives_longer_than_a_day_without_a_heartbeat(claims_for: float, tmp_path: Path) -> None:
+    path = tmp_path / "claim-1.json"
+    path.write_text(json.dumps({**OWNER, "expires_after": claims_for}), encoding="utf-8")
+    for age, lives in ((86_000, True), (86_500, False)):
+        os.utime(path, (time.time() - age, time.time() - age))
+        assert (holder(tmp_path) is not None) is lives

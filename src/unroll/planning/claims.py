@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from unroll.errors import UserError
-from unroll.planning.owners import Owner, has_ended, this_process, uptime
+from unroll.planning.owners import LONGEST, Owner, has_ended, read_owner, this_process, uptime
 
 BEATS_TO_DEATH = 6  # heartbeats that a claim may miss
 UNREADABLE_EXPIRES_AFTER = 60.0  # seconds: a claim of another user or another version
@@ -55,7 +55,7 @@ class Claim:
 
     def __init__(self, directory: Path, heartbeat: float):
         self.directory, self.heartbeat = directory, heartbeat
-        self.owner = this_process(BEATS_TO_DEATH * heartbeat)
+        self.owner = this_process(min(BEATS_TO_DEATH * heartbeat, LONGEST))
         self.lost = False
         self.progress: Callable[[], dict[str, Any]] | None = None
         self._ended = threading.Event()
@@ -264,8 +264,8 @@ def _owner(content: bytes) -> Owner | None:
     if not content.strip(b"\0"):
         return None
     try:
-        return Owner(**json.loads(content))
-    except (ValueError, TypeError):
+        return read_owner(content)
+    except (ValueError, TypeError, RecursionError):
         return _UNREADABLE
 
 
@@ -290,12 +290,18 @@ def _alive(directory: Path, one: Holding) -> bool:
     return abs(_age(directory, one.touched)) <= owner.expires_after
 
 
-def _claimed(directory: Path, one: Holding) -> Claimed:
+def described(directory: Path, one: Holding) -> str:
+    """Say who holds a living claim, and since when it is silent."""
     assert one.owner is not None
     age = max(0.0, _age(directory, one.touched))
+    return f"process {one.owner.pid} on {one.owner.host}, last sign of life {age:.0f} s ago"
+
+
+def _claimed(directory: Path, one: Holding) -> Claimed:
+    assert one.owner is not None
     return Claimed(
         "Another process trains this trial now.",
-        saw=f"{directory}: process {one.owner.pid} on {one.owner.host}, last sign of life {age:.0f} s ago",
+        saw=f"{directory}: {described(directory, one)}",
         allowed=f"one process a trial; a dead one's claim ends after {one.owner.expires_after:.0f} s",
         run="unroll status",
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from unroll.errors import UserError
 from unroll.planning.claims import holder
+from unroll.planning.silence import Silence, waits
 from unroll.planning.state import read_head, record_identity
 from unroll.planning.suites import Planned
 from unroll.planning.trial import Trial
@@ -22,7 +23,14 @@ _POLL_SECONDS = 0.5
 class Display:
     """Shows each trial once its record is new, whoever wrote it and wherever it was trained."""
 
-    def __init__(self, planned: Sequence[Planned], bar: "Progress | None"):
+    def __init__(
+        self,
+        planned: Sequence[Planned],
+        bar: "Progress | None",
+        logs: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self.logs, self.clock, self.silence = logs, clock, Silence(clock())
         self.total, self.done, self.failed = len(planned), 0, 0
         self.open = {item.trial.trial_id: item.trial for item in planned}
         self.before = {name: record_identity(trial) for name, trial in self.open.items()}
@@ -31,14 +39,18 @@ class Display:
 
     def say(self, line: str) -> None:
         """Print a line without disturbing the bar."""
+        self.silence.event(self.clock())
+        self._print(line, "red")
+
+    def _print(self, line: str, style: str) -> None:
         line = visible(line)
         if self.bar is None:
             print(line, flush=True)
         else:
-            self.bar.console.print(line, markup=False, highlight=False, style="red")
+            self.bar.console.print(line, markup=False, highlight=False, style=style)
 
     def look(self) -> None:
-        """Show what has ended since the last look."""
+        """Show what has ended since the last look; after a long silence, what is waited for."""
         for name, trial in list(self.open.items()):
             if record_identity(trial) in (None, self.before[name]):
                 continue
@@ -49,21 +61,25 @@ class Display:
             self.done += 1
             self.failed += head["status"] == "failed"
             line = f"[{self.done:>{len(str(self.total))}}/{self.total}] {_line(trial)}"
+            self.silence.event(self.clock())
             if self.bar is None or head["status"] == "failed":
                 self.say(line)
+        now = self.clock()
+        if self.open and self.silence.is_due(now):
+            self._print(waits(list(self.open.values()), now - self.silence.since, self.logs), "yellow")
         if self.bar is not None and self.task is not None:
             current = [name.rpartition("-")[0] for name, trial in self.open.items() if holder(trial.directory)]
             self.bar.update(self.task, completed=self.done, failed=self.failed, current=", ".join(current[:8]))
 
 
 @contextlib.contextmanager
-def watching(planned: Sequence[Planned]) -> Iterator[Display]:
-    """Show progress over trials while the block runs."""
+def watching(planned: Sequence[Planned], logs: str | None = None) -> Iterator[Display]:
+    """Show progress over trials while the block runs; what they print is in `logs`."""
     from rich.console import Console
 
     console = Console()
     with _bar(console) if console.is_terminal else contextlib.nullcontext() as bar:
-        shown, ended = Display(planned, bar), threading.Event()
+        shown, ended = Display(planned, bar, logs), threading.Event()
         thread = threading.Thread(target=_watch, args=(shown.look, ended), daemon=True)
         thread.start()
         try:

@@ -69,7 +69,7 @@ RANGES = {
     "trainer.num_nodes": _COUNT,
     "trainer.threads": _COUNT,
     "trainer.checkpoint_minutes": _POSITIVE,
-    "trainer.heartbeat_seconds": _POSITIVE,
+    "trainer.heartbeat_seconds": Range(0, 14_400, above=True),  # six that are missing are a day
     "trainer.keep_checkpoints": _COUNT_OR_NONE,
     "trainer.log_every": _COUNT,
     "logger.wandb.timeout_seconds": _POSITIVE,

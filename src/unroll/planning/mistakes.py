@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from hydra import compose
 from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import (
     HydraException,
     MissingConfigException,
@@ -42,6 +43,8 @@ def explain(
         return UserError("A YAML file cannot be read.", saw=" ".join(str(error).split()))
     text = str(error)
     if "requires --multirun" in text or "Ambiguous value" in text:
+        if config_name == "sweep":
+            return _one_at_a_time(overrides)
         return UserError(
             "Several values for one key need a multirun.",
             saw=" ".join(overrides),
@@ -62,6 +65,9 @@ def explain(
     if isinstance(error, MissingConfigException) and not isinstance(error.__cause__, OmegaConfBaseException):
         return _unknown_option(error, offending, overrides, config_dir)
     key = offending.lstrip("+~").partition("=")[0]
+    of_sweeps = _of_sweeps(key.partition(".")[0], offending) if config_name != "sweep" else None
+    if of_sweeps is not None:
+        return of_sweeps
     if "/" in key or ("No match in the defaults list" in text and "." not in key and "@" not in key):
         known = [*_groups(config_dir), *_keys(config_name, path, "")]
         meant = suggest(key, known) or _meant(key, config_name, path)
@@ -72,6 +78,31 @@ def explain(
     if offending.startswith("~"):
         return UserError(f"Nothing can be deleted at '{key}'.", saw=offending)
     return UserError(f"'{key}' cannot be set like this.", saw=offending, allowed=_reason(error))
+
+
+def _one_at_a_time(overrides: Sequence[str]) -> UserError:
+    """What `unroll sweep` says of several values for what shapes the sweep itself."""
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    several = [(text, one) for text, one in zip(overrides, parsed, strict=True) if one.is_discrete_sweep()]
+    first = {text: f"{one.get_key_element()}={next(iter(one.sweep_string_iterator()))}" for text, one in several}
+    return UserError(
+        "A sweep is of one suite, with one value for each of its own keys.",
+        saw=" ".join(text for text, _ in several) or " ".join(overrides),
+        run=shlex.join(["unroll", "sweep", *(first.get(text, text) for text in overrides)]) if first else None,
+    )
+
+
+def _of_sweeps(key: str, saw: str) -> UserError | None:
+    """What to say of a sweep's own key where a trial's are wanted; None for any other key."""
+    commands = {
+        "suite": ["sweep", saw],
+        "sweep": ["sweep", "suite=quickstart", saw],
+        "workers": ["train", "-m", "hydra/launcher=local", f"hydra.launcher.{saw}", "seed=0,1"],
+    }
+    if key not in commands:
+        return None
+    run = shlex.join(["unroll", *commands[key]])
+    return UserError(f"'{key}' is a key of `unroll sweep`, not of a trial.", saw=saw, run=run)
 
 
 def _offending(config_name: str, overrides: Sequence[str], path: Sequence[str]) -> str | None:

@@ -1,10 +1,11 @@
 """Which process made a claim, and whether that process may still run."""
 
+import json
 import os
 import socket
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +22,24 @@ class Owner:
     job: str | None  # Slurm's job, and how often it was started
     start: str | None
     expires_after: float  # seconds without a heartbeat
+
+
+LONGEST = 86_400.0  # seconds that any claim may live without a heartbeat
+_TEXTS, _MAYBE = ("token", "host", "machine", "born"), ("job", "start")
+
+
+def read_owner(content: bytes) -> Owner:
+    """Return the owner that a claim's file names; one that claims more than a day without a heartbeat gets a day.
+
+    Raises:
+        ValueError, TypeError: it names none.
+    """
+    owner = Owner(**json.loads(content))
+    texts = all(isinstance(getattr(owner, name), str) for name in _TEXTS)
+    maybe = all(isinstance(getattr(owner, name), str | None) for name in _MAYBE)
+    if not (texts and maybe and isinstance(owner.pid, int) and isinstance(owner.expires_after, int | float)):
+        raise TypeError(f"no owner: {content[:200]!r}")
+    return replace(owner, expires_after=min(owner.expires_after, LONGEST))
 
 
 def this_process(expires_after: float) -> Owner:

@@ -53,7 +53,7 @@ class Watched:
     """Trials to look at again and again. What has finished is not read twice.
 
     Args:
-        overrides: of a suite (`suite=NAME ...`); empty: every trial under `runs`.
+        overrides: of a suite (`suite=NAME ...`); empty, or `paths.runs=FOLDER` alone: every trial under `runs`.
         runs: the folder of trial directories; None: the suite's own, or else `runs`.
         filters: see `unroll.planning.filters.keep`; without a suite they know task, data, row, seed and trial_id.
         config_dir: a folder with more YAML groups.
@@ -69,6 +69,9 @@ class Watched:
         filters: Sequence[str] = (),
         config_dir: str | None = None,
     ):
+        folders = [text.partition("=")[2] for text in overrides if text.startswith("paths.runs=")]
+        if folders and len(folders) == len(overrides):  # no suite, but --runs in the words of the other commands
+            overrides, runs = (), runs or Path(folders[-1].strip("'\""))
         self.runs, self.filters, self.config_dir = runs or Path("runs"), filters, config_dir
         self.suite: str | None = None
         self._planned: list[Trial] = []

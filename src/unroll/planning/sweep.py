@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unroll.interruption import Asked, interrupt
+from unroll.interruption import Asked, interrupt, tell
 from unroll.planning.filters import keep
 from unroll.planning.rounds import to_launch
+from unroll.planning.silence import telling
 from unroll.planning.space import tunes
 from unroll.planning.state import read_head, state, why_stale
 from unroll.planning.suites import Plan, Planned, plan
@@ -117,7 +118,7 @@ def _launch(
 
     from unroll.planning import job as jobs
     from unroll.planning.compose import compose_node, composer
-    from unroll.planning.workers import run_one
+    from unroll.planning.workers import log_of, run_one
 
     defaults = {"hydra/sweeper": "resumable", "hydra/launcher": "local"}
     chosen = {text.partition("=")[0] for text in todo.hydra}
@@ -135,7 +136,8 @@ def _launch(
         jobs.one_process_each([item.trial for item in planned], todo.hydra)
         if job is None:
             unchecked = [item.trial for item in to_launch(planned, retry_failed)]
-            run_one(check_all, unchecked, folder, todo.rules["retries"])
+            with telling(f"Trials are checked and their data prepared; log: {log_of(folder, 0)}", tell):
+                run_one(check_all, unchecked, folder, todo.rules["retries"])
         HydraConfig.instance().set_config(config)
         hydra = GlobalHydra.instance().hydra
         assert hydra is not None

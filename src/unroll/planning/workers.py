@@ -96,7 +96,7 @@ def run_one(work: Callable[[Any], Any], job: Any, log_folder: Path, retries: int
     if isinstance(result, WorkerKilled):
         raise UserError(
             f"A process that prepares the trials ended {1 + retries} times before it was done; out of memory?",
-            saw=f"what it printed: {_log(log_folder, 0)}",
+            saw=f"what it printed: {log_of(log_folder, 0)}",
             run="unroll doctor",
         ) from result
     if isinstance(result, BaseException):
@@ -159,11 +159,12 @@ def _start(log_folder: Path, number: int, parcel: _Parcel) -> ProcessPoolExecuto
     log_folder.mkdir(parents=True, exist_ok=True)
     gpus = visible_gpus()
     gpu = gpus[number % len(gpus)] if gpus else None
-    arguments: Any = (str(_log(log_folder, number)), gpu, parcel)  # the last arrives as bytes
+    arguments: Any = (str(log_of(log_folder, number)), gpu, parcel)  # the last arrives as bytes
     return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _prepare, arguments)
 
 
-def _log(log_folder: Path, number: int) -> Path:
+def log_of(log_folder: Path, number: int) -> Path:
+    """Where what a worker prints goes."""
     return log_folder / f"worker-{number}.log"
 
 
