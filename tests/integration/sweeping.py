@@ -86,6 +86,22 @@ def owners(runs: Path) -> Iterator[int]:
             yield found.owner.pid
 
 
+def workers(sweep_pid: int) -> list[int]:
+    """A sweep's worker processes, from the moment that they exist."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (folder / "cmdline").read_bytes()
+            parent = int((folder / "stat").read_text("utf-8").rpartition(")")[2].split()[1])
+            above = int(Path(f"/proc/{parent}/stat").read_text("utf-8").rpartition(")")[2].split()[1])
+        except (OSError, IndexError):  # it has ended
+            continue
+        spawned = parent == sweep_pid and b"spawn_main" in command
+        if spawned or (above == sweep_pid and b"forkserver" in command):
+            found.append(int(folder.name))
+    return found
+
+
 def main() -> None:
     from unroll.errors import UserError
     from unroll.planning.sweep import run_sweep

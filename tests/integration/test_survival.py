@@ -1,5 +1,6 @@
 """Sweeps whose processes are killed, that run twice at once, and whose workers stay warm: the same bits in the end."""
 
+import contextlib
 import json
 import os
 import random
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sweeping import LONG, owners, sweep, trained, write_suite
+from sweeping import LONG, owners, sweep, trained, workers, write_suite
 from tiny_data import Tiny
 
 from unroll.errors import TrialFailed
@@ -23,7 +24,7 @@ QUICK = ["budget.epochs=2"]
 poll = threading.Event()
 
 
-def until(true: Callable[[], Any], seconds: float = 60, every: float = 0.005) -> Any:
+def until(true: Callable[[], Any], seconds: float = 240, every: float = 0.005) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := true()):
         assert time.monotonic() < deadline, "it does not happen"
@@ -37,7 +38,7 @@ def results(runs: Path) -> dict[str, str]:
 
 
 def ends_well(process: "subprocess.Popen[str]") -> str:
-    said, _ = process.communicate(timeout=120)
+    said, _ = process.communicate(timeout=300)
     assert process.returncode == 0, said
     return said
 
@@ -52,14 +53,19 @@ def started() -> Iterator[list["subprocess.Popen[str]"]]:
         process.wait()
 
 
-def test_twenty_kills_change_no_bit(tiny: Tiny, tmp_path: Path, started: list["subprocess.Popen[str]"]) -> None:
+@pytest.mark.parametrize("quick", [True, False], ids=["forked", "spawned"])
+def test_fifty_kills_change_no_bit(
+    quick: bool, tiny: Tiny, tmp_path: Path, started: list["subprocess.Popen[str]"]
+) -> None:
+    """Of workers in training, of those that take their place, from their first moments on, and of whole sweeps."""
     chance, runs = random.Random(0), tmp_path / "runs"
-    victims = ["worker"] * 15 + ["sweeper"] * 5
+    counts = {"worker": 15, "newborn": 20, "sweeper": 5} if quick else {"worker": 2, "newborn": 8}
+    victims = [victim for victim, count in counts.items() for _ in range(count)]
     chance.shuffle(victims)
     conf = write_suite(tiny, runs, *LONG, "trainer.heartbeat_seconds=0.5")
 
     def start() -> None:
-        started.append(sweep(conf, "workers=2", "sweep.retries=20"))
+        started.append(sweep(conf, "workers=2", f"sweep.retries={len(victims)}", quick=quick))
 
     def lines() -> int:
         return sum(path.read_bytes().count(b"\n") for path in runs.glob("*/metrics.jsonl"))
@@ -68,17 +74,26 @@ def test_twenty_kills_change_no_bit(tiny: Tiny, tmp_path: Path, started: list["s
         return started[-1].poll() is not None
 
     start()
+    known: set[int] = set()
     for victim in victims:
-        for _ in range(chance.randrange(1, 8)):
-            before = lines()
-            until(lambda before=before: lines() != before or ended())
-        pids = until(lambda: list(owners(runs)) or ended())
+        if victim == "newborn":
+            pids = until(lambda known=known: sorted(set(workers(started[-1].pid)) - known) or ended(), every=0.001)
+            poll.wait(chance.choice([0.001, 0.01, 0.1, 1.0]) * chance.random())
+        else:
+            for _ in range(chance.randrange(1, 8)):
+                before = lines()
+                until(lambda before=before: lines() != before or ended())
+            pids = until(lambda: list(owners(runs)) or ended())
         assert not ended(), f"ended too early to be killed: {started[-1].communicate()[0]}"
-        os.kill(started[-1].pid if victim == "sweeper" else chance.choice(pids), signal.SIGKILL)
+        known = set(workers(started[-1].pid))
+        with contextlib.suppress(ProcessLookupError):  # it had done its work
+            os.kill(started[-1].pid if victim == "sweeper" else chance.choice(pids), signal.SIGKILL)
         if victim == "sweeper":
             started[-1].wait()
             start()
-    ends_well(started[-1])
+    said = ends_well(started[-1])
+    logs = "".join(path.read_text(encoding="utf-8") for path in (runs / "six").glob("worker-*.log"))
+    assert "Traceback" not in said + logs
     disturbed = results(runs)
     calm = tmp_path / "calm"
     ends_well(sweep(write_suite(tiny, calm, *LONG), "workers=2"))
