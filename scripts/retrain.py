@@ -7,7 +7,6 @@ The commit's hash, HEAD's by default, draws them among the finished trials of re
 40 s, under today's protocol of their task, and whose data is on this machine or comes from a wheel.
 """
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from unroll.planning.groups import group_value
+from unroll.results.lots import draw
 from unroll.results.store import finished, read_records
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,29 +36,14 @@ def short(records: Sequence[dict[str, Any]], local: bool) -> list[dict[str, Any]
     ]
 
 
-def draw(records: Sequence[dict[str, Any]], commit: str, count: int = COUNT) -> list[dict[str, Any]]:
-    """Return some of the records, drawn by a commit's hash; their order changes nothing."""
-
-    def lot(record: dict[str, Any]) -> str:
-        return hashlib.sha256(f"{commit} {record['trial_id']}".encode()).hexdigest()
-
-    return sorted(records, key=lot)[:count]
-
-
 def main(commit: str) -> bool:
     """Train the drawn trials again, say how each compares, and return whether all passed."""
-    from unroll.training.verdict import lines
-    from unroll.training.verify import verify
+    from unroll.training.retrain import retrain
 
     records = short(read_records(ROOT / "results" / "records"), local="UNROLL_DATA" in os.environ)
-    passed = bool(records)
-    for record in draw(records, commit):
-        found = verify(record)
-        if found is not None:
-            print(*lines(found), sep="\n", flush=True)
-            passed &= found.passed
+    unlike = retrain(draw(records, commit, COUNT))
     print(f"retrained {min(COUNT, len(records))} of {len(records)} short trials, drawn by {commit}")
-    return passed
+    return bool(records) and not unlike
 
 
 if __name__ == "__main__":

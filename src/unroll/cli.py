@@ -180,6 +180,48 @@ def report(
             typer.echo(line)
 
 
+@app.command()
+def audit(
+    folder: Annotated[Path, typer.Argument(help="Of trials, or of records.")] = Path("runs"),
+    retrain: Annotated[
+        float | None,
+        typer.Option("--retrain", help="Train so many again that forgeries are met with this probability."),
+    ] = None,
+    share: Annotated[float, typer.Option("--share", help="Of --retrain: the share that is forged.")] = 0.05,
+    lot: Annotated[
+        str | None,
+        typer.Option("--lot", help="Of --retrain: a public text that draws the trials; default: the records."),
+    ] = None,
+) -> None:
+    """Check that each record is true to itself: its id, data, counts, scores, curves, costs and times."""
+    from unroll.results.audit import audit as check
+    from unroll.results.lots import draw, draws_needed, lot_of
+    from unroll.results.store import finished
+    from unroll.training.recount import parameters
+
+    found = check(folder, [parameters])
+    for failure in found.failures:
+        typer.echo(failure)
+    records = finished(record for _, record in found.records)
+    typer.echo(
+        f"{folder}: {found.untrue} of {found.looked_at} records fail; "
+        f"{found.with_scores} of {len(records)} finished ones have scores of examples to hold against"
+    )
+    unlike: list[str] = []
+    if retrain is not None:
+        from unroll.training.retrain import retrain as train_again
+
+        count, by = draws_needed(len(records), share, retrain), lot or lot_of(records)
+        typer.echo(f"training {count} of {len(records)} again, drawn by {by}")
+        typer.echo(
+            f"  where {share:.3g} of the records are forged, one is met with a probability of {retrain:.3g} or more"
+        )
+        unlike = train_again(draw(records, by, count), typer.echo)
+        typer.echo(f"{len(unlike)} of {count} trained again do not hold" + "".join(f"\n  {name}" for name in unlike))
+    if found.failures or unlike:
+        raise typer.Exit(TRIALS_FAILED)
+
+
 @app.command(context_settings={"ignore_unknown_options": True})
 def reproduce(
     words: Annotated[list[str] | None, typer.Argument(help="Published tables, and overrides: budget=paper.")] = None,

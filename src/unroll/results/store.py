@@ -67,23 +67,40 @@ def is_trial(directory: Path) -> bool:
 def read_records(folder: str | Path, damaged: list[UserError] | None = None) -> list[dict[str, Any]]:
     """Return every record under `folder`, sorted by trial id.
 
-    A damaged record raises UserError, unless a list `damaged` takes the errors. Two records of one trial that
-    differ raise UserError: nothing here could say which counts.
+    A damaged record raises UserError, as do two records of one trial that differ, unless a list `damaged` takes the
+    errors.
     """
-    found: dict[str, tuple[Path, dict[str, Any]]] = {}
+    errors: list[tuple[Path, UserError]] = []
+    records = {record["trial_id"]: record for _, record in located_records(folder, errors)}
+    if errors and damaged is None:
+        raise errors[0][1]
+    if damaged is not None:
+        damaged += [error for _, error in errors]
+    return list(records.values())
+
+
+def located_records(folder: str | Path, damaged: list[tuple[Path, UserError]]) -> list[tuple[Path, dict[str, Any]]]:
+    """Return every record under `folder` with its file, sorted by trial id; `damaged` takes those that are none.
+
+    A trial may be there twice. Of two records that differ neither counts: nothing here could say which does.
+    """
+    found: dict[str, list[tuple[Path, dict[str, Any]]]] = {}
     for path in record_paths(folder):
         try:
             record = read_record(path)
         except UserError as error:
-            if damaged is None:
-                raise
-            damaged.append(error)
+            damaged.append((path, error))
+        else:
+            found.setdefault(record["trial_id"], []).append((path, record))
+    kept = []
+    for trial_id, each in sorted(found.items()):
+        if all(record == each[0][1] for _, record in each):
+            kept += each
             continue
-        trial_id = record["trial_id"]
-        if trial_id in found and found[trial_id][1] != record:
-            raise UserError(f"Two different records of one trial {trial_id}.", saw=f"{found[trial_id][0]}, {path}")
-        found[trial_id] = (path, record)
-    return [found[trial_id][1] for trial_id in sorted(found)]
+        places = [path for path, _ in each]
+        what = f"Two different records of one trial {trial_id}."
+        damaged += [(path, UserError(what, saw=", ".join(map(str, places)))) for path in places]
+    return kept
 
 
 def finished(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from unroll.results.effort import impossible_times, steps_trained, training_oper
 
 Record = Mapping[str, Any]
 CLOSE = 1e-4  # relative: two ways to the same number
-_TEXTS = ("labelled_text", "pairs")  # kinds of data
+TEXTS = ("labelled_text", "pairs")  # kinds of data
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PERCENTAGES = (
     *("accuracy", "accuracy_all", "error", "macro_f1", "ece"),
@@ -151,7 +151,7 @@ def _sizes(record: Record) -> dict[str, tuple[int, int]]:
     share = config["data"].get("fraction", 1.0)
     few = {**rows, "train": math.floor(rows["train"] * share)}
     most = {**rows, "train": math.ceil(rows["train"] * share)}
-    leaves_out = config["data"]["kind"] in _TEXTS
+    leaves_out = config["data"]["kind"] in TEXTS
     return {split: (1 if leaves_out else few[split], most[split]) for split in rows}
 
 
