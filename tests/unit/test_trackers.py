@@ -148,6 +148,25 @@ def test_a_tracker_that_fails_is_warned_of_once_and_left_out(
     assert len((one.directory / "csv" / "metrics.csv").read_text().splitlines()) == 3
 
 
+def test_a_signal_ends_the_waiting_for_a_tracker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Broken("nowhere")
+
+    def interrupted(ended: str) -> None:
+        made.asked.append("finish")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(made, "finish", interrupted)
+    monkeypatch.setattr(module, "_tensorboard", lambda *_: made)
+    one = trial(tmp_path, tensorboard=True)
+    tracking = Tracking(one)
+    tracking.start(0)
+    with pytest.raises(KeyboardInterrupt):
+        tracking.finish("finished")
+    tracking.finish("preempted")
+    assert made.asked == ["make", "finish"]
+    assert tracking.states == {"tensorboard": "pending"}
+
+
 def test_metrics_jsonl_is_no_tracker(tmp_path: Path) -> None:
     one = trial(tmp_path)
     tracking = Tracking(one)

@@ -69,11 +69,13 @@ class Tracking:
 
     def finish(self, ended: Ended) -> None:
         """Let the trackers write what is left. Doing it again does nothing."""
-        for name, tracker in list(self._trackers.items()):
-            with self._guarded(name):
-                tracker.finish(ended)
-                self.states[name] = "complete"
-        self._trackers.clear()
+        try:
+            for name, tracker in list(self._trackers.items()):
+                with self._guarded(name):
+                    tracker.finish(ended)
+                    self.states[name] = "complete"
+        finally:  # a signal ends the waiting, too
+            self._trackers.clear()
 
     def abandon(self) -> None:
         """Stop the trackers at once: another process has the trial now."""
@@ -134,10 +136,10 @@ def _asked_for(trial: Trial, lines: MetricLines) -> dict[str, Callable[[], Track
 def _csv(directory: Path, lines: MetricLines) -> Tracker:
     from pytorch_lightning.loggers import CSVLogger
 
-    table = CSVLogger(directory, name="csv", version="")
+    table = _Lightning(CSVLogger(directory, name="csv", version=""))
     for metrics in lines.read():  # it starts a new file each time
-        table.log_metrics(metrics, step=metrics.pop("step"))
-    return _Lightning(table)
+        table.log(metrics, step=metrics.pop("step"))
+    return table
 
 
 def _tensorboard(directory: Path) -> Tracker:
