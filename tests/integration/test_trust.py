@@ -110,6 +110,8 @@ def test_somebody_elses_code_is_run_once_it_is_trusted(
 @pytest.mark.parametrize("name", ["../../out", "/tmp/out", ".."])
 def test_a_record_cannot_name_where_it_is_written(name: str, theirs: Path) -> None:
     record = read_record(theirs / "record.json")
+    with pytest.raises(UserError, match="trial_id cannot name a file"):
+        write_record(theirs, {**record, "trial_id": name})
     with pytest.raises(UserError, match="no name of a trial"):
         verify({**record, "trial_id": name})
     record["config"]["data"]["name"] = name

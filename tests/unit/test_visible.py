@@ -38,14 +38,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         trial = make_trial({**composed, "seed": seed})
         write(trial)
         record = read_record(trial.record_path)
-        config = record["config"]
-        config["architecture"]["name"], config["data"]["name"] = HOSTILE, "=1+1 <b>"
+        record["config"]["data"]["channels"] = HOSTILE
         record["why_not_reportable"], record["reportable"] = [HOSTILE], False
         record["run"]["command"] = HOSTILE
         if record["status"] == "failed":
             record["error"] = dict.fromkeys(("type", "message", "traceback"), HOSTILE)
         else:
             record["result"]["labels"] = {"a": HOSTILE}
+            record["result"]["primary"]["unit"] = HOSTILE
         write_record(trial.directory, record)
         runs.with_name(f"{runs.name}-hostile{seed}").symlink_to(trial.directory)
     return runs

@@ -8,6 +8,7 @@ explains each field. Records are plain dictionaries everywhere; the classes belo
 import math
 import os
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationErr
 
 from unroll.drafts import Replacing, replacing
 from unroll.errors import UserError
+from unroll.names import is_id
 from unroll.results.seal import contents, parsed, sealed
 
 SCHEMA_VERSION = 1
@@ -233,6 +235,9 @@ class _Record(_Part):
             raise ValueError("why_not_reportable must be empty exactly when reportable is true")
         if self.reportable and self.status == "failed":
             raise ValueError("a failed record is not reportable")
+        for field, name in (("trial_id", self.trial_id), *_names(self.config)):
+            if not is_id(name):
+                raise ValueError(f"{field} cannot name a file: {name!r}")
         if self.result is not None:
             primary = self.result.primary
             if self.result.metrics.test.get(primary.name) != primary.value:
@@ -241,6 +246,13 @@ class _Record(_Part):
                     f"({', '.join(sorted(self.result.metrics.test)) or 'empty'}) with that value"
                 )
         return self
+
+
+def _names(config: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What of a config becomes part of a file's name."""
+    for section in ("task", "data", "architecture", "baseline"):
+        if isinstance(config.get(section), dict) and "name" in config[section]:
+            yield f"config.{section}.name", config[section]["name"]
 
 
 def validate(record: Any, where: str = "record") -> None:
