@@ -159,7 +159,7 @@ DATA: dict[str, dict[str, Any]] = {
         "tokenizer": TOKENIZER,
         "languages": ["en", "fr"],
     },
-    "series": {"files": _series, "reader": "series_csv", "options": lambda sizes: {"rows": series_rows(sizes)}},
+    "series": {"files": _series, "reader": "series", "options": lambda sizes: {"rows": series_rows(sizes)}},
     "images": {"files": _images, "reader": "mnist", "options": lambda sizes: {"validation": sizes["validation"]}},
     "adding": {
         "files": _seeds,

@@ -46,7 +46,7 @@ class Own:
         return path
 
     def yaml(self, name: str, source: dict[str, Any], **keys: Any) -> None:
-        node = {"name": name, "kind": "series", "reader": "series_csv", "channels": "joint"}
+        node = {"name": name, "kind": "series", "reader": "series", "channels": "joint"}
         node |= {"options": {"timestamp": "date"}, "origin": {"sources": [source]}, **keys}
         (self.folder / "mine" / "data" / f"{name}.yaml").write_text(yaml.safe_dump(node))
 

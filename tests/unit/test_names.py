@@ -34,7 +34,7 @@ def test_a_path_inside(tmp_path: Path) -> None:
 
 def node(source: dict[str, Any], name: str = "river") -> dict[str, Any]:
     origin = {"sources": [source]}
-    return {"name": name, "kind": "series", "reader": "series_csv", "options": {}, "origin": origin}
+    return {"name": name, "kind": "series", "reader": "series", "options": {}, "origin": origin}
 
 
 @pytest.mark.parametrize(

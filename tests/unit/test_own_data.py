@@ -13,7 +13,7 @@ from unroll.planning.trial import Trial
 SERIES = {
     "name": "river",
     "kind": "series",
-    "reader": "series_csv",
+    "reader": "series",
     "channels": "joint",
     "origin": {"sources": [{"local": "river", "files": ["river.csv"]}]},
 }

@@ -153,7 +153,7 @@ def test_a_share_of_train_is_asked_for_its_classes() -> None:
         ({"validation": 0.95}, "nothing to train on"),
     ],
 )
-@pytest.mark.parametrize("reader", ["series_csv", "language_pack"])
+@pytest.mark.parametrize("reader", ["series", "language_pack"])
 def test_shares_of_the_splits_leave_something(reader: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         readers.check(reader, options)

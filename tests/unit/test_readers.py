@@ -202,7 +202,7 @@ def test_digits_come_out_of_their_sorted_file_mixed():
         ("sst", {"classes": True}, "data.options.classes"),
         ("ssst", {}, "Did you mean 'sst'"),
         ("parallel_lines", {"source": "de"}, "needs data.options.target"),
-        ("series_csv", {"chanels": None}, "Did you mean 'channels'"),
+        ("series", {"chanels": None}, "Did you mean 'channels'"),
     ],
 )
 def test_options_are_checked_against_the_signature(name: str, options: dict[str, Any], says: str):

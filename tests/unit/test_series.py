@@ -8,7 +8,7 @@ import polars
 import pytest
 
 from unroll.data.profile import profile
-from unroll.data.readers.series import series_csv
+from unroll.data.readers.series import series
 from unroll.errors import UserError
 
 SERIES = b"year,month,day,hour,a,b,wind\n" + b"".join(
@@ -18,18 +18,18 @@ HOURS = {"timestamp": ["year", "month", "day", "hour"], "columns": ["a", "b"]}
 
 
 def test_missing_values_are_filled_forward_only_and_the_unknown_beginning_is_dropped() -> None:
-    splits = series_csv({"x.csv": SERIES}, **HOURS, rows=[5, 3, 3])
+    splits = series({"x.csv": SERIES}, **HOURS, rows=[5, 3, 3])
     assert splits["train"]["timestamp"][0] == "2010-01-01 01:00:00"
     assert splits["train"]["a"].tolist() == [1.0, 2.0, 3.0, 4.0, 4.0]
     assert splits["test"]["b"].tolist() == [4.5, 5.0, 5.5]
     assert splits["test"]["b"].dtype == np.float64
-    only = series_csv({"x.csv": SERIES}, **HOURS, channels=["b"], rows=[5, 3, 3])
+    only = series({"x.csv": SERIES}, **HOURS, channels=["b"], rows=[5, 3, 3])
     assert list(only["train"]) == ["timestamp", "b"]
     assert only["train"]["timestamp"] == splits["train"]["timestamp"]
 
 
 def test_what_was_missing_and_left_out_is_in_the_profile() -> None:
-    found = profile("series", series_csv({"x.csv": SERIES}, **HOURS, rows=[5, 2, 2]))
+    found = profile("series", series({"x.csv": SERIES}, **HOURS, rows=[5, 2, 2]))
     assert found["rows"] == {"read": 12, "left_out": 3, "train": 5, "validation": 2, "test": 2}
     assert {(entry["why"][:5], entry["rows"], entry["first"]) for entry in found["left_out"]} == {
         ("befor", 1, "x.csv, line 2"),
@@ -42,7 +42,7 @@ def test_what_was_missing_and_left_out_is_in_the_profile() -> None:
 
 def test_splits_by_shares_lose_no_row() -> None:
     table = b"date,y\n" + b"".join(f"{row},{row}\n".encode() for row in range(101))
-    splits = series_csv({"x.csv": table})
+    splits = series({"x.csv": table})
     assert [len(columns["y"]) for columns in splits.values()] == [70, 11, 20]
     stamps = [stamp for columns in splits.values() for stamp in columns["timestamp"]]
     assert stamps == [str(row) for row in range(101)]
@@ -60,7 +60,7 @@ def table(*columns: str, cells: dict[int, str] | None = None, header: str = "dat
 
 def refused(content: bytes, name: str = "x.csv", **options: Any) -> str:
     with pytest.raises(UserError) as raised:
-        series_csv({name: content}, **options)
+        series({name: content}, **options)
     return str(raised.value)
 
 
@@ -73,13 +73,13 @@ def test_a_cell_that_is_no_number_is_named_with_what_helps(cell: str) -> None:
         assert part in said
     if cell != "1e999":
         assert "data.options.missing=" in said
-        read = series_csv({"x.csv": table(cells={11: cell})}, missing=[cell])
+        read = series({"x.csv": table(cells={11: cell})}, missing=[cell])
         assert profile("series", read)["columns"]["a"]["missing"] == 1
 
 
 @pytest.mark.parametrize("cell", ["", "NA", "NaN", "nan", " "])
 def test_empty_cells_and_na_are_missing_without_asking(cell: str) -> None:
-    read = series_csv({"x.csv": table(cells={11: cell})})
+    read = series({"x.csv": table(cells={11: cell})})
     assert read["train"]["a"][11] == read["train"]["a"][10]
 
 
@@ -89,18 +89,18 @@ def test_a_number_that_stands_for_a_missing_one_is_named(sentinel: str) -> None:
     said = refused(content)
     for part in ("x.csv, line 7", "column a", f"3 cells of {sentinel}", "7 to 22", "data.options.missing="):
         assert part in said
-    filled = series_csv({"x.csv": content}, missing=["NA", sentinel])
+    filled = series({"x.csv": content}, missing=["NA", sentinel])
     assert filled["train"]["a"][:8].tolist() == [7, 7.5, 8, 8.5, 9, 9, 9, 10.5]
-    kept = series_csv({"x.csv": content}, missing=["NA"])
+    kept = series({"x.csv": content}, missing=["NA"])
     assert kept["train"]["a"][5] == float(sentinel)
 
 
 def test_a_number_like_any_other_is_no_sentinel() -> None:
     """999 among 0 to 2,000, and -99 among temperatures of a freezer."""
     steps = "".join(f"{day},{997 + row}\n" for row, day in enumerate(DAYS))
-    assert len(series_csv({"x.csv": f"date,a\n{steps}".encode()})["test"]["a"])
+    assert len(series({"x.csv": f"date,a\n{steps}".encode()})["test"]["a"])
     steps = "".join(f"{day},{-99 + row / 10}\n" for row, day in enumerate(DAYS))
-    assert len(series_csv({"x.csv": f"date,a\n{steps}".encode()})["test"]["a"])
+    assert len(series({"x.csv": f"date,a\n{steps}".encode()})["test"]["a"])
 
 
 @pytest.mark.parametrize("name", ["", "Unnamed: 0", "index", "level_0"])
@@ -108,20 +108,20 @@ def test_a_number_like_any_other_is_no_sentinel() -> None:
 def test_the_index_that_pandas_writes_is_no_channel(name: str, first: int) -> None:
     rows = "".join(f"{row + first},{day},{row % 7}\n" for row, day in enumerate(DAYS))
     content = f"{name},date,a\n{rows}".encode()
-    assert "data.options.columns=[a]" in refused(content)
-    assert list(series_csv({"x.csv": content}, columns=["a"])["train"]) == ["timestamp", "a"]
+    assert "data.options.columns=['a']" in refused(content)
+    assert list(series({"x.csv": content}, columns=["a"])["train"]) == ["timestamp", "a"]
 
 
 def test_a_column_of_that_name_which_does_not_count_is_a_channel() -> None:
     rows = "".join(f"{row * 10},{day}\n" for row, day in enumerate(DAYS))
-    assert list(series_csv({"x.csv": f"index,date\n{rows}".encode()})["train"]) == ["timestamp", "index"]
+    assert list(series({"x.csv": f"index,date\n{rows}".encode()})["train"]) == ["timestamp", "index"]
 
 
 @pytest.mark.parametrize(
     ("content", "options", "parts"),
     [
         (table(",1", header="date,a,a"), {}, ["more than one column of the name 'a'"]),
-        (table(",station A", header="date,a,name"), {}, ["column name holds words", "data.options.columns=[a]"]),
+        (table(",station A", header="date,a,name"), {}, ["column name holds words", "data.options.columns=['a']"]),
         (table(",", header="date,a,b"), {}, ["no value in column b"]),
         (table().replace(b",", b";"), {}, ["separated by ';'", "data.options.separator=';'"]),
         (
@@ -148,7 +148,7 @@ def test_files_that_are_not_as_the_options_say(content: bytes, options: dict[str
 
 def test_two_files_are_not_one_series() -> None:
     with pytest.raises(UserError, match="one file"):
-        series_csv({"a.csv": table(), "b.csv": table()})
+        series({"a.csv": table(), "b.csv": table()})
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_two_files_are_not_one_series() -> None:
     ],
 )
 def test_the_same_numbers_in_another_dress(name: str, content: bytes, options: dict[str, Any]) -> None:
-    plain, read = series_csv({"x.csv": table()}), series_csv({name: content}, **options)
+    plain, read = series({"x.csv": table()}), series({name: content}, **options)
     for split, columns in plain.items():
         assert read[split]["timestamp"] == columns["timestamp"]
         assert read[split]["a"].tolist() == columns["a"].tolist()
@@ -173,7 +173,7 @@ def test_parquet_keeps_every_bit(tmp_path: Any) -> None:
     values = np.random.default_rng(0).standard_normal(31) * 10.0 ** np.arange(31)
     frame = polars.DataFrame({"date": DAYS, "a": values}).with_columns(polars.col("date").str.to_date())
     frame.write_parquet(tmp_path / "x.parquet")
-    read = series_csv({"x.parquet": (tmp_path / "x.parquet").read_bytes()})
+    read = series({"x.parquet": (tmp_path / "x.parquet").read_bytes()})
     assert np.array_equal(np.concatenate([columns["a"] for columns in read.values()]), values)
     assert read["train"]["timestamp"][0] == "2020-01-01"
 
@@ -183,10 +183,30 @@ def test_a_series_of_three_rows_has_an_empty_split() -> None:
 
     content = b"date,a\n2020-01-01,1\n2020-01-02,2\n2020-01-03,4\n"
     with pytest.raises(UserError, match="No example is left for test") as raised:
-        require_examples(profile("series", series_csv({"x.csv": content})), ["rows", "validation", "test"])
+        require_examples(profile("series", series({"x.csv": content})), ["rows", "validation", "test"])
     assert "data.options.test" in str(raised.value)
     assert "of 3 rows" in str(raised.value)
 
 
 def test_a_compressed_name_is_no_other_format() -> None:
-    assert len(series_csv({"x.csv.gz": gzip.decompress(gzip.compress(table()))})["train"]["a"]) == 21
+    assert len(series({"x.csv.gz": gzip.decompress(gzip.compress(table()))})["train"]["a"]) == 21
+
+
+@pytest.mark.parametrize(
+    ("header", "options", "parts"),
+    [
+        ("date,timestamp", {}, ["'timestamp' cannot be a channel", "the time has that name"]),
+        ("date,a", {"columns": ["date", "a"]}, ["'date' cannot be a channel", "it is the time", "columns=['a']"]),
+        ("date,a", {"columns": ["a", "a"]}, ["data.options.columns names 'a' twice"]),
+        ("date,a", {"channels": ["a", "a"]}, ["data.options.channels names 'a' twice"]),
+    ],
+)
+def test_no_channel_is_the_time_or_another(header: str, options: dict[str, Any], parts: list[str]) -> None:
+    """A channel called timestamp would take the place of the times, one that is named twice would vanish."""
+    said = refused(table(header=header), **options)
+    assert [part for part in parts if part not in said] == []
+
+
+def test_rows_that_an_option_leaves_out_are_told_without_a_warning() -> None:
+    found = profile("series", series({"x.csv": table()}, rows=[10, 5, 5]))
+    assert (found["rows"]["left_out"], found["warnings"]) == (11, [])

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from unroll.data.profile import profile
-from unroll.data.readers.series import series_csv
+from unroll.data.readers.series import series
 from unroll.errors import UserError
 
 START = datetime(2020, 1, 1)
@@ -17,7 +17,7 @@ START = datetime(2020, 1, 1)
 def read(stamps: list[str], **options: Any) -> dict[str, Any]:
     """The profile's part of times."""
     content = "date;a\n" + "".join(f"{stamp};{row}.5\n" for row, stamp in enumerate(stamps))
-    return profile("series", series_csv({"x.csv": content.encode()}, separator=";", **options))["series"]
+    return profile("series", series({"x.csv": content.encode()}, separator=";", **options))["series"]
 
 
 def refused(stamps: list[str], **options: Any) -> str:
@@ -114,14 +114,14 @@ def test_time_that_goes_back_is_refused_and_can_be_sorted(
 
 def test_sorting_moves_the_values_along() -> None:
     content = b"date,a\n" + b"".join(f"2020-01-{day:02},{day}\n".encode() for day in range(30, 0, -1))
-    splits = series_csv({"x.csv": content}, sort=True)
+    splits = series({"x.csv": content}, sort=True)
     assert [value for columns in splits.values() for value in columns["a"]] == list(range(1, 31))
 
 
 def test_repeats_and_gaps_are_counted_and_told() -> None:
     stamps = [*HOURLY[:5], HOURLY[4], *HOURLY[5:10], *HOURLY[13:]]
     content = "date,a\n" + "".join(f"{stamp},{row}\n" for row, stamp in enumerate(stamps))
-    found = profile("series", series_csv({"x.csv": content.encode()}))
+    found = profile("series", series({"x.csv": content.encode()}))
     assert found["series"] | {"repeats": 1, "gaps": 1, "longest_gap": "4 h", "shorter_steps": 0} == found["series"]
     assert "1 rows repeat the time of the row before" in found["warnings"]
     assert "1 steps in time are longer than the usual one" in found["warnings"]
@@ -173,15 +173,15 @@ def test_a_number_among_years_that_is_none_is_named() -> None:
 def test_times_in_parts() -> None:
     """A date and a time; year to second; and parts that are no date."""
     rows = "".join(f"{t:%Y-%m-%d},{t:%H:%M},{t.hour}\n" for t in spaced(timedelta(hours=1)))
-    both = series_csv({"x.csv": f"date,time,a\n{rows}".encode()}, timestamp=["date", "time"])
+    both = series({"x.csv": f"date,time,a\n{rows}".encode()}, timestamp=["date", "time"])
     assert both["train"]["timestamp"][:2] == ["2020-01-01 00:00", "2020-01-01 01:00"]
     assert list(both["train"]) == ["timestamp", "a"]
     rows = "".join(f"{t.year},{t.month},{t.day},{t.hour},{t.minute},0\n" for t in spaced(timedelta(minutes=7)))
     names = ["y", "m", "d", "h", "min"]
-    parts = series_csv({"x.csv": f"{','.join(names)},a\n{rows}".encode()}, timestamp=names)
+    parts = series({"x.csv": f"{','.join(names)},a\n{rows}".encode()}, timestamp=names)
     assert parts["train"]["timestamp"][1] == "2020-01-01 00:07:00"
     with pytest.raises(UserError, match=r"line 2: y, m, d are no time") as raised:
-        series_csv({"x.csv": b"y,m,d,a\n2020,2,30,1\n"}, timestamp=["y", "m", "d"])
+        series({"x.csv": b"y,m,d,a\n2020,2,30,1\n"}, timestamp=["y", "m", "d"])
     assert "[2020, 2, 30]" in str(raised.value)
     with pytest.raises(UserError, match="column m: not a whole number"):
-        series_csv({"x.csv": b"y,m,d,a\n2020,Feb,3,1\n"}, timestamp=["y", "m", "d"])
+        series({"x.csv": b"y,m,d,a\n2020,Feb,3,1\n"}, timestamp=["y", "m", "d"])

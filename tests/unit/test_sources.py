@@ -115,9 +115,9 @@ def test_an_unreadable_file_is_one_message(small: dict[str, Any], paths: dict[st
     ("name", "file", "content", "says"),
     [
         ("mnist", "mnist/mnist.npz", b"PK not a zip", "reader 'mnist' cannot read"),
-        ("etth1", "ett/ETTh1.csv", b"date,OT\n2016,1.0\n2017,1.0,5\n", "reader 'series_csv' cannot read"),
+        ("etth1", "ett/ETTh1.csv", b"date,OT\n2016,1.0\n2017,1.0,5\n", "reader 'series' cannot read"),
         ("etth1", "ett/ETTh1.csv", b"date,OT\n2016,1.0\n", "data.options.rows does not fit"),
-        ("etth1", "ett/ETTh1.csv", b"", "reader 'series_csv' cannot read"),
+        ("etth1", "ett/ETTh1.csv", b"", "reader 'series' cannot read"),
     ],
 )
 def test_unreadable_tables(name: str, file: str, content: bytes, says: str, tmp_path: Path):
@@ -187,7 +187,7 @@ def from_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any
     source = {"wheel": "unrolltestdata==1.0", "sha256": digest, "member": "unrolltestdata/series.csv"}
     source["member_sha256"] = sha256(member)
     origin = {"sources": [source]}
-    return {"name": "tiny", "kind": "series", "reader": "series_csv", "options": {}, "origin": origin}
+    return {"name": "tiny", "kind": "series", "reader": "series", "options": {}, "origin": origin}
 
 
 def test_a_wheel_is_downloaded_once_and_read_without_installing(from_wheel: dict[str, Any], tmp_path: Path):

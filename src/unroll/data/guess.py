@@ -156,7 +156,7 @@ def _series(columns: Mapping[str, _Column], said: Mapping[str, str], texts: Sequ
     options: dict[str, Any] = {"timestamp": time}
     if len(channels) + len(used) < len(columns):
         options["columns"] = channels
-    return "series_csv", options, [], [*used, *channels]
+    return "series", options, [], [*used, *channels]
 
 
 def _labelled(columns: Mapping[str, _Column], said: Mapping[str, str], texts: Sequence[str]) -> Fit:

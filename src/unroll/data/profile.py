@@ -38,6 +38,10 @@ def profile(kind: str, splits: Splits) -> dict[str, Any]:
     warnings: list[str] = []
     if kind in ("labelled_text", "images"):
         found["classes"] = {split: class_counts(columns["label"], notes.classes) for split, columns in splits.items()}
+        for split, counts in found["classes"].items():
+            unknown = [label for label in counts if label not in found["classes"]["train"]]
+            if unknown:
+                warnings.append(f"{split} has classes that train has not: {', '.join(unknown[:SHOWN])}")
     if kind in _TEXTS:
         found["lengths"] = {
             column: {split: _quantiles(_words(columns[column])) for split, columns in splits.items()}
@@ -58,7 +62,7 @@ def profile(kind: str, splits: Splits) -> dict[str, Any]:
         of_series, said = profile_series.profile(splits, notes.facts)
         found |= of_series
         warnings += said
-    left = found["rows"]["left_out"]
+    left = sum(rows for (why, _), (rows, _) in notes.left_out.items() if why not in notes.asked)
     if left:
         read = f" of {found['rows']['read']}" if found["rows"]["read"] else ""
         warnings.insert(0, f"{left}{read} rows were left out")

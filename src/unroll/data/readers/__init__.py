@@ -24,7 +24,7 @@ READERS = {
     "parallel_lines": "pairs",
     "parallel_table": "pairs",
     "language_pack": "pairs",
-    "series_csv": "series",
+    "series": "series",
     "mnist": "images",
     "images_csv": "images",
     "adding": "synthetic",
@@ -35,6 +35,7 @@ READERS = {
 FORMER: dict[str, tuple[str, dict[str, Any]]] = {
     "reviews": ("labelled_text", {"others": "left_out"}),
     "digits_csv": ("images_csv", {}),
+    "series_csv": ("series", {}),
 }
 """Names that readers had, which records hold and trial ids hash -> the name now, and what was the default then."""
 

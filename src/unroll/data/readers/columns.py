@@ -48,14 +48,20 @@ class Notes:
     facts: dict[str, Any] = field(default_factory=dict)
     left_out: dict[tuple[str, str | None], list[Any]] = field(default_factory=dict)
     """(why, value) -> [rows, where the first one stands]."""
+    asked: set[str] = field(default_factory=set)
+    """The reasons that an option gives: nobody is to be warned of them."""
 
-    def leave_out(self, why: str, value: str | None = None, where: str | None = None, rows: int = 1) -> None:
+    def leave_out(
+        self, why: str, value: str | None = None, where: str | None = None, rows: int = 1, asked: bool = False
+    ) -> None:
         """Count rows that are not among the examples.
 
         why: e.g. "the label is not among data.options.labels"; value: what stood there (a label or a cell, never a
-        text); where: file and line of the first one, e.g. `Table.where(row)`.
+        text); where: file and line of the first one, e.g. `Table.where(row)`; asked: an option says so.
         """
         self.left_out.setdefault((why, value), [0, where])[0] += rows
+        if asked:
+            self.asked.add(why)
 
 
 class Read(dict[str, Columns]):

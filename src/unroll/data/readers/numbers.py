@@ -50,9 +50,13 @@ def numbers(
 
 def _no_number(table: Table, row: int, column: str, word: str, decimal: str, missing: Sequence[str]) -> UserError:
     words = ", ".join(repr(each) for each in (*missing, word[:20]))
-    allowed = f"a number, or data.options.missing=[{words}] where it stands for a missing one"
+    change = f"data.options.missing=[{words}]"
+    allowed = f"a number, or {change} where it stands for a missing one"
     if decimal == "." and _COMMA.fullmatch(word):
-        allowed = "a number, or data.options.decimal=',' where a comma is the decimal point"
+        change = "data.options.decimal=','"
+        allowed = f"a number, or {change} where a comma is the decimal point"
     elif decimal == "," and _NUMBER.fullmatch(word):
+        change = "data.options.decimal=."
         allowed = "a number with a decimal comma, as data.options.decimal=',' says"
-    return UserError(f"{table.where(row)}, column {column}: not a number", saw=repr(word[:80]), allowed=allowed)
+    what = f"{table.where(row)}, column {column}: not a number"
+    return UserError(what, saw=repr(word[:80]), allowed=allowed, change=[change])

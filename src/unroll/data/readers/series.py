@@ -1,11 +1,11 @@
 """Multivariate time series in a table with a header, one row per time step."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from unroll.data.readers import sentinels, times
+from unroll.data.readers import sentinels, steps, times
 from unroll.data.readers.columns import SPLITS, Files, Notes, Read
 from unroll.data.readers.numbers import MISSING, numbers
 from unroll.data.readers.table import Table, read_table
@@ -18,7 +18,7 @@ _COUNTERS = re.compile(r"(|index|unnamed: ?\d+|level_\d+|row|#)", re.IGNORECASE)
 """Names that tables give to a column that counts their rows."""
 
 
-def series_csv(
+def series(
     files: Files,
     *,
     timestamp: str | list[str] = "date",
@@ -56,6 +56,8 @@ def series_csv(
     names = list(columns) if columns else _channels(table, clock.names)
     wanted = list(channels) if channels else names
     _require(name, wanted, names)
+    for option, chosen in (("columns", names), ("channels", wanted)):
+        _refuse_times(option, chosen, clock.names)
     if missing is not None:
         missing = [str(word) for word in missing]
 
@@ -77,8 +79,8 @@ def series_csv(
         ("after the rows that data.options.rows takes", total - sum(sizes), kept.stop),
     ):
         if left:
-            notes.leave_out(why, where=table.where(int(clock.order[row])), rows=left)
-    notes.facts["series"] = times.facts(clock.times.part(kept), clock.stamps[kept])
+            notes.leave_out(why, where=table.where(int(clock.order[row])), rows=left, asked=row > 0)
+    notes.facts["series"] = steps.facts(clock.times.part(kept), clock.stamps[kept])
     notes.facts["series"]["moved"] = clock.moved
     notes.facts["columns"] = {column: _absent(values[column][kept]) for column in wanted}
 
@@ -138,11 +140,11 @@ def _channels(table: Table, times: Sequence[str]) -> list[str]:
         cells = table.columns[column]
         counts = [str(row) for row in range(len(cells))], [str(row + 1) for row in range(len(cells))]
         if _COUNTERS.fullmatch(column) and cells in counts:
-            others = ",".join(other for other in found if other != column)
             raise UserError(
                 f"{table.file}: column {column!r} counts the rows, as pandas writes them; it is no channel",
-                saw=f"{cells[0]}, {cells[1] if len(cells) > 1 else ''}, ... {cells[-1]}",
-                allowed=f"data.options.columns=[{others}], or a file without it: frame.to_csv(..., index=False)",
+                saw=", ".join(str(cell) for cell in cells[:3]) + f", ... {cells[-1]}",
+                allowed=f"{_without(column, found)}, or a file without it: frame.to_csv(..., index=False)",
+                change=[_without(column, found)],
             )
     if not found:
         raise UserError(f"{table.file} has no column beside its times", saw=", ".join(table.columns))
@@ -154,11 +156,32 @@ def _refuse_words(table: Table, column: str, names: Sequence[str]) -> None:
     cells = [(cell or "").strip() for cell in table.column(column, "columns")]
     words = [cell for cell in cells if cell and cell.upper() not in ("NA", "NAN") and not re.search(r"\d", cell)]
     if len(words) > len(cells) / 2:
-        others = ",".join(other for other in names if other != column)
         raise UserError(
             f"{table.file}: column {column} holds words, not numbers",
             saw=", ".join(repr(word[:40]) for word in sorted(set(words))[:5]),
-            allowed=f"data.options.columns=[{others}]",
+            allowed=_without(column, names),
+            change=[_without(column, names)],
+        )
+
+
+def _without(column: str, names: Iterable[str]) -> str:
+    """The override that leaves a column out."""
+    return f"data.options.columns=[{', '.join(repr(name) for name in names if name != column)}]"
+
+
+def _refuse_times(option: str, chosen: Sequence[str], clock: Sequence[str]) -> None:
+    """Raise UserError for a column that is chosen twice, or is a series' time, or would be taken for it."""
+    twice = [name for name in dict.fromkeys(chosen) if chosen.count(name) > 1]
+    if twice:
+        raise UserError(f"data.options.{option} names '{twice[0]}' twice.", saw=list(chosen), allowed="each once")
+    if "timestamp" in chosen or (len(clock) == 1 and clock[0] in chosen):
+        name = "timestamp" if "timestamp" in chosen else clock[0]
+        raise UserError(
+            f"Column '{name}' cannot be a channel: "
+            + ("it is the time." if name in clock else "the time has that name."),
+            saw=f"data.options.timestamp={clock[0]}; channels {', '.join(chosen)}",
+            allowed=_without(name, chosen),
+            change=[_without(name, chosen)] if len(chosen) > 1 else [],
         )
 
 
@@ -172,7 +195,8 @@ def _first_known(name: str, values: "Mapping[str, numpy.ndarray]") -> int:
         raise UserError(
             f"{name}: no value in column {', '.join(never)}",
             saw="missing cells only",
-            allowed="data.options.columns without it",
+            allowed=_without(never[0], values),
+            change=[_without(never[0], values)] if len(never) == 1 else [],
         )
     return max(int(known[0]) for known in first.values())
 

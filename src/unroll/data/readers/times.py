@@ -1,4 +1,4 @@
-"""The times of a series: cells in, instants out that can be compared; and what is to be said of them.
+"""The times of a series: cells in, instants out that can be compared.
 
 Times are dates or dates with a time, with a zone or without, as ISO 8601 writes them; whole numbers that are years, or
 seconds, milliseconds, microseconds or nanoseconds since 1970; other numbers, in a unit of their own; or what
@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from unroll.errors import UserError
 
@@ -85,7 +85,7 @@ def require_order(times: Times, cells: Sequence[str], where: Callable[[int], str
     row = int(back[0])
     again = len(ticks) - len(numpy.unique(ticks))
     said = f"{cells[row]!r} after {cells[row - 1]!r}; {len(back)} such places, {again} times that stand twice"
-    helps = "data.options.sort=true puts the rows in order, and keeps those of one time"
+    helps = "data.options.sort=true puts the rows in order and keeps those of one time"
     if len(back) == len(ticks) - 1:
         said, helps = f"the last time is first: {cells[0]!r} ... {cells[-1]!r}", "data.options.sort=true turns it round"
     elif (
@@ -100,27 +100,8 @@ def require_order(times: Times, cells: Sequence[str], where: Callable[[int], str
         f"{where(row)}, column {column}: the series goes back in time, so test would be older than train",
         saw=said,
         allowed=f"rows in order of time; {helps}",
+        change=["data.options.sort=true"],
     )
-
-
-def facts(times: Times, cells: Sequence[str]) -> dict[str, Any]:
-    """Return what a profile says of times that are in order: start, end, step, gaps, repeats, zone."""
-    import numpy
-
-    steps = numpy.diff(times.ticks)
-    forward = steps[steps > 0]
-    found: dict[str, Any] = {"start": cells[0], "end": cells[-1], "zone": times.zone}
-    found |= {"repeats": int((steps == 0).sum()), "step": None, "gaps": 0, "longest_gap": None, "shorter_steps": 0}
-    if not len(forward):
-        return found
-    values, counts = numpy.unique(forward, return_counts=True)
-    usual = values[counts.argmax()]
-    low, high, name = _calendar(times, usual)
-    longer = forward[forward > high]
-    found |= {"step": name or _span(times, usual), "gaps": len(longer), "shorter_steps": int((forward < low).sum())}
-    if len(longer):
-        found["longest_gap"] = _span(times, longer.max())
-    return found
 
 
 def joined(parts: Sequence[Sequence[str]], where: Callable[[int], str], names: Sequence[str]) -> list[str]:
@@ -166,7 +147,12 @@ def _moment(
             allowed = f"times as data.options.time_format={time_format!r} says"
         if fitting:
             allowed = " or ".join(f"data.options.time_format={form!r}" for form in fitting)
-        raise UserError(f"{where(row)}, column {column}: not a time", saw=repr(cells[row]), allowed=allowed) from error
+        raise UserError(
+            f"{where(row)}, column {column}: not a time",
+            saw=repr(cells[row]),
+            allowed=allowed,
+            change=[f"data.options.time_format={form!r}" for form in fitting] if len(fitting) == 1 else [],
+        ) from error
 
 
 def _fits(cells: Sequence[str], form: str) -> bool:
@@ -224,29 +210,3 @@ def _of_moments(moments: Sequence[datetime], cells: Sequence[str], where: Callab
         moments = [moment.astimezone(UTC).replace(tzinfo=None) for moment in moments]
     tick = timedelta(microseconds=1)
     return Times(numpy.array([(moment - EPOCH) // tick for moment in moments], numpy.int64), "time", zone)
-
-
-def _calendar(times: Times, usual: Any) -> tuple[Any, Any, str | None]:
-    """The shortest and longest step that count as the usual one, and its name where the calendar makes it uneven."""
-    if times.unit == "time":
-        days = usual / (86_400 * SECOND)
-        for low, high, name in ((28, 31, "1 month"), (89, 92, "3 months"), (365, 366, "1 year")):
-            if low <= days <= high:
-                return low * 86_400 * SECOND, high * 86_400 * SECOND, name
-    slack = 1e-9 * abs(usual)
-    return usual - slack, usual + slack, None
-
-
-def _span(times: Times, ticks: Any) -> str:
-    if times.unit == "number":
-        return f"{ticks:g}"
-    if times.unit == "year":
-        return f"{ticks} year" + ("s" if ticks > 1 else "")
-    seconds = ticks / SECOND
-    for size, name in ((86_400, "day"), (3600, "h"), (60, "min")):
-        if seconds >= size and seconds % size == 0:
-            count = seconds / size
-            return f"{count:g} {name}" + ("s" if name == "day" and count > 1 else "")
-    if seconds > 86_400:
-        return f"{seconds / 86_400:.4g} days"
-    return f"{seconds / 3600:.4g} h" if seconds > 3600 else f"{seconds:.6g} s"
