@@ -9,7 +9,7 @@ import typer
 from unroll.data_cli import ConfigDir, data
 from unroll.errors import TrialFailed, UserError, keep_config_dir, mending
 from unroll.interruption import INTERRUPTED, Asked, interrupt, tell
-from unroll.visible import any_encoding, visible
+from unroll.visible import any_encoding, say, visible
 
 USER_ERROR, TRIALS_FAILED = 2, 1
 _GO_ON = ("train", "sweep", "reproduce")  # from checkpoints
@@ -162,22 +162,22 @@ def report(
         try:
             refuse_unlike(results)
         except UserError as error:
-            typer.echo(error, err=True)
+            say(error, err=True)
             raise typer.Exit(TRIALS_FAILED) from error
-        typer.echo(f"{results}: every generated file is what the records give")
+        say(f"{results}: every generated file is what the records give")
         return
     from unroll.planning.suites import plan
     from unroll.results.report import report as write
 
     chosen = plan(overrides, config_dir) if overrides else None
     for path in write(runs, chosen, out):
-        typer.echo(path)
+        say(path)
     if figures is not None:
         from unroll.results.figures.write import draw
 
         drawn = draw(runs, figures, chosen)
         for line in (*drawn.paths, *drawn.skipped):
-            typer.echo(line)
+            say(line)
 
 
 @app.command()
@@ -201,9 +201,9 @@ def audit(
 
     found = check(folder, [parameters])
     for failure in found.failures:
-        typer.echo(failure)
+        say(failure)
     records = finished(record for _, record in found.records)
-    typer.echo(
+    say(
         f"{folder}: {found.untrue} of {found.looked_at} records fail; "
         f"{found.with_scores} of {len(records)} finished ones have scores of examples to hold against"
     )
@@ -212,12 +212,10 @@ def audit(
         from unroll.training.retrain import retrain as train_again
 
         count, by = draws_needed(len(records), share, retrain), lot or lot_of(records)
-        typer.echo(f"training {count} of {len(records)} again, drawn by {by}")
-        typer.echo(
-            f"  where {share:.3g} of the records are forged, one is met with a probability of {retrain:.3g} or more"
-        )
-        unlike = train_again(draw(records, by, count), typer.echo)
-        typer.echo(f"{len(unlike)} of {count} trained again do not hold" + "".join(f"\n  {name}" for name in unlike))
+        say(f"training {count} of {len(records)} again, drawn by {by}")
+        say(f"  where {share:.3g} of the records are forged, one is met with a probability of {retrain:.3g} or more")
+        unlike = train_again(draw(records, by, count), say)
+        say(f"{len(unlike)} of {count} trained again do not hold" + "".join(f"\n  {name}" for name in unlike))
     if found.failures or unlike:
         raise typer.Exit(TRIALS_FAILED)
 
@@ -256,7 +254,7 @@ def show(
 
     found = known(trial, runs, config_dir)
     if as_json:
-        typer.echo(visible(json.dumps(found, indent=1, ensure_ascii=False)))
+        say(json.dumps(found, indent=1, ensure_ascii=False))
         return
     for line in map(visible, lines(found)):
         typer.secho(line, bold=not line.startswith(" "))
@@ -281,7 +279,7 @@ def verify(
     if found is None:  # a rank other than 0
         return
     for line in lines(found):
-        typer.echo(visible(line))
+        say(line)
     if not found.passed:
         raise typer.Exit(TRIALS_FAILED)
 
@@ -299,7 +297,7 @@ def doctor(
 
     lines = examine(overrides or [], config_dir)
     if as_json:
-        typer.echo(in_json(lines))
+        say(in_json(lines))
     else:
         show(lines)
     if any(line.state == PROBLEM for line in lines):
@@ -315,4 +313,4 @@ def export(
     """Write the records as one table, a row a trial, a column a field."""
     from unroll.results.store import export as write
 
-    typer.echo(f"{out}: {write(runs, out, status)} records")
+    say(f"{out}: {write(runs, out, status)} records")

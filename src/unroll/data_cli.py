@@ -7,6 +7,7 @@ import typer
 
 from unroll.data.profile import SHOWN
 from unroll.errors import UserError
+from unroll.visible import say
 
 if TYPE_CHECKING:
     from unroll.data.catalogue import Outcome
@@ -24,12 +25,12 @@ def list_command(config_dir: ConfigDir = None) -> None:
     from unroll.planning.groups import config_directories
 
     for row in list_data(config_directories(config_dir)):
-        typer.echo(f"{row.name} ({row.kind})")
-        typer.echo(f"  sources:  {'; '.join(row.sources)}")
-        typer.echo(f"  licence:  {row.licence}")
-        typer.echo(f"  cite:     {row.citation}")
-        typer.echo(f"  homepage: {row.homepage}")
-        typer.echo(f"  content:  {row.content_sha256 or 'no hash stated: unverified'}")
+        say(f"{row.name} ({row.kind})")
+        say(f"  sources:  {'; '.join(row.sources)}")
+        say(f"  licence:  {row.licence}")
+        say(f"  cite:     {row.citation}")
+        say(f"  homepage: {row.homepage}")
+        say(f"  content:  {row.content_sha256 or 'no hash stated: unverified'}")
 
 
 @data.command("fetch")
@@ -73,13 +74,13 @@ def show_command(
     from unroll.planning.groups import config_directories
 
     found = show(name, _paths(config_dir), config_directories(config_dir), rows)
-    typer.echo(f"{name} ({found.node['kind']}, reader {found.node['reader']}) from {found.source}")
-    typer.echo(f"  content:   {found.content_sha256}{f' ({found.note})' if found.note else ''}")
+    say(f"{name} ({found.node['kind']}, reader {found.node['reader']}) from {found.source}")
+    say(f"  content:   {found.content_sha256}{f' ({found.note})' if found.note else ''}")
     for line in lines(found.profile):
-        typer.echo(line)
+        say(line)
     for split, examples in found.first.items():
         for example in examples:
-            typer.echo(f"  {split}: {', '.join(f'{key} {cell(value)}' for key, value in example.items())}")
+            say(f"  {split}: {', '.join(f'{key} {cell(value)}' for key, value in example.items())}")
 
 
 @data.command("add", context_settings={"ignore_unknown_options": False})
@@ -123,12 +124,12 @@ def add_command(
     except UserError:
         added.path.unlink()
         raise
-    typer.echo(f"{added.path}: {added.node['kind']}, reader {added.node['reader']}, from {added.examples.source}")
+    say(f"{added.path}: {added.node['kind']}, reader {added.node['reader']}, from {added.examples.source}")
     for line in lines(added.examples.profile):
-        typer.echo(line)
+        say(line)
     if added.aside:
-        typer.echo(f"  columns that nothing reads: {', '.join(added.aside)}")
-    typer.echo(command(added, folder))
+        say(f"  columns that nothing reads: {', '.join(added.aside)}")
+    say(command(added, folder))
 
 
 def _below_data(words: list[str]) -> dict[str, Any]:
@@ -152,8 +153,8 @@ def _paths(config_dir: str | None) -> dict[str, str | None]:
 def _tell(outcomes: "list[Outcome]", absent_is_fine: bool = False) -> None:
     for outcome in outcomes:
         rows = ", ".join(f"{split} {count}" for split, count in outcome.rows.items())
-        typer.echo(": ".join(filter(None, [f"{outcome.name}: {outcome.state}", outcome.source, rows, outcome.detail])))
+        say(": ".join(filter(None, [f"{outcome.name}: {outcome.state}", outcome.source, rows, outcome.detail])))
         for warning in outcome.profile.get("warnings", [])[:SHOWN]:
-            typer.echo(f"  note: {warning}")
+            say(f"  note: {warning}")
     if not all(outcome.ok or (absent_is_fine and outcome.state == "absent") for outcome in outcomes):
         raise typer.Exit(1)

@@ -13,6 +13,11 @@ def visible(text: str) -> str:
     return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
+def say(text: object, err: bool = False) -> None:
+    """Print a text, or what has one, to stdout or stderr."""
+    print(visible(str(text)), file=sys.stderr if err else sys.stdout, flush=True)
+
+
 def as_cell(value: object) -> object:
     """Return a value for a table that spreadsheets open: no text is a formula, numbers stay numbers."""
     if not isinstance(value, str):
