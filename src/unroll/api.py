@@ -47,6 +47,7 @@ def train(trial: Trial) -> dict[str, Any]:
     """Train and evaluate a trial, going on from its last checkpoint where there is one; return its record.
 
     The record is also in `trial.directory`, with the best checkpoint and the predictions.
+    A finished one that still answers for the data is returned as it is, unless `trainer.again`.
 
     Raises:
         UserError: the trial cannot start; nothing was written.

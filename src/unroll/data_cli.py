@@ -127,6 +127,8 @@ def add_command(
     say(f"{added.path}: {added.node['kind']}, reader {added.node['reader']}, from {added.examples.source}")
     for line in lines(added.examples.profile):
         say(line)
+    if added.node["kind"] == "labelled_text" and not languages:
+        say(f"  language:  {', '.join(added.node['languages'])} is assumed: --languages CODE")
     if added.aside:
         say(f"  columns that nothing reads: {', '.join(added.aside)}")
     say(command(added, folder))

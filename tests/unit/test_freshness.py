@@ -3,13 +3,16 @@
 import gzip
 import json
 import os
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from unroll.api import compose, load_model, train
+from unroll.cli import app
 from unroll.data import digests
 from unroll.errors import UserError
 from unroll.planning.rounds import to_launch
@@ -214,3 +217,52 @@ def test_a_record_tells_the_hash_of_its_files(own: Own) -> None:
     digest = hashlib.sha256(csv(200)).hexdigest()
     assert record["data"]["files_sha256"] == hashlib.sha256(f"{digest}  river.csv\n".encode()).hexdigest()
     assert read_record(own.trial().directory) == json.loads(json.dumps(record))
+
+
+def said(own: Own, *words: str) -> str:
+    places = [f"paths.{key}={own.folder / key}" for key in ("runs", "cache")]
+    done = CliRunner().invoke(app, [*words, "--config-dir", str(own.folder / "mine"), *places])
+    assert done.exit_code == 0, (done.output, done.exception)
+    return done.output
+
+
+def test_a_record_that_is_reused_says_so_and_when_it_was_made(own: Own) -> None:
+    command = ["train", *SMALL, *BASELINE, "data=river"]
+    words = "nothing trained; trainer.again=true trains it again"
+    assert words not in said(own, *command)
+    record = read_record(own.trial().directory)
+    ended = datetime.fromisoformat(record["run"]["started"]) + timedelta(seconds=record["run"]["seconds"])
+    assert f"finished at {ended:%Y-%m-%d %H:%M} UTC, {words}" in said(own, *command)
+    assert words in said(own, "train", "-m", *command[1:])
+    resumable = said(own, "train", "-m", "hydra/sweeper=resumable", *command[1:])
+    assert "1 of 1 trials have ended before and are not trained" in resumable
+    assert words not in said(own, *command, "trainer.again=true")
+    own.file("river.csv", csv(300))
+    assert words not in said(own, *command)
+
+
+def test_a_sweep_counts_what_it_does_not_train_and_says_why_a_record_is_stale(own: Own) -> None:
+    (own.folder / "mine" / "suite").mkdir()
+    grid = {"task": ["forecasting"], "data": ["river"], "architecture": ["mlp"]}
+    suite = {"name": "mine", "overrides": SMALL[1:], "grid": grid}
+    (own.folder / "mine" / "suite" / "mine.yaml").write_text(json.dumps(suite))
+    train(own.trial())
+    assert "Suite mine: 3 trials (1 finished, 2 missing)" in said(own, "sweep", "--dry-run", "suite=mine")
+    own.file("river.csv", csv(300))
+    found = said(own, "sweep", "--dry-run", "suite=mine")
+    assert "1 stale" in found
+    assert "the data changed" in found
+
+
+@pytest.mark.parametrize(("again", "launched"), [("true", 1), ("false", 0)])
+def test_trainer_again_holds_for_many_trials_too(own: Own, again: str, launched: int) -> None:
+    train(own.trial())
+    assert len(to_launch([Planned(own.trial(f"trainer.again={again}"), ())], retry_failed=False)) == launched
+
+
+def test_what_is_trained_again_begins_anew_where_all_checkpoints_are_kept(own: Own) -> None:
+    network = ["architecture=mlp", "budget.epochs=null", "budget.steps=2", "trainer.keep_after=all"]
+    network += ["trainer.accelerator=cpu"]
+    train(own.trial(*network))
+    again = train(own.trial(*network, "trainer.again=true"))
+    assert again["run"]["attempts"] == 1

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
-from unroll.errors import UserError
+from unroll.errors import UserError, keep_config_dir
 from unroll.planning.compose import compose
+from unroll.planning.groups import conf_directory
 from unroll.planning.trial import Trial
 
 SERIES = {
@@ -23,6 +24,7 @@ TEXT = {
     "reader": "labelled_text",
     "options": {"labels": ["good", "bad"]},
     "tokenizer": {"kind": "word"},
+    "languages": ["en"],
     "origin": {"sources": [{"local": "notes", "files": ["notes.csv"]}]},
 }
 
@@ -181,3 +183,16 @@ def test_a_set_that_only_lies_in_a_folder_is_not_to_be_fetched(tmp_path: Path) -
         load_examples(SERIES, {"cache": str(tmp_path / "cache"), "data": str(tmp_path)})
     assert "unroll data check river" in str(error.value)
     assert "UNROLL_DATA=FOLDER with river/ holding river.csv" in str(error.value)
+
+
+def test_shipped_sets_are_named_as_their_files_are() -> None:
+    files = sorted((conf_directory() / "data").glob("*.yaml"))
+    assert [yaml.safe_load(file.read_text())["name"] for file in files] == [file.stem for file in files]
+
+
+@pytest.mark.parametrize("typed", [["--config-dir", "my folder"], ["--config-dir=my folder"], []])
+def test_what_is_to_be_run_looks_into_the_same_folder(typed: list[str]) -> None:
+    error = UserError("what", run="unroll data check river   (says why)")
+    keep_config_dir(error, ["train", "data=river", *typed])
+    folder = " --config-dir 'my folder'" if typed else ""
+    assert error.run == f"unroll data check river{folder}   (says why)"

@@ -11,8 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from tiny_data import SIZES, TASKS, small_overrides, write_tiny
+from typer.testing import CliRunner
 
+from unroll.cli import app
 from unroll.planning.compose import compose
 from unroll.training.prepared import prepared_task
 from unroll.training.train import train
@@ -26,19 +29,26 @@ def block(name: str) -> str:
     return re.sub("^  ", "", found, flags=re.MULTILINE)
 
 
-def test_a_data_set_is_one_yaml(tmp_path: Path) -> None:
+def test_a_data_set_is_one_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the command writes is the YAML that is printed, and what it prints trains on it."""
     rows = np.random.default_rng(0).normal(size=(10_000, 2)).cumsum(axis=0)
     start = datetime(2020, 1, 1)
     lines = [f"{start + timedelta(hours=hour)},{a:.3f},{b:.3f}" for hour, (a, b) in enumerate(rows)]
     content = "\n".join(["date,level,flow", *lines, ""]).encode()
     (tmp_path / "river").mkdir()
     (tmp_path / "river" / "river.csv").write_bytes(content)
-    (tmp_path / "mine" / "data").mkdir(parents=True)
-    text = block("mine/data/river.yaml").replace("<sha256>", hashlib.sha256(content).hexdigest())
-    (tmp_path / "mine" / "data" / "river.yaml").write_text(text)
-    overrides = ["task=forecasting", "data=river", "architecture=gru"]
-    places = [f"paths.data={tmp_path}", f"paths.cache={tmp_path}/cache"]
-    task, _ = prepared_task(compose([*overrides, *places], str(tmp_path / "mine")))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("UNROLL_DATA", str(tmp_path))
+    monkeypatch.setenv("UNROLL_CACHE", str(tmp_path / "cache"))
+    done = CliRunner().invoke(app, ["data", "add", "river/river.csv"])
+    assert done.exit_code == 0, done.output
+    (printed,) = re.findall(r"^  `(unroll train --config-dir mine .*)`$", README, re.MULTILINE)
+    assert printed in done.output
+    written = yaml.safe_load((tmp_path / "mine" / "data" / "river.yaml").read_text())
+    (examples,) = written["origin"]["content_sha256"].values()
+    text = block("mine/data/river.yaml").replace("<sha256 of the examples>", examples)
+    assert written == yaml.safe_load(text.replace("<sha256>", hashlib.sha256(content).hexdigest()))
+    task, _ = prepared_task(compose(printed.split()[4:], "mine"))
     assert [len(task.splits[name]) for name in ("train", "validation", "test")] == [6881, 977, 1977]
 
 

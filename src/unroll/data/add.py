@@ -13,6 +13,7 @@ from unroll.data import readers
 from unroll.data.catalogue import check_name
 from unroll.data.examples import Examples, load_examples
 from unroll.data.guess import Guess, guess
+from unroll.data.languages import without_spaces
 from unroll.data.sources import uncompressed
 from unroll.drafts import replacing
 from unroll.errors import UserError
@@ -24,7 +25,7 @@ TASKS = {
     "images": ["task=classification", "architecture=gru"],
 }
 """What trains on each kind of data, for the command that is printed."""
-_MOSES = ("de", "en", "fr")  # languages whose punctuation is told from words
+_ASSUMED = "en"  # the language of texts of which nothing is said; it decides how punctuation is told from words
 
 
 @dataclass(frozen=True)
@@ -137,20 +138,20 @@ def _chosen(guessed: Guess, wish: Wish, examples: Examples) -> dict[str, Any]:
     train = len(examples.splits["train"])
     found: dict[str, Any] = {}
     if guessed.kind in ("labelled_text", "pairs"):
-        languages = list(wish.languages) or guessed.languages
+        languages = list(wish.languages) or guessed.languages or [_ASSUMED] * (guessed.kind == "labelled_text")
         if guessed.kind == "pairs" and len(languages) != 2:
             raise UserError(
                 "Translations have two languages.",
                 saw=", ".join(languages) or "none stated",
                 allowed="their codes, source first, such as: --languages de,en",
             )
-        moses = bool(languages) and all(language in _MOSES for language in languages)
+        spaces = not any(map(without_spaces, languages))
         longest = max(quantiles[-1] for splits in examples.profile["lengths"].values() for quantiles in splits.values())
         found["tokenizer"] = {
-            "kind": "word",
-            "words": "moses" if moses else "whitespace",
+            "kind": "word" if spaces else "bpe",
+            "words": "moses",
             "lowercase": True,
-            "vocabulary_size": 20000,
+            "vocabulary_size": 20000 if spaces else 8000,
             "min_count": 2 if train >= 5000 else 1,
         }
         found["languages"] = languages

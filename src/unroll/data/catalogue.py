@@ -90,7 +90,7 @@ def check(names: Iterable[str], paths: Mapping[str, Any], config_dirs: Sequence[
     """Verify every source of the data sets that lies on this machine, downloading nothing."""
     outcomes = []
     for node in _named(names, config_dirs):
-        for source in node["origin"]["sources"]:
+        for source in node["origin"].get("sources") or []:
             alone = node | {"origin": node["origin"] | {"sources": [source]}}
             outcomes.append(_try(alone, paths, download=False, source=_label(source)))
     return outcomes
@@ -127,8 +127,8 @@ def check_name(data: Mapping[str, Any], config_dirs: Sequence[Path]) -> None:
     Raises UserError where a shipped set of that name has another reader, sources or content hashes, and where two
     files of the config folders have one name.
     """
-    shipped = _nodes(config_dirs[:1]).get(data["name"])
-    if shipped is not None and _what(shipped) != _what(data):
+    shipped = Path(config_dirs[0]) / "data" / f"{data['name']}.yaml"
+    if shipped.is_file() and _what(_node(shipped, config_dirs[:1])) != _what(data):
         raise UserError(
             f"The name '{data['name']}' is that of a data set that ships with Unroll.",
             saw=f"data.name={data['name']} with another reader, other sources or other content hashes",
@@ -192,6 +192,7 @@ def _nodes(config_dirs: Sequence[Path]) -> dict[str, dict[str, Any]]:
         name = node["name"]
         if name in nodes:
             raise _two(name, places[name], file)
+        node["origin"] = node.get("origin") or {}
         nodes[name], places[name] = node, file
     return nodes
 

@@ -56,7 +56,7 @@ def guess(files: Files, said: Mapping[str, str], options: Mapping[str, Any], kin
             "These columns are of different kinds of data.", saw=", ".join(map(_option, said)), allowed=_WAYS
         )
     wanted = next(iter(kinds), None)
-    found = _by_names(files, options) or _by_columns(files, said, options, wanted)
+    found = _by_names(files, said, options) or _by_columns(files, said, options, wanted)
     if wanted is not None and found.kind != wanted:
         raise UserError(
             f"These files hold {found.kind}.", saw=", ".join(list(files)[:5]), allowed=f"--kind {found.kind}"
@@ -64,7 +64,7 @@ def guess(files: Files, said: Mapping[str, str], options: Mapping[str, Any], kin
     return found
 
 
-def _by_names(files: Files, options: Mapping[str, Any]) -> Guess | None:
+def _by_names(files: Files, said: Mapping[str, str], options: Mapping[str, Any]) -> Guess | None:
     """What names alone tell: MNIST's own files, aligned files NAME.LANGUAGE, a folder of texts a class."""
     names = [uncompressed_name(name) for name in files]
     if all(_IDX.search(name) for name in names) or "mnist.npz" in names:
@@ -74,11 +74,10 @@ def _by_names(files: Files, options: Mapping[str, Any]) -> Guess | None:
     endings = {name.rsplit(".", 1)[-1] for name in names}
     stems = {name.rsplit(".", 1)[0] for name in names}
     if len(endings) == 2 and len(names) == 2 * len(stems) and not endings & {ending[1:] for ending in SUFFIXES}:
-        languages = [
-            str(options.get(side) or ending) for side, ending in zip(("source", "target"), sorted(endings), strict=True)
-        ]
-        found = _splits(stems) if len(stems) > 1 else {"train": next(iter(stems))}
-        return Guess("pairs", "parallel_lines", {"source": languages[0], "target": languages[1], **found}, languages)
+        source = said.get("source") or min(endings - {said.get("target")})
+        target = said.get("target") or min(endings - {source})
+        found = _splits(stems) if len(stems) > 1 else {"train": min(stems), "validation": 0.1, "test": 0.1}
+        return Guess("pairs", "parallel_lines", {"source": source, "target": target, **found}, [source, target])
     head = next(iter(files.values()))[:20_000].decode("utf-8", "replace")
     line = head.split("\n", 1)[0]
     if line.count(options.get("separator") or likely_separator(head) or ",") == _PIXELS:
@@ -172,13 +171,15 @@ def _labelled(columns: Mapping[str, _Column], said: Mapping[str, str], texts: Se
 def _pairs(columns: Mapping[str, _Column], said: Mapping[str, str], texts: Sequence[str]) -> Fit:
     sides = [said.get(side) for side in ("source", "target")]
     left = [name for name in texts if name not in sides]
-    if len(left) == sides.count(None) and (len(columns) == len(texts) or sides.count(None) < 2):
+    if len(left) == sides.count(None) and (
+        sides.count(None) < 2 or not any(each.is_label for each in columns.values())
+    ):
         sides = [side or left.pop(0) for side in sides]
     source, target = sides
     if source is None or target is None:
         return None
     languages = [side for side in (source, target) if _LANGUAGE.fullmatch(side)]
-    return "pairs_table", {"source": source, "target": target}, languages, [source, target]
+    return "parallel_table", {"source": source, "target": target}, languages, [source, target]
 
 
 def _one(names: Iterable[str], usual: Sequence[str]) -> str | None:

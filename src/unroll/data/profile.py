@@ -58,7 +58,7 @@ def profile(kind: str, splits: Splits) -> dict[str, Any]:
         for split, rows in found["repeated"]["in_train"].items():
             if rows:
                 warnings.append(f"{rows} of {found['rows'][split]} inputs of {split} are in train, too")
-    if kind == "series":
+    if kind == "series" and all(found["rows"][split] for split in splits):
         of_series, said = profile_series.profile(splits, notes.facts)
         found |= of_series
         warnings += said

@@ -128,7 +128,13 @@ def _local(name: str, source: Mapping[str, Any], paths: Mapping[str, Any], downl
             raise Unavailable(f"{folder} has no file {file}") from error
         except OSError as error:
             raise Unavailable(f"{folder / file} cannot be read: {error.strerror}") from error
-    check(name, hashes, expected, where=str(folder))
+    check(
+        name,
+        hashes,
+        expected,
+        str(folder),
+        "; where the new file is meant, its hash: unroll data add --force writes it",
+    )
 
     def read() -> Files:
         contents = {file: (folder / file).read_bytes() for file in hashes}
@@ -166,14 +172,14 @@ def found(name: str, source: str, contents: Files, expected: Mapping[str, str | 
     return Found(source, hashes, lambda: {file: uncompressed(file, content) for file, content in contents.items()})
 
 
-def check(name: str, hashes: Mapping[str, str], expected: Mapping[str, str | None], where: str) -> None:
-    """Raise UserError for a file whose hash is not the expected one."""
+def check(name: str, hashes: Mapping[str, str], expected: Mapping[str, str | None], where: str, more: str = "") -> None:
+    """Raise UserError for a file whose hash is not the expected one; `more` ends what is allowed."""
     for file, sha256 in expected.items():
         if sha256 and hashes[file] != sha256:
             raise UserError(
                 f"data set '{name}': {where}/{file} is not the file that was published",
                 saw=f"sha256 {hashes[file]}",
-                allowed=f"sha256 {sha256}",
+                allowed=f"sha256 {sha256}{more}",
                 run=f"unroll data check {name}   (after replacing or removing that file)",
             )
 

@@ -84,7 +84,7 @@ class Sentiment(Classifier):
         tables = shared_rows(examples, data["fraction"])
         train = tables["train"]
         require_classes({name: class_counts(table["label"][:]) for name, table in tables.items()}, data["fraction"])
-        self.tokenizer = build_tokenizer(data["tokenizer"], train["text"][:], next(iter(data["languages"]), ""))
+        self.tokenizer = build_tokenizer(data["tokenizer"], train["text"][:], data["languages"][0])
         ids = {name: self.tokenizer.encode(table["text"][:]) for name, table in tables.items()}
         self.max_length = data["max_length"] or max(map(len, ids["train"]))
         self.classes = max(train["label"][:]) + 1

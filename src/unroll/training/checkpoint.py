@@ -105,6 +105,13 @@ def of_other_data(path: Path, trial_id: str, data_sha256: str) -> bool:
     return path.exists() and load(path, trial_id)["progress"].get("data_sha256") not in (None, data_sha256)
 
 
+def forget(directory: Path, record: Path) -> None:
+    """Remove the checkpoint of a trial that has ended, which trainer.keep_after=all kept; a younger one stays."""
+    last = directory / LAST
+    if last.exists() and last.stat().st_mtime_ns <= record.stat().st_mtime_ns:
+        last.unlink()
+
+
 def load_best(directory: Path, progress: Progress, ahead: bool = False) -> dict[str, Any]:
     """Read best.ckpt: of the step that a trial's progress names or, `ahead`, of one that it has yet to reach again.
 

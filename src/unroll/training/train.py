@@ -21,7 +21,7 @@ from unroll.drafts import replacing
 from unroll.errors import TrialFailed, UserError
 from unroll.planning.claims import Claim, claimed
 from unroll.planning.state import state
-from unroll.planning.trial import Trial
+from unroll.planning.trial import Trial, is_baseline
 from unroll.planning.trouble import storage_trouble
 from unroll.randomness import derive
 from unroll.results.record import SCHEMA_VERSION, read_record
@@ -95,14 +95,16 @@ def train(trial: Trial) -> dict[str, Any]:
     """
     check(trial)
     if state(trial) != "finished":
-        prepared_task(trial)  # what is wrong with the data is told before anything is written
+        _check_data(trial)
     try:
         trial.directory.mkdir(parents=True, exist_ok=True)
         if rank() > 0:
             return _train(trial, None, Tracking(trial))
         with claimed(trial.directory, trial.config["trainer"]["heartbeat_seconds"]) as claim:
-            if state(trial) == "finished" and not trial.config["trainer"]["again"]:
-                return read_record(trial.record_path)
+            if state(trial) == "finished":
+                if not trial.config["trainer"]["again"]:
+                    return read_record(trial.record_path)
+                checkpoint.forget(trial.directory, trial.record_path)
             with tracked(trial) as tracking:
                 return _train(trial, claim, tracking)
     except OSError as error:
@@ -110,6 +112,21 @@ def train(trial: Trial) -> dict[str, Any]:
         if trouble is None:
             raise
         raise trouble from error
+
+
+def _check_data(trial: Trial) -> None:
+    """Say what is wrong with the data before anything is written, and what is odd; all else is the record's to tell."""
+    try:
+        task, _ = prepared_task(trial)
+    except UserError:
+        raise
+    except Exception:
+        return
+    batch_size, rows = trial.config["data"]["batch_size"], len(task.splits["train"])
+    if batch_size > rows and not is_baseline(trial.config) and rank() == 0:
+        print(
+            f"data.batch_size={batch_size} is more than the {rows} examples of train: an epoch is one step", flush=True
+        )
 
 
 def _train(trial: Trial, claim: Claim | None, tracking: Tracking) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """Sentence pairs: line-aligned files, tables of two columns, and the translation catalogues of JupyterLab."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from unroll.data.readers.columns import SPLITS, Files, Notes, Read, hash_share
 from unroll.data.readers.decoding import decoded
-from unroll.data.readers.parts import cut, shares_of, tables
-from unroll.data.readers.table import uncompressed_name
+from unroll.data.readers.parts import Parts, cut, shares_of, tables
+from unroll.data.readers.table import Table, uncompressed_name
 from unroll.errors import UserError, suggest
 
 Pairs = dict[str, list[str]]
@@ -18,14 +19,15 @@ def parallel_lines(
     source: str,
     target: str,
     train: str = "train",
-    validation: str = "val",
-    test: str = "test_2016_flickr",
+    validation: float | str = "val",
+    test: float | str = "test_2016_flickr",
     encoding: str = "utf-8",
 ) -> Read:
     """Read files NAME.LANGUAGE whose lines are translations of each other, with or without .gz in the name.
 
-    source and target are the language endings, train, validation and test the names before them. Sentences
-    are stripped of outer white space and otherwise left as they are. Pairs of train with an empty side are left out.
+    source and target are the language endings, train, validation and test the names before them, or shares that are cut
+    from train as `parallel_table` cuts them. Sentences are stripped of outer white space and otherwise left as they
+    are. Pairs of train with an empty side are left out.
     Raises UserError where a file is not among the source's or the two sides differ in length.
     """
     by_name = {uncompressed_name(name): content for name, content in files.items()}
@@ -39,10 +41,13 @@ def parallel_lines(
                 saw=language,
                 allowed=languages,
             )
-    splits, notes = {}, Notes(rows=0)
-    for split, name in {"train": train, "validation": validation, "test": test}.items():
-        sides = []
-        for language in (source, target):
+    parts = {"train": train, "validation": validation, "test": test}
+    read = {}
+    for split, name in parts.items():
+        if not isinstance(name, str):
+            continue
+        sides = {}
+        for side, language in {"source": source, "target": target}.items():
             file = f"{name}.{language}"
             if file not in by_name:
                 raise UserError(
@@ -50,16 +55,15 @@ def parallel_lines(
                     saw=file,
                     allowed=sorted(by_name),
                 )
-            lines = decoded(file, by_name[file], encoding).removesuffix("\n").split("\n")
-            sides.append([line.strip() for line in lines])
-        if len(sides[0]) != len(sides[1]):
+            sides[side] = list[str | None](decoded(file, by_name[file], encoding).removesuffix("\n").split("\n"))
+        counts = [len(lines) for lines in sides.values()]
+        if counts[0] != counts[1]:
             raise UserError(
                 f"{name}.{source} and {name}.{target} do not have the same number of lines",
-                saw=f"{len(sides[0])} and {len(sides[1])}",
+                saw=f"{counts[0]} and {counts[1]}",
             )
-        places = [f"{name}.{source}, line {line}" for line in range(1, len(sides[0]) + 1)]
-        splits[split] = _kept(split, sides[0], sides[1], places, notes)
-    return Read(splits, notes)
+        read[split] = Table(f"{name}.{source}", sides, range(1, counts[0] + 1))
+    return _split(read, parts, "source", "target")
 
 
 def parallel_table(
@@ -84,6 +88,11 @@ def parallel_table(
     """
     parts = {"train": train, "validation": validation, "test": test}
     read = tables(files, parts, header=header, separator=separator, encoding=encoding, quote=quote)
+    return _split(read, parts, source, target)
+
+
+def _split(read: Mapping[str, Table], parts: Parts, source: str, target: str) -> Read:
+    """The pairs of each split: all of them to evaluate on, those with words on both sides to learn from."""
     splits: dict[str, Pairs] = {split: {"source": [], "target": []} for split in SPLITS}
     notes = Notes(rows=sum(map(len, read.values())))
     for split, table in read.items():
@@ -103,19 +112,6 @@ def parallel_table(
                 splits[into]["source"].append(pair[0])
                 splits[into]["target"].append(pair[1])
     return Read(splits, notes)
-
-
-def _kept(split: str, sources: list[str], targets: list[str], places: list[str], notes: Notes) -> Pairs:
-    """The pairs of a split: all of them to evaluate on, those with words on both sides to learn from."""
-    assert notes.rows is not None
-    notes.rows += len(sources)
-    kept = []
-    for pair, place in zip(zip(sources, targets, strict=True), places, strict=True):
-        if split == "train" and _has_empty_side(pair):
-            notes.leave_out("a side of the pair is empty", where=place)
-        else:
-            kept.append(pair)
-    return {"source": [source for source, _ in kept], "target": [target for _, target in kept]}
 
 
 def _has_empty_side(pair: tuple[str, str]) -> bool:
