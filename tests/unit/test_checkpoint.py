@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,19 @@ def test_what_would_run_is_refused_in_one_message(form: str, tmp_path: Path, mon
     assert not (tmp_path / "RUN").exists()
 
 
+def test_what_would_grow_is_refused(tmp_path: Path) -> None:
+    source, path = written(tmp_path), tmp_path / checkpoint.BEST
+    with zipfile.ZipFile(source) as stored, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as grown:
+        for name in stored.namelist():
+            grown.writestr(name, stored.read(name))
+    with pytest.raises(UserError, match="cannot be read") as caught:
+        checkpoint.load(path, "me")
+    assert "compressed" in str(caught.value.saw)
+
+
 def test_a_missing_checkpoint_is_not_called_damaged(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / checkpoint.LAST)
+    with pytest.raises(UserError, match="There is no checkpoint"):
+        checkpoint.load(tmp_path / checkpoint.LAST, "me")
     with pytest.raises(UserError, match="There is no checkpoint"):
         checkpoint.load(tmp_path / checkpoint.BEST, "me")

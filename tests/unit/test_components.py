@@ -1,8 +1,8 @@
 """Config nodes become objects, and what is wrong with one is said before it is made."""
 
-import importlib.metadata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -71,6 +71,7 @@ def test_of_the_package_only_what_the_place_is_for_is_made(target: str) -> None:
 
 
 def test_what_a_config_would_import_beside_the_package_is_found_wherever_it_lies(
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     config = {
@@ -85,6 +86,9 @@ def test_what_a_config_would_import_beside_the_package_is_found_wherever_it_lies
     with pytest.raises(UserError, match="None of it was run") as caught:
         refuse_foreign(config, "This record", "--trust")
     assert "os.system" in str(caught.value.saw)
-    point = importlib.metadata.EntryPoint("mine", "mine.parts", PLUGINS)
-    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [point] if group == PLUGINS else [])
+    installed = tmp_path / "mine-1.0.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
+    (installed / "entry_points.txt").write_text(f"[{PLUGINS}]\nmine = mine.parts\n")
+    monkeypatch.syspath_prepend(tmp_path)
     assert foreign(config) == others

@@ -38,7 +38,9 @@ def locked(path: Path) -> Iterator[None]:
         lock, holder = _lock_of(path), path.with_name(f".{path.name}.holder")
         _acquire(lock, path, holder)
         since = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
-        holder.write_text(f"process {os.getpid()} on {socket.gethostname()}, since {since}", encoding="utf-8")
+        with suppress(OSError):  # only what a wait says
+            holder.unlink(missing_ok=True)  # of a killed process, perhaps of another user's
+            holder.write_text(f"process {os.getpid()} on {socket.gethostname()}, since {since}", encoding="utf-8")
     try:
         yield
     finally:
@@ -78,10 +80,14 @@ def draft_folder(path: Path) -> Iterator[Path]:
 
 
 def share(path: Path, folder: Path) -> None:
-    """Let who may read or write a folder read or write what was made in it, a folder with its files."""
+    """Let who may read or write a folder read or write what was made in it, a folder with its files.
+
+    A file system without such rights leaves it as it is.
+    """
     mode = folder.stat().st_mode & 0o2775
     for item in (path, *path.rglob("*")):
-        item.chmod(mode if item.is_dir() else mode & 0o664)
+        with suppress(OSError):
+            item.chmod(mode if item.is_dir() else mode & 0o664)
 
 
 def sweep(folder: Path) -> None:

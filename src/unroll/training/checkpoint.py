@@ -61,6 +61,8 @@ def load(path: Path, trial_id: str, without: tuple[Path, ...] = ()) -> dict[str,
         UserError: the file is missing or damaged, holds something else, or belongs to another trial.
     """
     try:
+        if not path.is_file():
+            raise FileNotFoundError(path)
         content = _unsealed(path.read_bytes())
         found = content["progress"]["trial_id"]
     except FileNotFoundError as error:
@@ -89,11 +91,12 @@ def _unsealed(written: bytes) -> dict[str, Any]:
     whole = written[:-length] if sealed else written
     if sealed and _seal(whole) != written[-length:]:
         raise ValueError("its digest is not that of its content: bits have changed since it was written")
-    if not sealed:
-        with zipfile.ZipFile(io.BytesIO(whole)) as archive:
-            damaged = archive.testzip()
-        if damaged is not None:
-            raise ValueError(f"{damaged} in it has changed since it was written")
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):
+            raise ValueError("it is compressed, as no checkpoint is: it could grow without end")
+        damaged = None if sealed else archive.testzip()
+    if damaged is not None:
+        raise ValueError(f"{damaged} in it has changed since it was written")
     content: dict[str, Any] = torch.load(io.BytesIO(whole), map_location="cpu", weights_only=True)
     if content.pop(SEALED, False) and not sealed:
         raise ValueError("its digest is gone: it was cut, or bits have changed since it was written")

@@ -74,10 +74,10 @@ def _weights(record: dict[str, Any] | None) -> str | None:
 
 def _config(directory: Path) -> dict[str, Any]:
     path = directory / "config.yaml"
+    if not path.is_file():
+        raise UserError(f"{directory} holds no trial.", saw="no record.json, no config.yaml")
     try:
         config = yaml.safe_load(path.read_bytes())
-    except FileNotFoundError as error:
-        raise UserError(f"{directory} holds no trial.", saw="no record.json, no config.yaml") from error
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise UserError(f"{path} cannot be read.", saw=error) from error
     if not isinstance(config, dict):
