@@ -183,14 +183,15 @@ def test_numbers_are_compared_as_numbers_and_codes_as_text() -> None:
 def test_a_reader_keeps_its_first_name_in_ids_and_records() -> None:
     files, options = {"a.csv": csv_of(rows_of(["neg", "Neg", "pos"]))}, {"labels": ["neg", "pos"]}
     readers.check("reviews", options)
-    old = readers.get("reviews")(files, **options)
-    assert old == readers.get("labelled_text")(files, **options, others="left_out")
-    assert readers.variant("reviews", options) == 'labels=["neg","pos"]'
-    assert (
-        readers.variant("labelled_text", options | {"others": "left_out"}) == 'labels=["neg","pos"],others="left_out"'
-    )
+    with pytest.raises(UserError, match="'Neg' 10"):
+        readers.get("reviews")(files, **options)
+    then = readers.recorded_options("reviews", options)  # a record's trial left them out, and does so again
+    left_out = {**options, "others": "left_out"}
+    assert readers.get("reviews")(files, **then) == readers.get("labelled_text")(files, **left_out)
+    assert readers.variant("reviews", then) == readers.variant("labelled_text", left_out) == 'labels=["neg","pos"]'
 
     config = {"task": {"name": "t"}, "architecture": {"name": "baseline"}, "baseline": {"name": "b"}, "seed": 0}
     then = config | {"data": {"name": "d", "reader": "reviews", "options": options}}
-    now = config | {"data": {"name": "d", "reader": "labelled_text", "options": options | {"others": "left_out"}}}
+    now = config | {"data": {"name": "d", "reader": "labelled_text", "options": left_out}}
     assert identity(then) == identity(now)
+    assert identity(now) != identity(config | {"data": {**now["data"], "options": {"labels": ["pos", "neg"]}}})

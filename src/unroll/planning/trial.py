@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unroll.data.readers import first_name
+from unroll.data.readers import GUARDS, first_name
 
 # Keys that name, describe or place a trial, or only stand in for another section's key.
 _DESCRIPTIONS = {
@@ -32,7 +32,6 @@ _LATER: dict[str, dict[str, Any]] = {
         "truncate": None,
         "weight_deviation": None,
     },
-    "data": {"others": "left_out"},
     "bottleneck": {"importance_samples": 1, "first_k": None, "anneal": 0.5},
     "budget": {"flops": None, "parameters": None},
     "task": {
@@ -142,6 +141,9 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
     chosen["task"] = went(config["task"]) | chosen["task"]
     if "reader" in chosen["data"]:
         chosen["data"]["reader"] = first_name(chosen["data"]["reader"])
+        chosen["data"]["options"] = {
+            key: value for key, value in config["data"]["options"].items() if key not in GUARDS
+        }
     if is_baseline(config) and "tasks" in config["baseline"]:
         chosen["baseline"]["tasks"] = [config["task"]["name"]]  # that it serves others as well decides nothing
     problem = config["task"].get("problem")

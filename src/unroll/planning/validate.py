@@ -129,6 +129,7 @@ def completed(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     kinds = {section: kind for section, kind in SECTIONS.items() if section != "paths"}
     found = {key: typed(value, kinds[key], key) if key in kinds else value for key, value in config.items()}
+    found["data"]["options"] = readers.recorded_options(found["data"]["reader"], found["data"]["options"])
     gone = went(config["task"])
     found["task"] = {key: value for key, value in config["task"].items() if key not in gone}
     return found

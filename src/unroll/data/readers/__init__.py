@@ -32,20 +32,17 @@ READERS = {
 }
 """Reader -> the module of this package that defines it."""
 
-FORMER: dict[str, tuple[str, dict[str, Any]]] = {
-    "reviews": ("labelled_text", {"others": "left_out"}),
-    "digits_csv": ("images_csv", {}),
-    "series_csv": ("series", {}),
-}
-"""Names that readers had, which records hold and trial ids hash -> the name now, and what was the default then."""
+FORMER = {"reviews": "labelled_text", "digits_csv": "images_csv", "series_csv": "series"}
+"""Names that readers had, which records hold and trial ids hash -> the name now."""
+FORMER_DEFAULTS = {"reviews": {"others": "left_out"}}
+"""Under a former name -> options that had another default."""
+GUARDS = ("others",)
+"""Options that decide whether data are refused, never what the examples are: no part of a variant's name or an id."""
 
 
-@functools.cache
 def get(name: str) -> Callable[..., Any]:
     """Return a reader, by its name or a former one; raises UserError for an unknown one."""
-    if name in FORMER:
-        now, defaults = FORMER[name]
-        return functools.partial(get(now), **defaults)
+    name = FORMER.get(name, name)
     if name not in READERS:
         raise UserError(f"unknown reader '{name}' (data.reader).{suggest(name, READERS)}", allowed=READERS)
     return getattr(importlib.import_module(f"unroll.data.readers.{READERS[name]}"), name)
@@ -53,7 +50,12 @@ def get(name: str) -> Callable[..., Any]:
 
 def first_name(name: str) -> str:
     """Return the name by which trial ids know a reader: the one that it had first."""
-    return next((former for former, (now, _) in FORMER.items() if now == name), name)
+    return next((former for former, now in FORMER.items() if now == name), name)
+
+
+def recorded_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a record's config, with what was the default under a reader's former name."""
+    return FORMER_DEFAULTS.get(name, {}) | dict(options)
 
 
 def check(name: str, options: Mapping[str, Any]) -> None:
@@ -82,7 +84,7 @@ def options_of(name: str) -> list[str]:
 def variant(name: str, options: Mapping[str, Any]) -> str:
     """Name a set of options by those that differ from the reader's own defaults, e.g. "classes=5"."""
     known = _options(get(name))
-    changed = {key: value for key, value in options.items() if value != known[key].default}
+    changed = {key: value for key, value in options.items() if value != known[key].default and key not in GUARDS}
     compact = {key: json.dumps(value, separators=(",", ":")) for key, value in sorted(changed.items())}
     return ",".join(f"{key}={value}" for key, value in compact.items()) or "default"
 
@@ -109,7 +111,7 @@ def _require_shares(function: Callable[..., Any], options: Mapping[str, Any]) ->
 
 def layout(name: str) -> str:
     """Return how a reader wants its files laid out: the first paragraph of its docstring, as one line."""
-    return " ".join((inspect.getdoc(get(FORMER.get(name, (name,))[0])) or "").partition("\n\n")[0].split())
+    return " ".join((inspect.getdoc(get(name)) or "").partition("\n\n")[0].split())
 
 
 @functools.cache
