@@ -77,16 +77,16 @@ class Asked:
             self._at_once()
 
     def _at_once(self) -> NoReturn:
-        for process in _children():
-            process.kill()
         outermost = self
         while outermost._outer is not None:
             outermost = outermost._outer
         if not outermost.command:
             raise KeyboardInterrupt
+        for process in _children():
+            process.kill()
         if os.isatty(1):
             os.write(1, _SHOW_CURSOR)
-        _write("Left at once. The same command goes on from what was saved before.\n")
+        tell_now("Left at once.")
         if "multiprocessing" in sys.modules:
             sys.modules["multiprocessing"].util._run_finalizers(0)  # semaphores, which a process of its own would miss
         os._exit(INTERRUPTED)
@@ -107,10 +107,10 @@ def tell(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
-def _write(line: str) -> None:
+def tell_now(line: str) -> None:
     """The same from a signal's handler, which must not use the buffers that it interrupted."""
     with contextlib.suppress(OSError):
-        os.write(2, line.encode())
+        os.write(2, f"{line}\n".encode())
 
 
 def _leave_the_terminal() -> None:

@@ -89,17 +89,23 @@ def owners(runs: Path) -> Iterator[int]:
 def workers(sweep_pid: int) -> list[int]:
     """A sweep's worker processes, from the moment that they exist."""
     found = []
-    for folder in Path("/proc").glob("[0-9]*"):
+    for pid in _children(sweep_pid):
         try:
-            command = (folder / "cmdline").read_bytes()
-            parent = int((folder / "stat").read_text("utf-8").rpartition(")")[2].split()[1])
-            above = int(Path(f"/proc/{parent}/stat").read_text("utf-8").rpartition(")")[2].split()[1])
-        except (OSError, IndexError):  # it has ended
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:  # it has ended
             continue
-        spawned = parent == sweep_pid and b"spawn_main" in command
-        if spawned or (above == sweep_pid and b"forkserver" in command):
-            found.append(int(folder.name))
+        if b"spawn_main" in command:
+            found.append(pid)
+        elif b"forkserver" in command:
+            found += _children(pid)
     return found
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()]
+    except OSError:
+        return []
 
 
 def main() -> None:

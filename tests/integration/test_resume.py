@@ -1,6 +1,7 @@
 """A trial that is killed and started again ends with the bits of one that was not."""
 
 import json
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,8 @@ from unroll.errors import UserError
 from unroll.planning.trial import Trial
 from unroll.results.record import read_record
 from unroll.training import checkpoint
+from unroll.training.callbacks import Training
+from unroll.training.preemption import Preempted
 from unroll.training.train import train
 
 EVERY_STEP = "trainer.checkpoint_minutes=0.000001"
@@ -100,6 +103,40 @@ def test_killed_while_training(
     assert attempt(trial) == 0
     assert ending(trial) == undisturbed(name)
     assert read_record(trial.directory)["run"]["attempts"] == attempts
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])
+def test_asked_to_leave_it_saves_the_step(
+    number: signal.Signals,
+    make: Make,
+    undisturbed: Callable[[str], dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    expected, trial, step = undisturbed("dropout"), make("dropout"), Training.on_train_batch_end
+
+    def asked(self: Training, trainer: Any, module: Any, *rest: Any) -> None:
+        if module.step == 6:
+            signal.raise_signal(number)
+        step(self, trainer, module, *rest)
+
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGHUP)}
+    for one in before:  # as in a terminal's foreground, where nobody ignores them
+        signal.signal(one, signal.default_int_handler)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(Training, "on_train_batch_end", asked)
+            patch.setattr("unroll.interruption._leave_the_terminal", lambda: None)
+            with pytest.raises(Preempted):
+                train(trial)
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+    assert f"Stopped by {number.name}; what was done is saved." in capsys.readouterr().err
+    assert checkpoint.load(trial.directory / checkpoint.LAST, trial.trial_id)["progress"]["step"] == 6
+    train(trial)
+    assert ending(trial) == expected
+    assert read_record(trial.directory)["run"]["attempts"] == 2
 
 
 @pytest.mark.parametrize("name", ["dropout", "sampling", "patience"])

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from unroll.errors import UserError
-from unroll.interruption import ASKING, Asked, tell
+from unroll.interruption import ASKING, Asked, tell_now
 from unroll.threads import VARIABLES, environment
 
 # glibc gives a freed tensor's memory back at once and takes it again at the next step; kept, two workers side by side
@@ -238,14 +238,19 @@ def _replaced(pool: ProcessPoolExecutor, log_folder: Path, number: int, parcel: 
     return _start(log_folder, number, parcel)
 
 
-def _stop(pools: Iterable[ProcessPoolExecutor], processes: Iterable[Any], early: bool) -> None:
-    """End the workers; `early`, what they train now is saved first."""
-    if early:
+def _stop(pools: Iterable[ProcessPoolExecutor], processes: Sequence[Any], early: bool) -> None:
+    """End the workers; `early`, what they train now is saved first, unless a second Ctrl-C comes meanwhile."""
+    try:
+        if early:
+            for process in processes:
+                process.terminate()
+        for pool in pools:
+            pool.shutdown(cancel_futures=True)
+    except KeyboardInterrupt:
         for process in processes:
-            process.terminate()
-    for pool in pools:
-        pool.shutdown(cancel_futures=True)
+            process.kill()
+        raise
 
 
 def _say_that_it_stops() -> None:
-    tell("Stopping: each trial saves after its current step. Ctrl-C again leaves at once.")
+    tell_now("Stopping: each trial saves after its current step. Ctrl-C again leaves at once.")
