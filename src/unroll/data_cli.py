@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from unroll.data.profile import SHOWN
-from unroll.errors import UserError
+from unroll.errors import UserError, mending
 from unroll.visible import say
 
 if TYPE_CHECKING:
@@ -113,22 +113,28 @@ def add_command(
         raise UserError("Which files?", saw=" ".join(words), run="unroll data add FILE")
     wish = Wish(name, kind, columns, languages.split(",") if languages else (), overrides, force)
     there = config_directories(str(folder) if folder.is_dir() else None)
-    try:
-        added = add(files, folder, _paths(None), there, wish)
-    except UserError as error:
-        if error.run is not None:  # it speaks of a data set that is not there yet
-            error.run = None
-        raise
-    try:
-        compose(added.overrides, str(folder))
-    except UserError:
-        added.path.unlink()
-        raise
+    flags = {**said, "name": name, "kind": kind, "languages": languages, "config-dir": config_dir}
+    typed = [part for flag, value in flags.items() if value is not None for part in (f"--{flag}", value)]
+    own = [word for word in words if word not in files]
+    with mending(["unroll", "data", "add", *files, *typed, *["--force"] * force], own):
+        try:
+            added = add(files, folder, _paths(None), there, wish)
+        except UserError as error:
+            error.run = None  # it speaks of a data set that is not there yet
+            raise
+        try:
+            compose(added.overrides, str(folder))
+        except UserError:
+            added.undo()
+            raise
     say(f"{added.path}: {added.node['kind']}, reader {added.node['reader']}, from {added.examples.source}")
     for line in lines(added.examples.profile):
         say(line)
     if added.node["kind"] == "labelled_text" and not languages:
         say(f"  language:  {', '.join(added.node['languages'])} is assumed: --languages CODE")
+    alike = added.alike()
+    if alike:
+        say(f"  note:      labels that differ in case alone are classes of their own: {', '.join(alike)}")
     if added.aside:
         say(f"  columns that nothing reads: {', '.join(added.aside)}")
     say(command(added, folder))

@@ -228,3 +228,29 @@ def test_a_column_of_words_is_no_channel() -> None:
     found: Any = guess({"a.csv": "\n".join(["when,level,station", *lines]).encode()}, {}, {})
     assert found.options == {"timestamp": "when", "columns": ["level"]}
     assert found.aside == ["station"]
+
+
+def test_the_message_says_how_to_change_the_command_and_that_works(here: Path) -> None:
+    rows = series().decode().splitlines()
+    (file,) = put(here / "own", {"river.csv": "\n".join([rows[0], *reversed(rows[1:])]).encode()})
+    with pytest.raises(UserError) as error:
+        run(file, "--name", "mine", "data.epochs=3")
+    program, *words = shlex.split(error.value.run or "")
+    assert (program, words[:2]) == ("unroll", ["data", "add"])
+    assert "reader series" in run(*words[2:])
+    assert yaml.safe_load((here / "mine" / "data" / "mine.yaml").read_text())["epochs"] == 3
+
+
+def test_a_failed_replacement_leaves_the_old_yaml(here: Path) -> None:
+    (file,) = put(here / "own", {"river.csv": series()})
+    run(file)
+    before = (here / "mine" / "data" / "river.yaml").read_bytes()
+    with pytest.raises(UserError, match="out of range"):
+        run(file, "--force", "data.epochs=0")
+    assert (here / "mine" / "data" / "river.yaml").read_bytes() == before
+
+
+def test_labels_that_differ_in_case_alone_are_told_of(here: Path) -> None:
+    lines = [f"{sentence(n)},{['good', 'bad', 'Good'][n % 3]}" for n in range(90)]
+    (file,) = put(here / "own", {"notes.csv": "\n".join(["text,label", *lines]).encode()})
+    assert "classes of their own: Good, good" in run(file)

@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,21 @@ class Added:
     examples: Examples
     aside: list[str]
     overrides: list[str]
+    before: bytes | None
+    """The YAML of that name that it took the place of."""
+
+    def undo(self) -> None:
+        """Take the YAML away again."""
+        if self.before is None:
+            self.path.unlink()
+        else:
+            self.path.write_bytes(self.before)
+
+    def alike(self) -> list[str]:
+        """Labels that differ in case alone."""
+        labels = [str(label) for label in self.examples.profile.get("classes", {}).get("train", {})]
+        counts = Counter(label.casefold() for label in labels)
+        return sorted(label for label in labels if counts[label.casefold()] > 1)
 
 
 def add(
@@ -92,8 +108,10 @@ def add(
     node.pop("origin")
     node |= {**_chosen(guessed, wish, examples), **more}
     node["origin"] = {"content_sha256": {variant: examples.content_sha256}, "sources": [source]}
+    before = path.read_bytes() if path.exists() else None
     _write(path, node, examples)
-    return Added(path, node, examples, guessed.aside, [*TASKS[guessed.kind], f"data={name}", *_fitting(node, examples)])
+    overrides = [*TASKS[guessed.kind], f"data={name}", *_fitting(node, examples)]
+    return Added(path, node, examples, guessed.aside, overrides, before)
 
 
 def _located(files: Sequence[str | Path]) -> tuple[Path, list[str]]:
