@@ -50,6 +50,7 @@ from unroll.training.lightning_trainer import build_trainer, quiet
 from unroll.training.module import TrialModule
 from unroll.training.preemption import Preemption
 from unroll.training.prepared import prepared_task
+from unroll.training.ranks import Ranks
 
 SEED, LEARNING_RATE, CLIP_NORM, LOG_EVERY = 0, 1e-3, 1.0, 50
 
@@ -205,6 +206,7 @@ def run_unroll(case: Case) -> Clock:
         config["budget"],
         config["trainer"],
         preemption=Preemption(),
+        ranks=Ranks(),
         report=tracking.log,
     )
     trainer = build_trainer(config, training)

@@ -1,6 +1,7 @@
 """The errors that a user sees as a message instead of a traceback."""
 
 import difflib
+import pickle
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -97,6 +98,15 @@ class SweepFailed(Exception):
 
     def __str__(self) -> str:
         return f"{len(self.unfinished)} of {self.total} trials did not finish: {', '.join(self.unfinished[:10])}"
+
+
+def portable(error: BaseException) -> BaseException:
+    """Return the error, or its text where it cannot be sent to another process."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
 
 
 def _rebuild(

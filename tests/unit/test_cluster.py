@@ -46,7 +46,6 @@ def put(environment: pytest.MonkeyPatch, variables: Environment) -> None:
     ("variables", "devices", "nodes"),
     [
         ({}, 1, 1),
-        ({}, 2, 1),
         (TORCHRUN, 4, 1),
         (TORCHRUN | {"LOCAL_WORLD_SIZE": "2"}, 2, 2),
         (SRUN, 2, 1),
@@ -55,9 +54,8 @@ def put(environment: pytest.MonkeyPatch, variables: Environment) -> None:
         (JOB | TASK | {"SLURM_PROCID": "0", "SLURM_NTASKS": "1", "SLURM_NTASKS_PER_NODE": "1"}, 1, 1),
         (JOB | TASK | {"SLURM_PROCID": "0", "SLURM_NTASKS": "1"}, 1, 1),
         (SRUN | {"SLURM_PROCID": "0", "SLURM_NTASKS": "1"}, 1, 1),
-        (JOB | TASK | {"SLURM_JOB_NAME": "bash", "SLURM_NTASKS": "1"}, 2, 1),
+        (JOB | TASK | {"SLURM_JOB_NAME": "bash", "SLURM_NTASKS": "1"}, 1, 1),
         (JOB | {"SLURM_JOB_NAME": "interactive", "SLURM_NTASKS": "4"}, 1, 1),
-        (JOB | {"SLURM_JOB_NAME": "interactive", "SLURM_NTASKS": "4"}, 4, 1),
         (JOB | TASK | {"SLURM_STEP_ID": str(0xFFFFFFFA), "SLURM_PROCID": "0", "SLURM_NTASKS": "4"}, 1, 1),
         (BATCH_SCRIPT, 1, 1),
         (BATCH_SCRIPT | {"SLURM_NTASKS_PER_NODE": "4"}, 1, 1),
@@ -65,7 +63,6 @@ def put(environment: pytest.MonkeyPatch, variables: Environment) -> None:
     ],
     ids=[
         "plain shell",
-        "Lightning starts the second process",
         "torchrun, one node",
         "torchrun, two nodes",
         "srun, one node",
@@ -76,7 +73,6 @@ def put(environment: pytest.MonkeyPatch, variables: Environment) -> None:
         "one task of a job that may have more",
         "srun --pty bash",
         "a shell inside salloc",
-        "a shell inside salloc, Lightning starts the others",
         "a shell inside salloc, as a step of its own",
         "batch script without srun",
         "batch script with tasks per node, without srun",
@@ -107,7 +103,10 @@ def test_what_fits_is_not_refused(
             1,
             ["place of -n", "srun --job-name=unroll --nodes=1 --ntasks-per-node=2"],
         ),
-        (BATCH_SCRIPT, 4, 1, ["SLURM_NTASKS=4", "no srun step", "srun --nodes=1 --ntasks-per-node=4 unroll train"]),
+        (BATCH_SCRIPT, 4, 1, ["SLURM_NTASKS=4", "no srun step", "srun --nodes=1 --ntasks-per-node=4 {command}"]),
+        ({}, 2, 1, ["nothing has started the others", "torchrun --nnodes 1 --nproc-per-node 2 -m {command}"]),
+        (JOB | {"SLURM_JOB_NAME": "interactive", "SLURM_NTASKS": "4"}, 4, 1, ["--nproc-per-node 4"]),
+        (JOB | TASK | {"SLURM_JOB_NAME": "bash", "SLURM_NTASKS": "1"}, 2, 1, ["srun --job-name=unroll --nodes=1"]),
     ],
     ids=[
         "torchrun, more processes",
@@ -120,6 +119,9 @@ def test_what_fits_is_not_refused(
         "srun in an interactive job",
         "srun -n in an interactive job",
         "batch script that waits for ranks nobody starts",
+        "a plain shell, and nobody else",
+        "a shell inside salloc, and nobody else",
+        "srun --pty bash, and nobody else",
     ],
 )
 def test_what_does_not_fit_says_what_to_write(
@@ -155,6 +157,7 @@ def test_gpus(
     environment: pytest.MonkeyPatch, tmp_path: Path, accelerator: str, gpus: int, devices: int, refused: str | None
 ) -> None:
     environment.setattr(cluster, "visible_gpus", lambda: gpus)
+    put(environment, TORCHRUN | {"WORLD_SIZE": str(devices), "LOCAL_WORLD_SIZE": str(devices)})
     if refused is None:
         check_cluster(trial(tmp_path, devices, accelerator=accelerator))
         return

@@ -9,7 +9,8 @@ import torch
 
 from unroll.data.batching import TrainingBatches
 from unroll.training.budget import budget_steps
-from unroll.training.module import TrialModule, build_optimizer, learning_rate
+from unroll.training.module import TrialModule, build_optimizer, learning_rate, own_sums
+from unroll.training.ranks import Ranks
 
 BASE = {"learning_rate": 0.8, "warmup_steps": 0, "schedule": "constant", "final_learning_rate": 0.0}
 
@@ -176,7 +177,21 @@ def test_logged_losses_are_means_over_examples_since_the_last_line() -> None:
     for batch in TrainingBatches(task.splits["train"], 7, 0, 0, 2):
         module.training_step(batch, 0)
         expected.append(task.losses(network, batch).task.detach())
-    found = module.take_logged()
+    found = module.take_logged(Ranks().totals)
     assert found["train/task"] == pytest.approx(torch.cat(expected).mean().item(), rel=1e-5)
     assert set(found) == {"train/task", "train/reconstruction"}
-    assert module.take_logged() == {}
+    assert module.take_logged(Ranks().totals) == {}
+
+
+def test_each_rank_goes_on_from_its_own_sums() -> None:
+    """With the ranks of the checkpoint; with others rank 0 takes all, so that none is counted twice."""
+    parts = [
+        {"losses": {"task": torch.tensor(3.0)}, "examples": torch.tensor(2.0)},
+        {"losses": {"task": torch.tensor(5.0), "penalty": torch.tensor(1.0)}, "examples": torch.tensor(4.0)},
+    ]
+    assert [own_sums(parts, rank, 2) for rank in (0, 1)] == parts
+    whole = {"losses": {"task": torch.tensor(8.0), "penalty": torch.tensor(1.0)}, "examples": torch.tensor(6.0)}
+    assert own_sums(parts, 0, 1) == own_sums(parts, 0, 3) == whole
+    assert own_sums(parts, 2, 3) is None
+    assert own_sums(parts[0], 0, 1) == parts[0]  # of a checkpoint from before ranks kept their own
+    assert own_sums(None, 0, 1) is own_sums([], 0, 1) is None

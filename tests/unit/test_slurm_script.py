@@ -10,7 +10,7 @@ import pytest
 SLURM = Path(__file__).resolve().parents[2] / "slurm"
 SCRIPTS = sorted(path.name for path in SLURM.glob("*.sbatch"))
 STAND_INS = {
-    "srun": 'echo "srun $1"; shift; exec "$@"',
+    "srun": 'said=srun; while [[ $1 == -* ]]; do said+=" $1"; shift; done; echo "$said"; exec "$@"',
     "unroll": 'echo "$PWD" "$OMP_NUM_THREADS" "$HF_HUB_OFFLINE" "$@"; exit "${CODE:-0}"',
     "scontrol": 'echo scontrol "$@"; echo requeued >"$REQUEUED"',
 }
@@ -36,7 +36,7 @@ def test_ranks_nodes_and_threads_come_from_slurm(script: str, tmp_path: Path) ->
     slurm = {"SLURM_NTASKS_PER_NODE": "2", "SLURM_JOB_NUM_NODES": "3", "SLURM_CPUS_PER_TASK": "4"}
     done = submit(tmp_path, script, "task=sentiment", "seed=1", **slurm)
     started, command = done.stdout.splitlines()
-    assert started == "srun --cpus-per-task=4"
+    assert started == "srun --kill-on-bad-exit=1 --cpus-per-task=4"
     ranks = ["trainer.devices=2", "trainer.num_nodes=3", "trainer.threads=4"]
     assert command.split() == [str(tmp_path), "4", "1", "train", *ranks, "task=sentiment", "seed=1"]
 

@@ -20,7 +20,7 @@ from multiprocessing import reduction, resource_tracker
 from pathlib import Path
 from typing import Any
 
-from unroll.errors import UserError
+from unroll.errors import UserError, portable
 from unroll.interruption import ASKING, Asked, tell_now
 from unroll.threads import VARIABLES, environment
 
@@ -212,7 +212,7 @@ def _run(index: int) -> Any:
     try:
         return _work(_jobs[index])
     except Exception as error:
-        raise _portable(error) from None
+        raise portable(error) from None
     except BaseException as error:  # a signal to this process alone: not the end of the whole sweep
         raise WorkerKilled(type(error).__name__) from None
     finally:
@@ -222,15 +222,6 @@ def _run(index: int) -> Any:
         os.environ.update(environment)
         sys.stdout.flush()
         sys.stderr.flush()
-
-
-def _portable(error: Exception) -> Exception:
-    """The error, or its text where it cannot be sent to another process."""
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error
 
 
 def _replaced(pool: ProcessPoolExecutor, log_folder: Path, number: int, parcel: _Parcel) -> ProcessPoolExecutor:

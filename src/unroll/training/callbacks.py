@@ -12,10 +12,12 @@ from typing import Any
 import pytorch_lightning as lightning
 
 from unroll.drafts import Replacing, replacing
+from unroll.planning.claims import ClaimLost
 from unroll.training import checkpoint
 from unroll.training.checkpoint import Progress
 from unroll.training.module import TrialModule
 from unroll.training.preemption import Preemption
+from unroll.training.ranks import Ranks
 
 Validate = Callable[[TrialModule, lightning.Trainer], dict[str, float]]
 
@@ -32,6 +34,7 @@ class Training(lightning.Callback):
         budget: resolved `budget` config, for patience and seconds.
         trainer: resolved `trainer` config, for checkpoints and log lines.
         preemption: tells when a signal asks training to end.
+        ranks: that train together; each calls everything here at the same steps.
         report: takes the metrics of a step, where Lightning has a `log` of its own.
         still_ours: raises ClaimLost when another process has taken the trial over.
         replacing: writes a checkpoint; raises ClaimLost, too.
@@ -49,6 +52,7 @@ class Training(lightning.Callback):
         budget: Mapping[str, Any],
         trainer: Mapping[str, Any],
         preemption: Preemption,
+        ranks: Ranks,
         report: Callable[[Mapping[str, float], int], None],
         still_ours: Callable[[], None] = lambda: None,
         replacing: Replacing = replacing,
@@ -64,7 +68,7 @@ class Training(lightning.Callback):
         )
         self.every, self.budget, self.config = every, budget, trainer
         self.seconds_before = progress.seconds
-        self.preemption, self.preempted, self.report = preemption, False, report
+        self.preemption, self.preempted, self.report, self.ranks = preemption, False, report, ranks
 
     def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         """Diagnose what training starts from, and start the clocks."""
@@ -84,16 +88,16 @@ class Training(lightning.Callback):
     ) -> None:
         """After each optimizer step."""
         assert isinstance(module, TrialModule)
-        self.still_ours()
+        gone = self._lost()
         step, now = module.step, time.monotonic()
         self.progress.step = step
         self.progress.seconds = self.seconds_before + now - self.started
         clock_out = self.budget["seconds"] is not None and self.progress.seconds >= self.budget["seconds"]
-        if trainer.world_size > 1 and self.budget["seconds"] is not None:
-            clock_out = trainer.strategy.reduce_boolean_decision(clock_out, all=False)
+        if self.budget["seconds"] is not None:
+            (clock_out,) = self.ranks.any(clock_out)
         last = step == module.steps or clock_out
         if step % self.config["log_every"] == 0 or last or step == module.phases.boundary:
-            self._log(step, module.take_logged())
+            self._log(step, module.take_logged(self.ranks.totals))
         if self.pretrained is not None and module.phases.begins_second(step):
             self.progress.pretrained = self.pretrained(module)
         due = last or (self.every is not None and step % self.every == 0)
@@ -101,16 +105,23 @@ class Training(lightning.Callback):
             self._select(trainer, module, step)
         patience = self.budget["patience"]
         self.progress.stopped = clock_out or (patience is not None and self.progress.stale >= patience)
-        self.preempted = self.preemption.noticed
-        late = self.preempted or now - self.saved >= 60 * self.config["checkpoint_minutes"]
-        if trainer.world_size > 1:
-            late = trainer.strategy.reduce_boolean_decision(late, all=False)
-            if late:
-                self.preempted = trainer.strategy.reduce_boolean_decision(self.preempted, all=False)
-        if due or late:
+        late = now - self.saved >= 60 * self.config["checkpoint_minutes"]
+        lost, self.preempted, late = self.ranks.any(gone is not None, self.preemption.noticed, late)
+        if lost:
+            with self.ranks.agreeing():
+                if gone is not None:
+                    raise gone
+        if due or late or self.preempted:
             self._save(trainer, module, step)
         if self.progress.stopped or self.preempted:
             trainer.should_stop = True
+
+    def _lost(self) -> ClaimLost | None:
+        try:
+            self.still_ours()
+        except ClaimLost as error:
+            return error
+        return None
 
     def _log(self, step: int, metrics: dict[str, float]) -> None:
         bad = [name for name, value in metrics.items() if not math.isfinite(value)]
@@ -128,21 +139,22 @@ class Training(lightning.Callback):
         sign = 1 if self.selection["direction"] == "higher" else -1
         if progress.best_value is None or sign * value > sign * progress.best_value:
             progress.best_value, progress.best_step, progress.stale = value, step, 0
-            if trainer.is_global_zero:
-                checkpoint.save(
-                    self.directory / checkpoint.BEST, checkpoint.content(module.network, progress), self.replacing
-                )
+            with self.ranks.agreeing():
+                if self.ranks.number == 0:
+                    content = checkpoint.content(module.network, progress)
+                    checkpoint.save(self.directory / checkpoint.BEST, content, self.replacing)
         else:
             progress.stale += 1
 
     def _save(self, trainer: lightning.Trainer, module: TrialModule, step: int) -> None:
         self.saved = time.monotonic()
-        if not trainer.is_global_zero:
-            return
-        scaler = trainer.precision_plugin.state_dict()
-        optimizer, logged = trainer.optimizers[0], module.logged_sums()
-        content = checkpoint.content(module.network, self.progress, optimizer, scaler, logged)
-        checkpoint.save(self.directory / checkpoint.LAST, content, self.replacing)
-        if self.config["keep_checkpoints"]:
-            checkpoint.save(self.directory / f"step-{step}.ckpt", content, self.replacing)
-            checkpoint.prune(self.directory, self.config["keep_checkpoints"])
+        logged = self.ranks.gathered(module.logged_sums())
+        with self.ranks.agreeing():
+            if self.ranks.number > 0:
+                return
+            scaler, optimizer = trainer.precision_plugin.state_dict(), trainer.optimizers[0]
+            content = checkpoint.content(module.network, self.progress, optimizer, scaler, logged)
+            checkpoint.save(self.directory / checkpoint.LAST, content, self.replacing)
+            if self.config["keep_checkpoints"]:
+                checkpoint.save(self.directory / f"step-{step}.ckpt", content, self.replacing)
+                checkpoint.prune(self.directory, self.config["keep_checkpoints"])

@@ -5,6 +5,7 @@ import io
 import os
 import shlex
 import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -139,17 +140,17 @@ def content(
     progress: Progress,
     optimizer: torch.optim.Optimizer | None = None,
     scaler: Any = None,
-    logged: dict[str, Any] | None = None,
+    logged: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """What a checkpoint holds: weights and progress; with an optimizer, all that resuming needs.
 
-    `logged` are the sums since the last log line, so that the next line is the same after resuming.
+    `logged` are each rank's sums since the last log line, so that the next line is the same after resuming.
     """
     found: dict[str, Any] = {"network": network.state_dict(), "progress": asdict(progress)}
     if optimizer is not None:
         found["optimizer"] = optimizer.state_dict()
         found["scaler"] = scaler
-        found["logged"] = logged
+        found["logged"] = list(logged)
     return found
 
 

@@ -109,6 +109,14 @@ def _ranks(devices: int, nodes: int) -> None:
             run=_srun_command(devices, nodes),
             change=_ranks_of(devices, nodes),
         )
+    elif devices * nodes > 1 and trains_here():
+        raise UserError(
+            "A trial on several devices is a process on each, and nothing has started the others.",
+            saw=f"trainer.devices={devices} trainer.num_nodes={nodes} in a single process",
+            allowed="processes from torchrun or srun, or trainer.devices=1 trainer.num_nodes=1",
+            run=_torchrun_command(devices, nodes),
+            change=_ranks_of(devices, nodes),
+        )
 
 
 def _torchrun(devices: int, nodes: int) -> None:
@@ -121,7 +129,7 @@ def _torchrun(devices: int, nodes: int) -> None:
         "torchrun started another number of processes than the trial has devices.",
         saw=f"WORLD_SIZE={world}, {local} on this node; trainer.devices={devices} trainer.num_nodes={nodes}",
         allowed=f"trainer.devices={local} trainer.num_nodes={world // local}, or other options of torchrun",
-        run=f"torchrun --nnodes {nodes} --nproc-per-node {devices} -m {COMMAND}",
+        run=_torchrun_command(devices, nodes),
         change=_ranks_of(devices, nodes),
     )
 
@@ -131,7 +139,7 @@ def _srun(devices: int, nodes: int) -> None:
     slurm_nodes = _number("SLURM_NNODES") or _number("SLURM_STEP_NUM_NODES") or nodes
     per_node = _number("SLURM_NTASKS_PER_NODE")
     name = os.environ.get("SLURM_JOB_NAME")
-    if tasks == 1 and (name in SHELLS or devices * nodes == 1):
+    if tasks == 1 and devices * nodes == 1:
         return
     seen = f"SLURM_NTASKS={tasks} SLURM_NNODES={slurm_nodes}"
     seen += f" SLURM_NTASKS_PER_NODE={'(not set)' if per_node is None else per_node}"
@@ -200,6 +208,10 @@ def _multirun() -> bool:
     """Whether this process may only plan: a YAML file can name the launcher of a multirun. Ranks train themselves."""
     multirun = {"-m", "--multirun"}.intersection(sys.argv)
     return bool(multirun) and not under_torchrun() and not in_slurm_step()
+
+
+def _torchrun_command(devices: int, nodes: int) -> str:
+    return f"torchrun --nnodes {nodes} --nproc-per-node {devices} -m {COMMAND}"
 
 
 def _srun_command(devices: int, nodes: int) -> str:

@@ -41,14 +41,14 @@ def check_precision(trial: Trial) -> None:
             "A CPU has no 16-bit mixed precision: Lightning would train in bfloat16 under this trial's name.",
             saw=f"trainer.precision=16-mixed, {seen}",
             allowed="trainer.precision=bf16-mixed or 32-true, or a GPU",
-            run="unroll doctor   (what torch sees, and why)",
+            change=["trainer.precision=bf16-mixed"],
         )
     if trainer["tf32"] and (kind != "cuda" or torch.cuda.get_device_capability() < TF32_SINCE):
         raise UserError(
             "This device has no TF32: torch would compute in single precision under this trial's name.",
             saw=f"trainer.tf32=true, {seen}",
             allowed="trainer.tf32=false, or an NVIDIA GPU from Ampere on",
-            run="unroll doctor   (what torch sees, and why)",
+            change=["trainer.tf32=false"],
         )
 
 

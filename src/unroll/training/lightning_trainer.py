@@ -26,11 +26,13 @@ def build_trainer(config: dict[str, Any], training: Training) -> lightning.Train
     clip = optimizer["clip_value"] if optimizer["clip_norm"] is None else optimizer["clip_norm"]
     progress = sys.stderr.isatty() if options["progress"] == "auto" else options["progress"]
     with quiet():
-        return lightning.Trainer(
+        trainer = lightning.Trainer(
             accelerator=options["accelerator"],
             devices=options["devices"],
             num_nodes=options["num_nodes"],
-            strategy=DDPStrategy(static_graph=False, find_unused_parameters=unused) if ranks > 1 else "auto",
+            strategy=DDPStrategy(static_graph=False, find_unused_parameters=unused, broadcast_buffers=False)
+            if ranks > 1
+            else "auto",
             precision=options["precision"],
             plugins=lightning_plugins() or slurm_plugins(),
             max_epochs=1,
@@ -46,6 +48,9 @@ def build_trainer(config: dict[str, Any], training: Training) -> lightning.Train
             deterministic=options["deterministic"],
             use_distributed_sampler=False,
         )
+    # It would ask rank 0 before each step whether a SIGTERM came, and take a lost connection for a no. Ours agree.
+    trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None  # type: ignore[method-assign]
+    return trainer
 
 
 @contextlib.contextmanager

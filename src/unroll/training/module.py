@@ -1,7 +1,7 @@
 """The LightningModule of a trial: loss, optimizer, learning rate and noise, each a function of the step alone."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pytorch_lightning as lightning
@@ -79,6 +79,20 @@ def seed_noise(seed: int, device: torch.device) -> None:
         torch.manual_seed(seed)
 
 
+def own_sums(logged: Any, rank: int, world: int) -> dict[str, Any] | None:
+    """Of the sums in a checkpoint, one dictionary a rank, this rank's; of other ranks', rank 0 takes all."""
+    if not logged:
+        return None
+    parts = [logged] if isinstance(logged, dict) else logged  # older checkpoints have rank 0's alone
+    if len(parts) == world:
+        return dict(parts[rank])
+    if rank > 0:
+        return None
+    names = {name for part in parts for name in part["losses"]}
+    losses = {name: sum(part["losses"].get(name, 0.0) for part in parts) for name in names}
+    return {"losses": losses, "examples": sum(part["examples"] for part in parts)}
+
+
 class TrialModule(lightning.LightningModule):
     """Trains a network on a task from step `start` on.
 
@@ -90,7 +104,7 @@ class TrialModule(lightning.LightningModule):
         start: the absolute step of the first batch.
         steps: the budget, for the learning rate.
         optimizer_state: of the checkpoint that training goes on from.
-        logged: the sums of that checkpoint, from `logged_sums`.
+        logged: this rank's sums of that checkpoint, from `logged_sums`.
     """
 
     def __init__(
@@ -173,12 +187,13 @@ class TrialModule(lightning.LightningModule):
         return loss
 
     def logged_sums(self) -> dict[str, Any]:
-        """What the next log line is made of so far (this rank's examples)."""
-        return {"losses": dict(self.logged), "examples": self.logged_examples}
+        """What the next log line is made of so far, of this rank's examples; on the CPU."""
+        losses = {name: torch.as_tensor(total).cpu() for name, total in self.logged.items()}
+        return {"losses": losses, "examples": torch.as_tensor(self.logged_examples).cpu()}
 
-    def take_logged(self) -> dict[str, float]:
-        """Mean losses per example since the last call (this rank's examples)."""
-        examples = float(self.logged_examples)
-        found = {f"train/{name}": float(total) / examples for name, total in self.logged.items()} if examples else {}
+    def take_logged(self, totals: Callable[[list[float]], list[float]]) -> dict[str, float]:
+        """Mean losses per example since the last call; `totals` sums over the ranks."""
+        names = sorted(self.logged)
+        examples, *sums = totals([float(self.logged_examples), *(float(self.logged[name]) for name in names)])
         self.logged, self.logged_examples = {}, 0.0
-        return found
+        return {f"train/{name}": total / examples for name, total in zip(names, sums, strict=True)} if examples else {}

@@ -4,6 +4,7 @@ import gc
 import sys
 import time
 import traceback
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -35,7 +36,7 @@ from unroll.training.budget import budget_steps
 from unroll.training.callbacks import Training
 from unroll.training.checkpoint import Progress
 from unroll.training.cluster import check_cluster
-from unroll.training.devices import check_precision, device_fields, reset_peak, set_tf32
+from unroll.training.devices import check_precision, device_fields, kind_of, reset_peak, set_tf32
 from unroll.training.diagnostics.pretrained import pretrained
 from unroll.training.diagnostics.probe import diagnose, logged_names
 from unroll.training.ending import tracked, write_and_finish
@@ -43,12 +44,12 @@ from unroll.training.evaluation import evaluate_split
 from unroll.training.generalisation import train_scores
 from unroll.training.lightning_trainer import build_trainer, quiet
 from unroll.training.metric_names import check_metrics
-from unroll.training.module import TrialModule
+from unroll.training.module import TrialModule, own_sums
 from unroll.training.phases import check_phases, check_schedule
 from unroll.training.preemption import Preemption
 from unroll.training.prepared import build_task, prepared_task, sized
 from unroll.training.provenance import peak_memory_bytes, provenance, reset_peak_memory
-from unroll.training.ranks import rank
+from unroll.training.ranks import Ranks, met, rank
 from unroll.training.result import data_fields, result_fields, why_not_reportable
 
 
@@ -90,23 +91,31 @@ def train(trial: Trial) -> dict[str, Any]:
         UserError: the trial cannot start; nothing was written.
         Claimed: another process trains it.
         ClaimLost: another process has taken it over.
+        RankLost: another rank of it ended, or does not answer.
         StorageTrouble: what it writes has no place; checkpoints that were whole still are.
         TrialFailed: it ended in an error, which its record holds.
     """
     check(trial)
-    if state(trial) != "finished":
-        _check_data(trial)
+    trainer, claim, finished = trial.config["trainer"], None, None
+    kind = "cpu" if is_baseline(trial.config) else kind_of(trainer["accelerator"])
     try:
-        trial.directory.mkdir(parents=True, exist_ok=True)
-        if rank() > 0:
-            return _train(trial, None, Tracking(trial))
-        with claimed(trial.directory, trial.config["trainer"]["heartbeat_seconds"]) as claim:
-            if state(trial) == "finished":
-                if not trial.config["trainer"]["again"]:
-                    return read_record(trial.record_path)
-                checkpoint.forget(trial.directory, trial.record_path)
-            with tracked(trial) as tracking:
-                return _train(trial, claim, tracking)
+        with met(trainer, kind) as ranks, ExitStack() as held:
+            with ranks.agreeing():  # rank 0 decides, and all of them know before any waits for another
+                if state(trial) != "finished":
+                    _check_data(trial)
+                if ranks.number == 0:
+                    trial.directory.mkdir(parents=True, exist_ok=True)
+                    claim = held.enter_context(claimed(trial.directory, trainer["heartbeat_seconds"]))
+                    if state(trial) == "finished":
+                        if trainer["again"]:
+                            checkpoint.forget(trial.directory, trial.record_path)
+                        else:
+                            finished = read_record(trial.record_path)
+            finished = ranks.gathered(finished)[0]
+            if finished is not None:
+                return finished
+            tracking = Tracking(trial) if claim is None else held.enter_context(tracked(trial))
+            return _train(trial, claim, tracking, ranks)
     except OSError as error:
         trouble = storage_trouble(error, trial.directory)
         if trouble is None:
@@ -129,14 +138,14 @@ def _check_data(trial: Trial) -> None:
         )
 
 
-def _train(trial: Trial, claim: Claim | None, tracking: Tracking) -> dict[str, Any]:
+def _train(trial: Trial, claim: Claim | None, tracking: Tracking, ranks: Ranks) -> dict[str, Any]:
     directory = trial.directory
     began, started = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
     reset_peak_memory()
     reset_peak()
-    (directory / "config.yaml").write_text(
-        yaml.safe_dump(trial.config, sort_keys=False, allow_unicode=True), encoding="utf-8"
-    )
+    if claim is not None:
+        text = yaml.safe_dump(trial.config, sort_keys=False, allow_unicode=True)
+        (directory / "config.yaml").write_text(text, encoding="utf-8")
     record: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "trial_id": trial.trial_id,
@@ -153,7 +162,7 @@ def _train(trial: Trial, claim: Claim | None, tracking: Tracking) -> dict[str, A
             if trial.config["architecture"]["name"] == "baseline":
                 found, timing = run_baseline(trial, replacing if claim is None else claim.replacing)
             else:
-                found, timing = _train_network(trial, claim, tracking)
+                found, timing = _train_network(trial, claim, tracking, ranks)
         record |= found
         run |= {**timing, "threads": threads}
         problems = why_not_reportable(record)
@@ -169,9 +178,8 @@ def _train(trial: Trial, claim: Claim | None, tracking: Tracking) -> dict[str, A
         run = {"seconds": time.monotonic() - began, **run, **provenance()}
         record |= {"run": run, "reportable": False, "why_not_reportable": problems}
         path = trial.record_path
-        if state(trial) != "finished":  # with trainer.again: a failure takes no result away
-            writes = replacing if claim is None else claim.replacing
-            path = write_and_finish(directory, record, tracking, "failed", writes)
+        if claim is not None and state(trial) != "finished":  # with trainer.again: a failure takes no result away
+            path = write_and_finish(directory, record, tracking, "failed", claim.replacing)
         raise TrialFailed(trial.trial_id, path, f"{type(error).__name__}: {error}") from error
     run |= {"seconds": time.monotonic() - began, "peak_memory_bytes": peak_memory_bytes(), **provenance()}
     if run["code"]["dirty"]:
@@ -188,17 +196,20 @@ def _described(error: BaseException, trace: str) -> dict[str, str]:
     return {"type": type(error).__name__, "message": str(error), "traceback": trace}
 
 
-def _train_network(trial: Trial, claim: Claim | None, tracking: Tracking) -> tuple[dict[str, Any], dict[str, Any]]:
+def _train_network(
+    trial: Trial, claim: Claim | None, tracking: Tracking, ranks: Ranks
+) -> tuple[dict[str, Any], dict[str, Any]]:
     with Preemption(trial.directory / checkpoint.LAST) as preemption:
         try:
-            return _ten_steps(trial, claim, preemption, tracking)
+            with ranks.together():
+                return _ten_steps(trial, claim, preemption, tracking, ranks)
         except (KeyboardInterrupt, SystemExit):
             tracking.preempting()  # before Slurm is asked to start the job again
             raise
 
 
 def _ten_steps(
-    trial: Trial, claim: Claim | None, preemption: Preemption, tracking: Tracking
+    trial: Trial, claim: Claim | None, preemption: Preemption, tracking: Tracking, ranks: Ranks
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The ten steps. Returns the record's scientific fields, and what was measured on the way."""
     config, seed, directory = trial.config, trial.config["seed"], trial.directory
@@ -241,11 +252,11 @@ def _ten_steps(
         if progress.best_step is not None and (directory / checkpoint.BEST).exists():
             checkpoint.load_best(directory, progress, ahead=True)  # a damaged one is told of now, not after training
         progress.attempts += 1
-        scaler, logged = saved["scaler"], saved.get("logged")
+        scaler, logged = saved["scaler"], own_sums(saved.get("logged"), ranks.number, ranks.world)
     progress.data_sha256, start = examples.content_sha256, progress.step
 
     # 6. trackers and Lightning
-    if rank() == 0:
+    if ranks.number == 0:
         tracking.start(start)
     try:
 
@@ -267,6 +278,7 @@ def _ten_steps(
             config["budget"],
             config["trainer"],
             preemption,
+            ranks,
             tracking.log,
             still_ours=(lambda: None) if claim is None else claim.check,
             replacing=replacing if claim is None else claim.replacing,
