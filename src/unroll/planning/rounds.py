@@ -158,7 +158,7 @@ def _launched(launch: Launch, batch: Sequence[_Course], say: Callable[[str], Non
             troubles.append(trouble)
         elif isinstance(raised, UserError) or (isinstance(raised, TrialFailed) and _again(course.item)):
             course.refused = True
-            say(f"{course.name} cannot start: {raised}")
+            say(f"{course.name} cannot start: {raised}" if isinstance(raised, UserError) else str(raised))
         else:  # what has a record by now is not looked at again
             course.deaths += 1
             course.sure = broken is None or len(batch) == 1
