@@ -21,19 +21,19 @@ class Examples:
     splits: "train", "validation", "test"; columns by kind are in `readers/columns.py`.
     content_sha256: of the normalised examples, the same for every source that holds the same examples.
     source: where they came from, e.g. "local sst" or "hub owner/name@0123456789ab".
-    files_sha256: one hash over the source's files.
     verified: content_sha256 is the one that the YAML states for these options.
     note: why it is not verified; empty where it is.
     profile: what was read, kept and left out, and what the examples are like; see `unroll.data.profile`.
+    files_sha256: one hash over the source's files.
     """
 
     splits: "dict[str, datasets.Dataset]"
     content_sha256: str
     source: str
-    files_sha256: str
     verified: bool
     note: str = ""
     profile: Mapping[str, Any] = field(default_factory=dict)
+    files_sha256: str = ""
 
 
 def load_examples(data: Mapping[str, Any], paths: Mapping[str, Any], download: bool = True) -> Examples:
@@ -80,7 +80,7 @@ def load_examples(data: Mapping[str, Any], paths: Mapping[str, Any], download: b
     elif stated != digest:
         note = f"source '{found.source}' holds other examples: {digest[:12]}, stated {stated[:12]}"
     files = freshness.files_sha256(found.sha256)
-    return Examples(prepared.splits, digest, found.source, files, not note, note, prepared.about["profile"])
+    return Examples(prepared.splits, digest, found.source, not note, note, prepared.about["profile"], files)
 
 
 def stated_content_sha256(reader: str, options: Mapping[str, Any], stated: Any) -> str | None:
