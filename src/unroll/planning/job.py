@@ -217,6 +217,9 @@ def train_job(config: DictConfig) -> float:
         if before is not None and record_identity(trial) == before:
             print(f"finished at {_ended(record['run'])}, nothing trained; trainer.again=true trains it again")
         print(f"{runs}/{record['trial_id']}/record.json", flush=True)
+        if not record["data"]["verified"]:
+            for warning in (record["data"].get("profile") or {}).get("warnings", []):
+                print(f"note: {warning}", file=sys.stderr, flush=True)
     return float(primary["value"])
 
 

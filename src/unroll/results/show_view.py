@@ -146,6 +146,7 @@ def _environment(environment: Mapping[str, Any]) -> Iterator[str]:
     if data is not None:
         verified = "verified" if data["verified"] else "not verified"
         yield _line("data", f"{data['name']} from {data['source']}, {verified}, content {data['content_sha256']}")
+        yield from (_line("data note", warning) for warning in (data.get("profile") or {}).get("warnings", []))
     yield _line("started", run["started"])
     measured = {
         "seconds": run["seconds"],
