@@ -33,7 +33,7 @@ Rows = dict[str, list[Any]]
 
 def examples_of(**splits: Mapping[str, list[Any]]) -> Examples:
     tables = {name: datasets.Dataset.from_dict(dict(rows)) for name, rows in splits.items()}
-    return Examples(tables, "0" * 64, "made up", True)
+    return Examples(tables, "0" * 64, "made up", files_sha256="0" * 64, verified=True)
 
 
 def _sentences(random: np.random.Generator, count: int) -> list[str]:

@@ -136,6 +136,20 @@ def test_translation_loss_is_the_sum_over_target_tokens(architecture: str) -> No
     assert task.selection(outputs, "train")["nll_per_token"] == pytest.approx(np.log(words), rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("language", "tokeniser", "perfect"), [("zh", "zh", True), ("th", "char", True), ("fr", "13a", False)]
+)
+def test_bleu_is_of_the_target_language(language: str, tokeniser: str, perfect: bool) -> None:
+    """By 13a a sentence without spaces is one word, and four in a row are never right."""
+    task = made_up.prepared(made_up.trial("translation", f"data.languages=[en,{language}]"))
+    sentences = ["我喜欢你的猫", "她在公园里跑步"]
+    task.texts = {"test": (["a", "b"], sentences)}
+    outputs = {"hypotheses": sentences}
+    assert f"|tok:{tokeniser}|" in task.labels(outputs, "test")["sacrebleu_signature"]
+    assert (task.metrics(outputs, "test")["sacrebleu"] > 99) is perfect
+    assert (min(task.scores(outputs, "test")["sentence_bleu"]) > 99) is True
+
+
 @pytest.mark.parametrize(("architecture", "name"), [("gru", "perplexity"), ("mlp", "perplexity_parallel")])
 def test_perplexity_says_what_kind_it_is(architecture: str, name: str) -> None:
     """Of uniform logits it is the size of the vocabulary."""
