@@ -196,3 +196,9 @@ def test_what_is_to_be_run_looks_into_the_same_folder(typed: list[str]) -> None:
     keep_config_dir(error, ["train", "data=river", *typed])
     folder = " --config-dir 'my folder'" if typed else ""
     assert error.run == f"unroll data check river{folder}   (says why)"
+
+
+def test_the_shipped_folder_may_be_named_itself() -> None:
+    assert compose(["task=forecasting", "data=etth1"], str(conf_directory())) == compose(
+        ["task=forecasting", "data=etth1"]
+    )

@@ -34,7 +34,8 @@ def config_directories(config_dir: str | None = None) -> list[Path]:
         folder = Path(config_dir).expanduser()
         if not folder.is_dir():
             raise UserError("The folder given to --config-dir is not there.", saw=config_dir)
-        folders.append(folder.resolve())
+        if not folder.samefile(folders[0]):
+            folders.append(folder.resolve())
         make_importable(folder)
     return folders
 
@@ -42,6 +43,8 @@ def config_directories(config_dir: str | None = None) -> list[Path]:
 def refuse_shadowed(config_dir: str) -> None:
     """Raise UserError for a file in a user's folder that would never be read: the shipped one of its name is first."""
     folder = Path(config_dir).expanduser()
+    if folder.is_dir() and folder.samefile(conf_directory()):
+        return
     for group, shipped in _shipped_files().items():
         for file in (folder / group).glob("*.yaml"):
             if file.name in shipped:
