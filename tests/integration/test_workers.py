@@ -2,10 +2,16 @@
 
 import os
 import signal
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sweeping import LONG, workers, write_suite
+from tiny_data import Tiny
 
 from unroll.errors import UserError
 from unroll.planning.workers import WorkerKilled, run_all, run_one
@@ -42,7 +48,7 @@ def stillborn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stillborn:
 @pytest.fixture(autouse=True)
 def an_end() -> Iterator[None]:
     """A hang is a failure."""
-    signal.alarm(240)
+    signal.alarm(900)
     yield
     signal.alarm(0)
 
@@ -70,3 +76,74 @@ def test_one_that_always_dies_is_a_message(stillborn: Stillborn, tmp_path: Path)
     with pytest.raises(UserError, match="ended 3 times before it was done") as error:
         run_one(doubled, (21, LARGE), tmp_path / "logs", retries=2)
     assert f"{tmp_path}/logs/worker-0.log" in str(error.value)
+
+
+class Command:
+    """`unroll sweep` of two trials in a session of its own, as a terminal starts it."""
+
+    def __init__(self, tiny: Tiny, tmp_path: Path):
+        self.runs = tmp_path / "runs"
+        conf = write_suite(tiny, self.runs, LONG[0], LONG[2])
+        overrides = ["suite=six", "architecture=gru", "workers=2"]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "unroll", "sweep", "--config-dir", str(conf), *overrides],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+
+    def lines(self) -> dict[Path, int]:
+        """Lines of each trial's metrics."""
+        return {path: path.read_bytes().count(b"\n") for path in self.runs.glob("*/metrics.jsonl")}
+
+    def press(self) -> None:
+        """Ctrl-C: to every process of the group."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    def ends(self) -> str:
+        """What it printed, once it has ended with 130 and left no process behind."""
+        said, _ = self.process.communicate(timeout=400)  # ends when the last process of the group has closed its output
+        assert self.process.returncode == 130, said
+        logs = [path.read_text(encoding="utf-8") for path in (self.runs / "six").glob("worker-*.log")]
+        assert "Traceback" not in said + "".join(logs)
+        return said
+
+
+@pytest.fixture
+def command(tiny: Tiny, tmp_path: Path) -> Iterator[Command]:
+    one = Command(tiny, tmp_path)
+    yield one
+    if one.process.poll() is None:
+        os.killpg(one.process.pid, signal.SIGKILL)
+        one.process.wait()
+
+
+def until(true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 400
+    while not true():
+        assert time.monotonic() < deadline, "it does not happen"
+        threading.Event().wait(0.02)
+
+
+def test_ctrl_c_saves_what_every_worker_does(command: Command) -> None:
+    until(lambda: len(found := command.lines()) == 2 and min(found.values()) > 2)
+    command.press()
+    said = command.ends()
+    assert "Stopping: each trial saves after its current step." in said
+    assert said.endswith("Interrupted. The same command goes on from the last checkpoints.\n")
+    trials = [path.parent for path in command.lines()]
+    assert all((trial / "last.ckpt").exists() for trial in trials)
+    assert not any((trial / "record.json").exists() for trial in trials)
+    logs = [path.read_text(encoding="utf-8") for path in (command.runs / "six").glob("worker-*.log")]
+    assert sum(log.count("Stopped by SIGTERM; what was done is saved.") for log in logs) == 2
+
+
+def test_two_ctrl_c_end_everything_at_once(command: Command) -> None:
+    until(lambda: workers(command.process.pid))
+    command.press()
+    threading.Event().wait(0.3)
+    if command.process.poll() is None:  # else the first was enough
+        command.press()
+    assert "suite" in command.ends().lower()
