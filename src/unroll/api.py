@@ -85,12 +85,21 @@ def records(folder: str | Path = "runs") -> "pl.DataFrame":
             pl.col("result.primary.value").mean()
         )
 
-    Raises:
-        UserError: the folder is not there, or a record in it is damaged.
-    """
-    from unroll.results.store import frame, read_records
+    Records that are damaged or not true to themselves are left out, each with a warning that says why.
 
-    return frame(read_records(folder))
+    Raises:
+        UserError: the folder is not there.
+    """
+    import warnings
+
+    from unroll.results.audit import trusted
+    from unroll.results.store import frame
+
+    refused: list[UserError] = []
+    found = frame(trusted(folder, refused))
+    for error in refused:
+        warnings.warn(str(error), stacklevel=2)
+    return found
 
 
 def find_record(trial: str | Path, runs: str | Path = "runs") -> dict[str, Any]:

@@ -170,7 +170,8 @@ def report(
     from unroll.results.report import report as write
 
     chosen = plan(overrides, config_dir) if overrides else None
-    for path in write(runs, chosen, out):
+    refused: list[UserError] = []
+    for path in write(runs, chosen, out, refused):
         say(path)
     if figures is not None:
         from unroll.results.figures.write import draw
@@ -178,6 +179,7 @@ def report(
         drawn = draw(runs, figures, chosen)
         for line in (*drawn.paths, *drawn.skipped):
             say(line)
+    _tell(refused)
 
 
 @app.command()
@@ -311,6 +313,17 @@ def export(
     status: Annotated[str | None, typer.Option("--status", help="Only such records: finished or failed.")] = None,
 ) -> None:
     """Write the records as one table, a row a trial, a column a field."""
-    from unroll.results.store import export as write
+    from unroll.results.export import export as write
 
-    say(f"{out}: {write(runs, out, status)} records")
+    refused: list[UserError] = []
+    say(f"{out}: {write(runs, out, status, refused)} records")
+    _tell(refused)
+
+
+def _tell(refused: list[UserError]) -> None:
+    """Say which records were left out, after all else was done; they are an error."""
+    for error in refused:
+        say(error, err=True)
+    if refused:
+        say(f"{len(refused)} records were refused; all others are in what was written.", err=True)
+        raise typer.Exit(TRIALS_FAILED)

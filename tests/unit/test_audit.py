@@ -1,6 +1,7 @@
 """Forged records are caught: copies of committed ones with one thing changed, sealed again as their forger would."""
 
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,14 +9,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from unroll.cli import app
 from unroll.errors import UserError
+from unroll.planning.reproduce import finder
 from unroll.planning.trial import make_trial
 from unroll.results.audit import audit, trusted
+from unroll.results.lots import draw, draws_needed, lot_of
 from unroll.results.record import read_record
 from unroll.results.scores import SUFFIX, scores_sha256
 from unroll.results.seal import sealed
+from unroll.results.show import show
 from unroll.training.recount import parameters as recounted
+from unroll.training.retrain import retrain
+from unroll.training.verify import Verification, compared
 
 RECORDS = Path(__file__).resolve().parents[2] / "results" / "records"
 Record = dict[str, Any]
@@ -306,3 +314,72 @@ def test_an_id_is_no_proof_of_its_config_alone(folder: Path) -> None:
     path = write(folder, record)
     checks = {failure.check for failure in audit(folder).failures if failure.path == path}
     assert "steps" in checks
+
+
+def test_a_report_and_a_published_table_go_on_without_what_they_refuse(folder: Path) -> None:
+    """The page says which and why; `show` of such a record is the reason alone."""
+    record = read_record(folder / f"{SEEDS[0]}.json")
+    primary_and_metrics(record)
+    forged = write(folder, record)
+    damaged = folder / f"{SEEDS[1]}.json"
+    damaged.write_bytes(damaged.read_bytes().replace(b'"steps"', b'"stepz"'))
+    found = CliRunner().invoke(app, ["report", "--runs", str(folder), "--out", str(folder / "report.md")])
+    assert found.exit_code == 1
+    page = (folder / "report.md").read_text()
+    tables, refused = page.split("## Refused records")
+    assert SEEDS[2] in tables
+    assert SEEDS[0] not in tables
+    for path in (forged, damaged):
+        assert path.name in refused
+        assert path.name in found.stderr
+    assert "scores: psnr" in refused
+    errors: list[UserError] = []
+    find = finder(folder, refused=errors)
+    assert [find(name) is None for name in SEEDS] == [True, True, False]
+    assert find(SEEDS[0]) is None
+    assert len(errors) == 2, "each is told once, however often it is looked for"
+    with pytest.raises(UserError, match="not true to itself"):
+        finder(folder)(SEEDS[0])
+    with pytest.raises(UserError, match="not true to itself"):
+        show(SEEDS[0], folder)
+
+
+def test_a_sample_meets_a_share_of_forgeries_with_the_probability_that_is_asked_for() -> None:
+    """Against the hypergeometric distribution; with one draw less it would not."""
+    for total, share, probability in ((1223, 0.05, 0.95), (100, 0.1, 0.9), (20, 0.05, 0.5), (7, 1.0, 0.99)):
+        drawn, forged = draws_needed(total, share, probability), math.ceil(share * total)
+
+        def missed(number: int, total: int = total, forged: int = forged) -> float:
+            return math.comb(total - forged, number) / math.comb(total, number)
+
+        assert missed(drawn) <= 1 - probability + 1e-12 < missed(drawn - 1)
+    assert draws_needed(20, 0.05, 1.0) == 20
+    for share, probability in ((0.0, 0.9), (1.5, 0.9), (0.1, 0.0), (0.1, 1.1)):
+        with pytest.raises(UserError, match="--"):
+            draws_needed(20, share, probability)
+
+
+def test_a_public_text_draws_the_same_trials_for_everybody(folder: Path) -> None:
+    records = [read_record(folder / f"{name}.json") for name in COPIED]
+    one = draw(records, "a commit", 3)
+    assert one == draw(records[::-1], "a commit", 3)
+    assert len({tuple(record["trial_id"] for record in draw(records, str(text), 3)) for text in range(9)}) > 3
+    assert lot_of(records) == lot_of(records[::-1])
+    records[0]["result"]["steps"] += 1
+    assert lot_of(records) != lot_of([read_record(folder / f"{name}.json") for name in COPIED])
+
+
+def test_what_is_trained_again_and_does_not_hold_is_named(folder: Path) -> None:
+    records = [read_record(folder / f"{name}.json") for name in SEEDS]
+
+    def again(record: Record) -> Verification | None:
+        if record is records[2]:
+            raise UserError("Its data are not here.")
+        found = json.loads(json.dumps(record))
+        found["result"]["metrics"]["test"]["psnr"] += float(record is records[1])
+        return compared(record, found, [])
+
+    said: list[str] = []
+    assert retrain(records, said.append, again) == SEEDS[1:]
+    assert "result is bit-identical" in said[1]
+    assert "Its data are not here" in said[-1]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +13,11 @@ import pytest
 
 from unroll.api import records
 from unroll.errors import UserError
-from unroll.results.record import SCHEMA_VERSION, write_record
-from unroll.results.store import export
+from unroll.results.export import export
+from unroll.results.record import SCHEMA_VERSION, read_record, write_record
+from unroll.results.seal import sealed
+
+pytestmark = pytest.mark.usefixtures("believed")
 
 
 def record(seed: int, accuracy: float | None) -> dict[str, Any]:
@@ -155,11 +159,26 @@ def test_a_folder_in_the_way(runs: Path, tmp_path: Path) -> None:
     assert not list(tmp_path.glob(".all.csv*"))
 
 
-def test_the_command(runs: Path, tmp_path: Path) -> None:
+def test_the_command(tmp_path: Path) -> None:
+    """One cut record and one forged one are refused with their reasons; the others are exported all the same."""
+    committed = sorted((Path(__file__).resolve().parents[2] / "results" / "records").glob("adding-adding-gru-*.json"))
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    for path in committed[:4]:
+        shutil.copy(path, runs)
+        shutil.copy(path.with_suffix(".scores.npz"), runs)
     command = [sys.executable, "-m", "unroll", "export", "--runs", str(runs), "--status", "finished", "--out"]
-    done = subprocess.run([*command, str(tmp_path / "all.csv")], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, f"{tmp_path / 'all.csv'}: 2 records\n"), done.stderr
     wrong = subprocess.run([*command, str(tmp_path / "all.doc")], capture_output=True, text=True, check=False)
     assert wrong.returncode == 2
     assert "allowed: .csv, .parquet" in wrong.stderr
-    assert "Traceback" not in wrong.stderr
+    cut, forged = (runs / path.name for path in committed[:2])
+    cut.write_bytes(cut.read_bytes()[:-300])
+    record = read_record(forged)
+    record["result"]["primary"]["value"] = record["result"]["metrics"]["test"]["mse"] = 1e-9
+    forged.write_bytes(sealed(record))
+    done = subprocess.run([*command, str(tmp_path / "all.csv")], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, f"{tmp_path / 'all.csv'}: 2 records\n"), done.stderr
+    assert f"The record {cut} cannot be read." in done.stderr
+    assert f"The record {forged} is not true to itself." in done.stderr
+    assert "scores: mse 1e-09" in done.stderr
+    assert "Traceback" not in wrong.stderr + done.stderr

@@ -23,6 +23,8 @@ from unroll.results.figures.write import draw_tables, drawings, ranks_of, seeds,
 from unroll.results.ranks import Ranking
 from unroll.results.tables import Row, Table, make_tables
 
+pytestmark = pytest.mark.usefixtures("believed")
+
 
 def drawn(row: str, seed: int, value: float | None, curve: tuple[float, ...] = (), **changes: Any) -> dict[str, Any]:
     """A record with a curve of nll at steps 10, 20, ..., whose parameters and seconds are cost."""

@@ -14,6 +14,8 @@ from unroll.results.page import Section
 from unroll.results.record import write_record
 from unroll.results.report import markdown, report
 
+pytestmark = pytest.mark.usefixtures("believed")
+
 GRID = Grid(
     ["", "mse, pixel²\n(↓ lower is better)", "95 %"],
     [["lstm a_b=1", "**0.12 ± 0.01**", "-0.50 to 0.74"], ["gru", "0.20", "—"], ["pca (baseline)", "1.00e-03", "—"]],

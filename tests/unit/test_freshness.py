@@ -24,6 +24,8 @@ from unroll.results.record import read_record, write_record
 from unroll.results.show import show
 from unroll.training import checkpoint
 
+pytestmark = pytest.mark.usefixtures("believed")
+
 SMALL = ["task=forecasting", "task.window=8", "task.horizon=2"]
 BASELINE = ["architecture=baseline", "baseline=last_value"]
 

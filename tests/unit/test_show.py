@@ -11,8 +11,11 @@ from unroll.errors import UserError
 from unroll.planning.claims import PROGRESS, claimed
 from unroll.planning.compose import compose
 from unroll.planning.trial import Trial
+from unroll.results.record import read_record
 from unroll.results.show import show
 from unroll.results.show_view import curve, lines
+
+pytestmark = pytest.mark.usefixtures("believed")
 
 
 @pytest.fixture
@@ -97,7 +100,7 @@ def test_an_unknown_trial_is_told_the_nearest(trial: Trial, tmp_path: Path) -> N
 
 def test_a_record_of_other_data_than_todays_is_stale(trial: Trial, tmp_path: Path) -> None:
     write_finished(trial)
-    record = json.loads(trial.record_path.read_text())
+    record = read_record(trial.record_path)
     record["data"] |= {"verified": True, "content_sha256": "f" * 64}
     trial.record_path.write_text(json.dumps(record))
     assert "stale" in page(trial, tmp_path)[0]

@@ -17,6 +17,8 @@ from unroll.results.store import frame, read_records
 from unroll.results.tables import make_tables
 from unroll.results.units import unit
 
+pytestmark = pytest.mark.usefixtures("believed")
+
 
 def record(row: str, seed: int, value: float | None, **changes: Any) -> dict[str, Any]:
     """A record of accuracy `value` (None: failed); `changes` are dotted config keys with __ for the dot."""

@@ -2,6 +2,7 @@
 
 import fnmatch
 import functools
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from unroll.planning.reproduction import Find, TablePlan, plan_table
 from unroll.planning.suites import maker, plan_of, sorted_out
 from unroll.planning.sweep import launch
 from unroll.results.reproduction_files import report_path, write_report
+from unroll.visible import visible
 
 PUBLISHED = Path("results/records")  # of a checkout
 
@@ -58,13 +60,16 @@ def run_reproduction(
     path = None if out is None else report_path(out)
     _known_rows(names, rows)
     # every table is planned before any is trained: mistakes are told first
-    plans = [planned_table(name, overrides, rows, config_dir, stale=not train) for name in names]
+    refused: list[UserError] = []
+    plans = [planned_table(name, overrides, rows, config_dir, stale=not train, refused=refused) for name in names]
     _read_by_a_trial(overrides, [plan for plan, _ in plans])
-    found = [_run(plan, folder, overrides, rows, config_dir, train) for plan, folder in plans]
+    found = [_run(plan, folder, overrides, rows, config_dir, train, refused) for plan, folder in plans]
     if path is not None:
         write_report(found, path)
         print(f"Report: {path}", flush=True)
-    return all([_is_whole(one) for one in found])
+    for error in refused:
+        print(visible(str(error)), file=sys.stderr)
+    return all([_is_whole(one) for one in found]) and not refused
 
 
 def _known_rows(names: Sequence[str], rows: Sequence[str]) -> None:
@@ -97,11 +102,12 @@ def planned_table(
     config_dir: str | None = None,
     records: Path | None = None,
     stale: bool = False,
+    refused: list[UserError] | None = None,
 ) -> tuple[TablePlan, Path]:
     """Return a published table as trials, under the budget that overrides name, and the folder that they lie in.
 
     What was chosen on validation is read from the records there, and from those in `records` where there are none;
-    with `stale`, also from those of an earlier protocol.
+    with `stale`, also from those of an earlier protocol. `refused` is as of `finder`.
     """
     table = _narrowed(read_table(name), rows)
     budgets = [text.partition("=")[2] for text in overrides if text.startswith("budget=")]
@@ -112,7 +118,7 @@ def planned_table(
     paths = [text for text in others if text.startswith("paths.")]
     runs = Path(compose(paths, config_dir).config["paths"]["runs"])
     folders = (runs, records) if records is not None else (runs,)
-    return plan_table(table, finder(*folders), others, config_dir, budget, stale=stale), runs
+    return plan_table(table, finder(*folders, refused=refused), others, config_dir, budget, stale=stale), runs
 
 
 def _narrowed(table: Reported, rows: Sequence[str]) -> Reported:
@@ -132,6 +138,7 @@ def _run(
     rows: Sequence[str],
     config_dir: str | None,
     train: bool,
+    refused: list[UserError],
 ) -> "Reproduction":
     from rich.console import Console
 
@@ -141,10 +148,10 @@ def _run(
     folder = f"reproduce-{plan.table.name}"
     if train and any(row.is_open for row in plan.rows):
         launch(plan_of(folder, plan.choosing, own, hydra), plan.choosing, config_dir)
-        plan, _ = planned_table(plan.table.name, overrides, rows, config_dir)
+        plan, _ = planned_table(plan.table.name, overrides, rows, config_dir, refused=refused)
     if train and plan.comparing:
         launch(plan_of(folder, plan.comparing, own, hydra), plan.comparing, config_dir)
-    found = judged(plan, runs)
+    found = judged(plan, runs, refused)
     console = Console()
     for shown in rich_tables(found):
         console.print(shown)
@@ -164,26 +171,34 @@ def _is_whole(found: "Reproduction") -> bool:
     return not unfinished and not any(row.is_open or row.has_no_choice for row in found.plan.rows)
 
 
-def finder(*folders: str | Path) -> Find:
-    """What finds the record of a trial in folders of trials or of records, the first that has one; else None."""
-    from unroll.results.record import FILE_NAME, read_record
+def finder(*folders: str | Path, refused: list[UserError] | None = None) -> Find:
+    """What finds the record of a trial in folders of trials or of records, the first that has one; else None.
+
+    A record that is damaged or not true to itself is none, with the error in `refused`; without that list it is raised.
+    """
+    from unroll.results.audit import trusted_record
+    from unroll.results.record import FILE_NAME
 
     def find(trial_id: str) -> Mapping[str, Any] | None:
         for folder in map(Path, folders):
             for path in (folder / trial_id / FILE_NAME, folder / f"{trial_id}.json"):
                 if path.is_file():
-                    return read_record(path)
+                    errors: list[UserError] = [] if refused is None else refused
+                    record = trusted_record(path, errors)
+                    if record is None and refused is None:
+                        raise errors[0]
+                    return record
         return None
 
     return find
 
 
-def judged(plan: TablePlan, folder: str | Path) -> "Reproduction":
-    """A table's plan with what the records of a folder say."""
+def judged(plan: TablePlan, folder: str | Path, refused: list[UserError] | None = None) -> "Reproduction":
+    """A table's plan with what the records of a folder say; `refused` is as of `finder`."""
     from unroll.results.reproduced import reproduced
     from unroll.results.scores import scores_under
 
-    return reproduced(plan, finder(folder), scores_under(folder), counted)
+    return reproduced(plan, finder(folder, refused=refused), scores_under(folder), counted)
 
 
 def counted(parts: Sequence[Mapping[str, Any]]) -> int:
@@ -194,16 +209,18 @@ def counted(parts: Sequence[Mapping[str, Any]]) -> int:
         return count_parts(parts)
 
 
-def overview(folder: str | Path, config_dir: str | None = None) -> list["Reproduction"]:
+def overview(
+    folder: str | Path, config_dir: str | None = None, refused: list[UserError] | None = None
+) -> list["Reproduction"]:
     """Every published table, judged by the records of a folder, under the budget that has more of them."""
-    found, find = [], finder(folder)
+    found, find = [], finder(folder, refused=refused)
     make = shared_maker(config_dir)
     for name in table_names():
         table = read_table(name)
         plans = [
             plan_table(table, find, (), config_dir, budget, make, stale=True) for budget in table.budgets or (CPU,)
         ]
-        judgements = [judged(plan, folder) for plan in plans]
+        judgements = [judged(plan, folder, refused) for plan in plans]
         found.append(max(judgements, key=lambda one: (len(one.trained), one.plan.budget == CPU)))
     return found
 
@@ -219,10 +236,13 @@ def show_list(runs: str | Path | None = None) -> None:
     from unroll.results.reproduction_page import summary
 
     folder = _existing(runs) if runs is not None else PUBLISHED if PUBLISHED.is_dir() else Path("runs")
-    header, lines, _ = summary(overview(folder))
+    refused: list[UserError] = []
+    header, lines, _ = summary(overview(folder, refused=refused))
     shown = Table(title=f"Published tables, judged by the records of {folder}", title_justify="left")
     for name in header:
         shown.add_column(name, overflow="fold")
     for line in lines:
         shown.add_row(*line)
     Console().print(shown)
+    for error in refused:
+        print(visible(str(error)), file=sys.stderr)

@@ -1,10 +1,12 @@
 """`unroll sweep`: the trials of a suite that have no finished record are trained, then the table is printed."""
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unroll.errors import UserError
 from unroll.interruption import Asked, interrupt, tell
 from unroll.planning.filters import keep
 from unroll.planning.rounds import to_launch
@@ -13,6 +15,7 @@ from unroll.planning.space import tunes
 from unroll.planning.state import read_head, state, why_stale
 from unroll.planning.suites import Plan, Planned, plan
 from unroll.planning.trial import Trial, canonical, is_baseline
+from unroll.visible import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -172,19 +175,23 @@ def _quoted(text: str) -> str:
 
 
 def _report(todo: Plan, trials: Sequence[Trial], folder: Path, console: "Console") -> bool:
+    from unroll.results.audit import trusted_record
     from unroll.results.claims import answers
-    from unroll.results.record import read_record
     from unroll.results.report import rich_table, write_report
     from unroll.results.scores import scores_under
 
     states = {trial.trial_id: state(trial) for trial in trials}
-    records = [read_record(trial.record_path) for trial in trials if states[trial.trial_id] in ("finished", "failed")]
+    ended = [trial for trial in trials if states[trial.trial_id] in ("finished", "failed")]
+    refused: list[UserError] = []
+    records = [record for trial in ended if (record := trusted_record(trial.record_path, refused)) is not None]
     for table in rich_table(records, trials):
         console.print(table)
     scores = scores_under(folder.parent)
     path = write_report(
-        records, folder / "report.md", trials, f"Suite {todo.name}", scores, answers(todo, records, scores)
+        records, folder / "report.md", trials, f"Suite {todo.name}", scores, answers(todo, records, scores), refused
     )
+    for error in refused:
+        print(visible(str(error)), file=sys.stderr)
     unfinished = [trial for trial in trials if states[trial.trial_id] != "finished"]
     for trial in unfinished:
         print(f"{states[trial.trial_id]}: {trial.record_path}")
@@ -192,7 +199,7 @@ def _report(todo: Plan, trials: Sequence[Trial], folder: Path, console: "Console
     if any(value == "failed" for value in states.values()):
         print("Failed trials are trained again with --retry-failed.")
     print(f"Report: {path}", flush=True)
-    return not unfinished
+    return not unfinished and not refused
 
 
 def _nothing() -> Any:

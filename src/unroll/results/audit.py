@@ -4,7 +4,9 @@
 ones, for whatever shows records.
 """
 
+import functools
 import json
+import shlex
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +16,8 @@ from typing import Any, NamedTuple
 from unroll.errors import UserError
 from unroll.planning.trial import canonical, identity
 from unroll.results import evidence
-from unroll.results.record import FILE_NAME
+from unroll.results.record import FILE_NAME, read_record
+from unroll.results.scores import PREDICTIONS, SUFFIX
 from unroll.results.store import located_records
 from unroll.results.truth import CHECKS, TEXTS, Found
 
@@ -80,13 +83,17 @@ def failures(
     record: Record,
     path: Path,
     more: Sequence[Callable[[Record], Iterator[Found]]] = (),
-    beside: Sequence[Callable[[Record, Path], Iterator[Found]]] = evidence.QUICK,
+    beside: Sequence[Callable[[Record, Path], Iterator[Found]]] | None = None,
 ) -> list[Failure]:
-    """Return the checks that a record fails; a failed trial's record is only held against its config and place."""
+    """Return the checks that a record fails, the quick ones of the files beside it unless `beside` names others.
+
+    A failed trial's record is only held against its config and place.
+    """
+    beside = evidence.QUICK if beside is None else beside
     finished = record["status"] == "finished"
     checks = (*CHECKS, *more) if finished else CHECKS[:2]
     found = [Failure(path, check.__name__, *each) for check in checks for each in _made(check, record)]
-    for other in beside if finished else (evidence.place,):
+    for other in beside if finished else beside[:1]:
         found += [Failure(path, other.__name__, *each) for each in _made(other, record, path)]
     return found
 
@@ -116,7 +123,7 @@ def trusted(folder: str | Path, refused: list[UserError]) -> list[dict[str, Any]
     kept: dict[str, dict[str, Any]] = {}
     for path, record in located_records(folder, damaged):
         try:
-            refuse_untrue(record, path)
+            refuse_untrue(path)
         except UserError as error:
             damaged.append((path, error))
         else:
@@ -125,16 +132,44 @@ def trusted(folder: str | Path, refused: list[UserError]) -> list[dict[str, Any]
     return list(kept.values())
 
 
-def refuse_untrue(record: Record, path: str | Path) -> None:
-    """Raise UserError where a record fails a quick check, with each that it fails."""
+def trusted_record(path: str | Path, refused: list[UserError]) -> dict[str, Any] | None:
+    """Return a record that can be read and is true to itself; else None, and `refused` takes the error."""
+    try:
+        record = read_record(path)
+        refuse_untrue(path)
+    except UserError as error:
+        if str(error) not in map(str, refused):
+            refused.append(error)
+        return None
+    return record
+
+
+def refuse_untrue(path: str | Path) -> None:
+    """Raise UserError where a record fails a quick check, with each that it fails, or cannot be read."""
     path = Path(path)
-    if found := failures(record, path):
+    path = path / FILE_NAME if path.is_dir() else path
+    beside = (path, path.with_name(PREDICTIONS), path.with_suffix(SUFFIX))
+    if found := _quick(path, tuple(map(_stamp, beside))):
         raise UserError(
             f"The record {path} is not true to itself.",
             saw="\n           ".join(f"{each.check}: {each.seen}" for each in found),
             allowed="\n           ".join(f"{each.check}: {each.expected}" for each in found),
-            run=f"unroll audit {path.parent.parent if path.name == FILE_NAME else path.parent}",
+            run=f"unroll audit {shlex.quote(str(path.parent.parent if path.name == FILE_NAME else path.parent))}",
         )
+
+
+@functools.lru_cache(maxsize=2**14)
+def _quick(path: Path, stamps: object) -> tuple[Failure, ...]:
+    """The quick checks that a record fails, once for the same bytes: published tables read a record many times."""
+    return tuple(failures(read_record(path), path))
+
+
+def _stamp(path: Path) -> tuple[int, ...] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _unlike_siblings(records: Sequence[tuple[Path, dict[str, Any]]]) -> Iterator[Failure]:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from unroll.errors import UserError
 from unroll.results import cells, latex
 from unroll.results import markdown as in_markdown
+from unroll.results.audit import trusted
 from unroll.results.claims import Answer, answers
-from unroll.results.page import CAPTION, sections
+from unroll.results.page import CAPTION, Section, sections
 from unroll.results.scores import Scores, scores_under
-from unroll.results.store import read_records
 from unroll.results.tables import Table, make_tables
 from unroll.visible import as_cell, visible
 
@@ -23,27 +23,39 @@ if TYPE_CHECKING:
     from unroll.planning.trial import Trial
 
 FORMATS = (".md", ".tex", ".csv")
+REFUSED = (
+    "They are damaged or not true to themselves, and stand in no table above; `unroll audit` says what was expected."
+)
 
 
-def report(folder: str | Path, plan: "Plan | None" = None, out: str | Path | None = None) -> list[Path]:
+def report(
+    folder: str | Path,
+    plan: "Plan | None" = None,
+    out: str | Path | None = None,
+    refused: list[UserError] | None = None,
+) -> list[Path]:
     """Write the report of the records under `folder`; return the files written.
+
+    Records that are damaged or not true to themselves are left out; `refused` takes the reasons, and a file with every
+    table ends in them.
 
     `out` ending in .md or .tex takes one file with every table, in .csv one with a line for every row of every table,
     numbers not rounded. Any other `out` is a folder that takes a Markdown file for each task and data set; without it,
     folder/report.md. With `plan`, exactly the trials of that suite are reported, missing ones too, and in one file also
     what its claims come to.
-    Raises UserError when the folder is not there, a record is damaged, or `out` has another suffix.
+    Raises UserError when the folder is not there, or `out` has another suffix.
     """
     path = Path(out) if out is not None else Path(folder) / "report.md"
     if path.suffix and path.suffix not in FORMATS and not path.is_dir():
         raise UserError("A report has no such format.", saw=path, allowed=(*FORMATS, "a folder"))
-    records, scores = read_records(folder), scores_under(folder)
+    refused = [] if refused is None else refused
+    records, scores = trusted(folder, refused), scores_under(folder)
     trials = None if plan is None else [item.trial for item in plan.trials]
     if path.suffix not in FORMATS:
         return write_tables(records, path, trials, scores)
     title = "Report" if plan is None else f"Suite {plan.name}"
     said = () if plan is None or path.suffix == ".csv" else answers(plan, records, scores)
-    return [write_report(records, path, trials, title, scores, said)]
+    return [write_report(records, path, trials, title, scores, said, refused)]
 
 
 def write_report(
@@ -53,15 +65,24 @@ def write_report(
     title: str = "Report",
     scores: Scores | None = None,
     answers: Sequence[Answer] = (),
+    refused: Sequence[UserError] = (),
 ) -> Path:
     """Write answers to claims, then every table of the records, to one file of its suffix's format; return its path."""
-    path = Path(path)
+    path, last = Path(path), left_out(refused)
     tables = make_tables(records, trials, scores)
     if path.suffix == ".csv":
         return _write(path, comma_separated(tables))
     if path.suffix == ".tex":
-        return _write(path, latex.document(sections(tables, title, answers, trials=False)))
-    return _write(path, in_markdown.page(sections(tables, title, answers)))
+        return _write(path, latex.document([*sections(tables, title, answers, trials=False), *last]))
+    return _write(path, in_markdown.page([*sections(tables, title, answers), *last]))
+
+
+def left_out(refused: Sequence[UserError]) -> list[Section]:
+    """What a page says of records that it does not believe; nothing where there are none."""
+    if not refused:
+        return []
+    notes = tuple(" ".join(f"{error.what} Seen: {error.saw}".split()) for error in refused)
+    return [Section("Refused records", 2, (REFUSED,), notes=notes)]
 
 
 def write_tables(

@@ -11,6 +11,7 @@ from unroll.planning.again import again, command
 from unroll.planning.state import why_stale
 from unroll.planning.status import look_at
 from unroll.planning.trial import identity
+from unroll.results.audit import refuse_untrue
 from unroll.results.record import FILE_NAME, read_record
 from unroll.results.store import flatten, locate
 
@@ -27,9 +28,11 @@ def show(trial: str | Path, runs: str | Path = "runs", config_dir: str | None = 
         config_dir: a folder with more YAML groups, where the trial's came from.
 
     Raises:
-        UserError: there is no such trial, or its record is damaged.
+        UserError: there is no such trial, or its record is damaged or not true to itself.
     """
     place = locate(trial, runs).resolve()
+    if place.is_file():
+        refuse_untrue(place)
     record = {**dict.fromkeys(_OPTIONAL), **read_record(place)} if place.is_file() else None
     directory = place if record is None else place.parent if place.name == FILE_NAME else None
     config = _config(place) if record is None else record["config"]

@@ -1,20 +1,15 @@
-"""All records under a folder: as plain dictionaries, flattened into a Polars data frame, or exported to a file."""
+"""All records under a folder: as plain dictionaries, or flattened into a Polars data frame."""
 
-import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unroll.errors import UserError, suggest
 from unroll.results.record import FILE_NAME, read_record
-from unroll.visible import as_cell
 
 if TYPE_CHECKING:
     import polars as pl
 
-FORMATS = (".csv", ".parquet")
-STATUSES = ("finished", "failed")
 _NO_COLUMNS = (
     "config.data.origin.",
     "result.curves",
@@ -143,53 +138,3 @@ def frame(records: Sequence[dict[str, Any]]) -> "pl.DataFrame":
             values = [v if v is None or isinstance(v, str) else json.dumps(v, sort_keys=True) for v in values]
         columns[name] = pl.Series(name, values)
     return pl.DataFrame(list(columns.values()))
-
-
-def export(folder: str | Path, out: str | Path, status: str | None = None) -> int:
-    """Write the records under a folder as one table, a row a record (`frame`); return how many there are.
-
-    The suffix of `out` says the format, `status` keeps the records of that status alone. A reader sees the old
-    file or the whole new one.
-
-    Raises:
-        UserError: for another suffix or status, a damaged record, no record at all, or a file that cannot be written.
-    """
-    out = Path(out)
-    if out.suffix not in FORMATS:
-        raise UserError(
-            "The file's suffix says no format that records are exported to.",
-            saw=out,
-            allowed=FORMATS,
-            run=f"unroll export --runs {folder} --out {out.with_suffix(FORMATS[0])}",
-        )
-    if status not in (None, *STATUSES):
-        raise UserError("No record has such a status.", saw=status, allowed=STATUSES)
-    records = read_records(folder)
-    chosen = [record for record in records if status in (None, record["status"])]
-    if not chosen:
-        what = f"There is no {status} record to export." if status else "There is no record to export."
-        raise UserError(what, saw=f"{len(records)} records under {folder}", allowed="a folder of trials or of records")
-    table = frame(chosen)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                if out.suffix == ".csv":
-                    _for_spreadsheets(table).write_csv(file)
-                else:
-                    table.write_parquet(file)
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, out)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise UserError(f"{out} cannot be written.", saw=error) from error
-    return len(chosen)
-
-
-def _for_spreadsheets(table: "pl.DataFrame") -> "pl.DataFrame":
-    import polars as pl
-
-    return table.with_columns(pl.selectors.string().map_elements(as_cell, return_dtype=pl.String))

@@ -17,7 +17,6 @@ from unroll.planning.validate import completed
 from unroll.results.effort import impossible_times, steps_trained, training_operations, validations
 
 Record = Mapping[str, Any]
-CLOSE = 1e-4  # relative: two ways to the same number
 TEXTS = ("labelled_text", "pairs")  # kinds of data
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PERCENTAGES = (
@@ -227,8 +226,17 @@ def selection(record: Record) -> Iterator[Found]:
     if "rate_distortion" in result["curves"]:
         return  # evaluated is what the quantised codes give
     for name, value in result["metrics"]["validation"].items():
-        if name in best and not math.isclose(value, best[name], rel_tol=CLOSE, abs_tol=1e-9):
+        if name in best and abs(value - best[name]) > _rounding(record, name, value):
             yield Found(f"validation.{name} {value:g}", f"{best[name]:g}, as at step {best['step']} of its curve")
+
+
+def _rounding(record: Record, name: str, value: float) -> float:
+    """The largest difference of two evaluations of the same weights on one machine; on a GPU, as on two machines."""
+    from unroll.training.tolerance import tolerance
+
+    if record["run"]["hardware"].get("gpus"):
+        return tolerance(name, value, record["result"]["examples"]["validation"])
+    return 1e-6 * abs(value) + 1e-9
 
 
 def gap(record: Record) -> Iterator[Found]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unroll.results.across import Group, across
+from unroll.results.audit import trusted
 from unroll.results.cells import ARROWS
 from unroll.results.figures import lines, pictures, style
 from unroll.results.figures.costs import draw_costs, placed
@@ -16,7 +17,6 @@ from unroll.results.figures.panels import BAND, Axis, draw_panels, lines_of, pan
 from unroll.results.figures.ranks import Ranks, draw_ranks
 from unroll.results.page import resolution
 from unroll.results.ranks import LEVEL
-from unroll.results.store import read_records
 from unroll.results.tables import Row, Table, make_tables
 from unroll.results.units import unit
 
@@ -50,11 +50,11 @@ class Drawn:
 def draw(folder: str | Path, out: str | Path, plan: "Plan | None" = None) -> Drawn:
     """Write the figures of the records under `folder`, of a suite's trials alone with `plan`, into the folder `out`.
 
-    Images are read from the trials' directories under `folder`. Raises UserError when the folder is not there or a
-    record is damaged.
+    Images are read from the trials' directories under `folder`. Records that are damaged or not true to themselves are
+    left out, as of reports. Raises UserError when the folder is not there.
     """
     trials = None if plan is None else [item.trial for item in plan.trials]
-    tables = make_tables(read_records(folder), trials)
+    tables = make_tables(trusted(folder, []), trials)
     return draw_tables(tables, Path(folder), Path(out), [ranks_of(group) for group in across(tables).groups])
 
 
