@@ -20,6 +20,8 @@ from unroll.planning.sweep import run_sweep
 from unroll.results.record import read_record
 from unroll.results.report import report
 
+pytestmark = pytest.mark.usefixtures("believed")
+
 SPACE = '{optimizer.learning_rate: "tag(log, interval(1e-5, 1))", architecture.width: "choice(16, 32, 64, 128)"}'
 
 

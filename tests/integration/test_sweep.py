@@ -21,6 +21,8 @@ from unroll.planning.suites import plan
 from unroll.planning.sweep import in_order, run_sweep
 from unroll.results.record import read_record, write_record
 
+pytestmark = pytest.mark.usefixtures("believed")
+
 
 def finished(config: Any) -> None:
     """Stands for the trainer: a finished record, at once."""

@@ -17,6 +17,8 @@ from unroll.planning.reproduction import plan_table
 from unroll.planning.suites import plan
 from unroll.results.generated import generated, write
 
+pytestmark = pytest.mark.usefixtures("believed")
+
 ROOT = Path(__file__).resolve().parents[2]
 RETRAIN = runpy.run_path(str(ROOT / "scripts" / "retrain.py"))
 RESTORE = runpy.run_path(str(ROOT / "scripts" / "restore.py"))

@@ -10,6 +10,8 @@ from tiny_data import write_tiny
 from unroll import api, cli
 from unroll.errors import UserError
 
+pytestmark = pytest.mark.usefixtures("believed")
+
 
 @pytest.fixture
 def unroll(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path):

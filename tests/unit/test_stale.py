@@ -16,6 +16,8 @@ from unroll.results.stale import current_or_earlier
 from unroll.results.tables import make_tables
 from unroll.training.verify import verify
 
+pytestmark = pytest.mark.usefixtures("believed")
+
 
 @pytest.fixture(scope="module")
 def trial() -> Trial:

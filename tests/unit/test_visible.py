@@ -23,6 +23,8 @@ from unroll.results.markdown import grid, plain
 from unroll.results.record import read_record, write_record
 from unroll.visible import as_cell, visible
 
+pytestmark = pytest.mark.usefixtures("believed")
+
 HOSTILE = (
     "=cmd|'x'!A0 \x1b[2J\x1b]0;title\x07 <img src=x onerror=alert(1)> [text](https://evil.example) \x9b2J \u202e é"
 )
