@@ -89,7 +89,7 @@ def _examples(splits: Mapping[str, Any]) -> Examples:
     import datasets
 
     tables = {name: datasets.Dataset.from_dict(columns) for name, columns in splits.items()}
-    return Examples(tables, "0" * 64, "made up", "0" * 64, True)
+    return Examples(tables, "0" * 64, "made up", True)
 
 
 def _made_up(config: Mapping[str, Any], length: int) -> dict[str, dict[str, list[Any]]] | None:
