@@ -1,0 +1,86 @@
+"""A place where a mistake is made and the advice is then followed: a folder, the commands, what each message said."""
+
+import ast
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tiny_data import Tiny
+
+import unroll
+from unroll import cli
+
+SRC = Path(unroll.__file__).parent
+SHORT = ["budget.epochs=null", "budget.steps=2", "trainer.diagnose=never"]
+
+
+def sites() -> set[str]:
+    """Every function of the package that gives advice: `planning/validate.py:_decays`."""
+    found = set()
+    for path in SRC.rglob("*.py"):
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(function, ast.FunctionDef):
+                found |= {f"{path.relative_to(SRC)}:{function.name}" for call in _own_calls(function) if _advises(call)}
+    return found
+
+
+def _own_calls(function: ast.FunctionDef) -> Iterator[ast.Call]:
+    todo: list[ast.AST] = list(function.body)
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Call):
+            yield node
+        if not isinstance(node, ast.FunctionDef):
+            todo += ast.iter_child_nodes(node)
+
+
+def _advises(call: ast.Call) -> bool:
+    named = getattr(call.func, "id", "")
+    given = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
+    advice = {given.get("run"), given.get("change")} - {None, "None", "run", "change", "error.run", "error.change"}
+    return named[:1].isupper() and bool(advice)
+
+
+class Place:
+    """A folder of one's own with tiny data, where commands run in this process."""
+
+    def __init__(self, folder: Path, tiny: Tiny, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]):
+        self.folder, self.tiny, self.monkeypatch, self.capfd = folder, tiny, monkeypatch, capfd
+        self.given: list[tuple[str, str]] = []  # site, what was advised there
+
+    def small(self, task: str = "copying", *more: str) -> list[str]:
+        """The options of a trial that takes a second."""
+        return ["--config-dir", self.tiny.config_dir, *self.tiny.overrides(task, self.folder / "runs"), *SHORT, *more]
+
+    def unroll(self, *words: str) -> tuple[int, str]:
+        """Run a command; its exit code, and what it said."""
+        self.monkeypatch.setattr(sys, "argv", ["unroll", *words])
+        code: object = 0
+        try:
+            cli.main()
+        except SystemExit as error:
+            code = error.code or 0
+        said = self.capfd.readouterr()
+        return int(str(code)), said.out + said.err
+
+    def advice(self, said: str) -> list[list[str]]:
+        """The commands of a message's run line, its remark left out."""
+        (line,) = re.findall(r"^  run:     (.*)$", said, re.MULTILINE)
+        return [shlex.split(command) for command in line.partition("   # ")[0].split(" && ")]
+
+    def follow(self, said: str) -> str:
+        """Do what a message says; what came out. Fails where a command does not work."""
+        out = ""
+        for words in self.advice(said):
+            if words[0] == "unroll":
+                code, text = self.unroll(*words[1:])
+            else:
+                done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
+                code, text = done.returncode, done.stdout + done.stderr
+            assert code == 0, f"{shlex.join(words)}\n{text}"
+            out += text
+        return out
