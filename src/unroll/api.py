@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unroll.errors import UserError, mending
+from unroll.errors import UserError
 from unroll.planning.trial import Trial
 
 if TYPE_CHECKING:
@@ -39,8 +39,11 @@ def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Tri
 
     if isinstance(overrides, str):
         raise UserError("Overrides are a list of texts.", saw=repr(overrides), allowed=f"[{overrides!r}]")
-    with mending(["unroll", "train", *(["--config-dir", config_dir] if config_dir else [])], overrides):
+    try:
         return compose(overrides, config_dir)
+    except UserError as error:
+        error.mend(["train", *(["--config-dir", config_dir] if config_dir else []), *overrides])
+        raise
 
 
 def train(trial: Trial) -> dict[str, Any]:

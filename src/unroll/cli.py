@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from unroll.data_cli import ConfigDir, data
-from unroll.errors import TrialFailed, UserError, keep_config_dir, mending
+from unroll.errors import TrialFailed, UserError
 from unroll.interruption import INTERRUPTED, Asked, interrupt, tell
 from unroll.visible import any_encoding, say, visible
 
@@ -52,7 +52,7 @@ def _run() -> None:
         else:
             app(prog_name="unroll")
     except UserError as error:
-        keep_config_dir(error, arguments)
+        error.mend(arguments)
         print(error, file=sys.stderr)
         sys.exit(USER_ERROR)
     except TrialFailed as error:
@@ -67,6 +67,7 @@ def _run() -> None:
         trouble = storage_trouble(error) or file_trouble(error)
         if trouble is None:
             raise
+        trouble.mend(arguments)
         print(trouble, file=sys.stderr)
         sys.exit(USER_ERROR)
 
@@ -96,10 +97,8 @@ def sweep(
     from unroll.planning.job import refuse_repeated
     from unroll.planning.sweep import run_sweep
 
-    command = ["unroll", "sweep", *(["--config-dir", config_dir] if config_dir else [])]
-    with mending(command, overrides or []):
-        refuse_repeated(overrides or [])
-        done = run_sweep(overrides or [], config_dir, dry_run=dry_run, retry_failed=retry_failed, filters=filters or [])
+    refuse_repeated(overrides or [])
+    done = run_sweep(overrides or [], config_dir, dry_run=dry_run, retry_failed=retry_failed, filters=filters or [])
     if not done:
         raise typer.Exit(TRIALS_FAILED)
 

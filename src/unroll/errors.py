@@ -3,14 +3,14 @@
 import difflib
 import pickle
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 from unroll.visible import visible
 
-COMMAND = "{command}"
+COMMAND = "{command}"  # in a message's `run`: what was typed
+_WITHOUT = ("verify", "export", "audit")  # commands that look into no config folder
 
 
 class UserError(Exception):
@@ -20,8 +20,8 @@ class UserError(Exception):
         what: was wrong.
         saw: the value.
         allowed: in its place.
-        run: a command that works as it stands, a remark after "   # "; {command} is what was typed, with `change`.
-        change: the overrides that mend what was typed; `mend` makes `run` of them, where the command is known.
+        run: a command that works as it stands, a remark after "   # ". COMMAND in it stands for what was typed.
+        change: the overrides that mend what was typed.
     """
 
     def __init__(
@@ -36,14 +36,25 @@ class UserError(Exception):
         self.what, self.saw, self.allowed, self.run, self.change = what, saw, allowed, run, tuple(change)
         super().__init__(what, saw, allowed, run)
 
-    def mend(self, command: Iterable[str], overrides: Iterable[str]) -> None:
-        """Say in `run` how to change the command that was typed, such as ["unroll", "train"] and its overrides."""
-        if not self.change and COMMAND not in (self.run or ""):
+    def mend(self, arguments: Sequence[str]) -> None:
+        """Make `run` the command that was typed, changed as is advised; another command looks into its config folder.
+
+        Args:
+            arguments: what was typed after `unroll`.
+        """
+        if self.change or COMMAND in (self.run or ""):
+            changed = {override_key(text) for text in self.change}
+            kept = [text for text in arguments if "=" not in text or override_key(text) not in changed]
+            self.run = (self.run or COMMAND).replace(COMMAND, shlex.join(["unroll", *kept, *self.change]))
+            self.change = ()
             return
-        changed = {override_key(text) for text in self.change}
-        kept = [text for text in overrides if override_key(text) not in changed]
-        self.run = (self.run or COMMAND).replace(COMMAND, shlex.join([*command, *kept, *self.change]))
-        self.change = ()
+        run = self.run or ""
+        words = run.split()
+        pairs = pairwise(["", *arguments])
+        folders = [text for before, text in pairs if "--config-dir" in (text.partition("=")[0], before)]
+        if words[:1] == ["unroll"] and words[1] not in _WITHOUT and folders and "--config-dir" not in run:
+            command, gap, remark = run.partition("   ")
+            self.run = f"{command} --config-dir {shlex.quote(folders[-1].removeprefix('--config-dir='))}{gap}{remark}"
 
     def __str__(self) -> str:
         lines = [self.what]
@@ -55,27 +66,13 @@ class UserError(Exception):
                 allowed = ", ".join(str(choice) for choice in allowed)
             lines.append(f"  allowed: {allowed}")
         if self.run is not None:
-            lines.append(f"  run:     {self.run}")
+            lines.append(f"  run:     {self.run.replace(COMMAND, 'the same command')}")
         elif self.change:
             lines.append(f"  change:  {shlex.join(self.change)}")
         return visible("\n".join(lines))
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.what, self.saw, self.allowed, self.run, self.change)
-
-
-_WITHOUT = ("verify", "export", "audit")  # commands that look into no config folder
-
-
-def keep_config_dir(error: UserError, arguments: Sequence[str]) -> None:
-    """Let the command in `run` look into the config folder that the command typed looked into."""
-    run = error.run or ""
-    words = run.split()
-    typed = [text for before, text in pairwise(["", *arguments]) if "--config-dir" in (text.partition("=")[0], before)]
-    if words[:1] != ["unroll"] or words[1] in _WITHOUT or not typed or "--config-dir" in run:
-        return
-    command, gap, remark = run.partition("   ")
-    error.run = f"{command} --config-dir {shlex.quote(typed[-1].removeprefix('--config-dir='))}{gap}{remark}"
 
 
 class TrialFailed(Exception):
@@ -113,16 +110,6 @@ def _rebuild(
     kind: type[UserError], what: str, saw: object, allowed: object, run: str | None, change: tuple[str, ...]
 ) -> UserError:
     return kind(what, saw=saw, allowed=allowed, run=run, change=change)
-
-
-@contextmanager
-def mending(command: Iterable[str], overrides: Iterable[str]) -> Iterator[None]:
-    """Let every UserError of a block say how to change this command."""
-    try:
-        yield
-    except UserError as error:
-        error.mend(command, overrides)
-        raise
 
 
 def override_key(text: str) -> str:

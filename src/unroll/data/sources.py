@@ -189,7 +189,7 @@ def check(name: str, hashes: Mapping[str, str], expected: Mapping[str, str | Non
                 f"data set '{name}': {where}/{file} is not the file that was published",
                 saw=f"sha256 {hashes[file]}",
                 allowed=f"sha256 {sha256}{more}",
-                run=f"unroll data check {name}   (after replacing or removing that file)",
+                run=f"unroll data check {name}   # after replacing or removing that file",
             )
 
 

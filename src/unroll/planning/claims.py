@@ -14,6 +14,7 @@ still writes either lies there before its successor looks, or never comes into p
 import json
 import os
 import re
+import shlex
 import threading
 import time
 import uuid
@@ -120,7 +121,7 @@ class Claim:
         raise ClaimLost(
             "Another process has taken this trial over, since this one gave no sign of life.",
             saw=f"{self.directory}: no heartbeat for {self.owner.expires_after:.0f} s",
-            run="unroll status",
+            run=f"unroll status --runs {shlex.quote(str(self.directory.parent))}",
         )
 
     def _path(self, number: int) -> Path:
@@ -303,5 +304,5 @@ def _claimed(directory: Path, one: Holding) -> Claimed:
         "Another process trains this trial now.",
         saw=f"{directory}: {described(directory, one)}",
         allowed=f"one process a trial; a dead one's claim ends after {one.owner.expires_after:.0f} s",
-        run="unroll status",
+        run=f"unroll status --runs {shlex.quote(str(directory.parent))}",
     )

@@ -21,7 +21,7 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from unroll.errors import COMMAND, SweepFailed, TrialFailed, UserError, mending
+from unroll.errors import COMMAND, SweepFailed, TrialFailed, UserError
 from unroll.planning.claims import Claimed, ClaimLost
 from unroll.planning.compose import (
     compose_node,
@@ -48,8 +48,25 @@ def run(arguments: Sequence[str]) -> bool:
     """
     options = _parsed(arguments)
     flags = [argument for argument in arguments if argument not in options.overrides]
-    with mending(["unroll", "train", *flags], options.overrides):
-        return _run(options, [*options.overrides, *flags])  # Hydra's own parser wants the overrides together
+    arguments = [*options.overrides, *flags]  # Hydra's own parser wants the overrides together
+    if options.config_path is not None:
+        raise UserError("The shipped YAML stays where it is.", saw="--config-path", allowed="--config-dir DIR")
+    refuse_repeated(options.overrides)
+    shows = options.cfg or options.info or options.help or options.hydra_help or options.shell_completion
+    if not shows and not options.experimental_rerun:
+        check_everything(options)
+    try:
+        run_hydra(train_job, "train", arguments)
+    except COMPOSITION_ERRORS as error:
+        with composer(options.config_dir):
+            name, config_dir = options.config_name or "train", options.config_dir
+            raise explain(error, name, options.overrides, search_path(config_dir), config_dir) from error
+    except TrialFailed:
+        return False
+    except SweepFailed as error:
+        print(error, file=sys.stderr, flush=True)
+        return False
+    return True
 
 
 def _parsed(arguments: Sequence[str]) -> Namespace:
@@ -69,27 +86,6 @@ def _parsed(arguments: Sequence[str]) -> Namespace:
 
     parser.error = refuse  # type: ignore[method-assign]
     return parser.parse_intermixed_args(list(arguments))
-
-
-def _run(options: Namespace, arguments: list[str]) -> bool:
-    if options.config_path is not None:
-        raise UserError("The shipped YAML stays where it is.", saw="--config-path", allowed="--config-dir DIR")
-    refuse_repeated(options.overrides)
-    shows = options.cfg or options.info or options.help or options.hydra_help or options.shell_completion
-    if not shows and not options.experimental_rerun:
-        check_everything(options)
-    try:
-        run_hydra(train_job, "train", arguments)
-    except COMPOSITION_ERRORS as error:
-        with composer(options.config_dir):
-            name, config_dir = options.config_name or "train", options.config_dir
-            raise explain(error, name, options.overrides, search_path(config_dir), config_dir) from error
-    except TrialFailed:
-        return False
-    except SweepFailed as error:
-        print(error, file=sys.stderr, flush=True)
-        return False
-    return True
 
 
 def refuse_repeated(overrides: Sequence[str]) -> None:

@@ -1,7 +1,6 @@
 """What a user most likely did wrong when Hydra refuses to compose, in one message."""
 
 import re
-import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from unroll import DISTRIBUTION
-from unroll.errors import UserError, suggest
+from unroll.errors import COMMAND, UserError, suggest
 from unroll.planning.groups import config_directories, group_options
 
 _EXTRAS = {("hydra/launcher", "ray")}  # options that come with an extra of ours, of the same name
@@ -48,7 +47,7 @@ def explain(
         return UserError(
             "Several values for one key need a multirun.",
             saw=" ".join(overrides),
-            run=shlex.join(["unroll", "train", "-m", *overrides]),
+            run=f"{COMMAND} -m",
         )
     needed = re.search(r"You must specify '(\w+)'", text)
     if needed:

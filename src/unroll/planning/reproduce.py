@@ -50,9 +50,7 @@ def run_reproduction(
     names = [word for word in words if "=" not in word]
     overrides = [word for word in words if "=" in word]
     if not names:
-        raise UserError(
-            "No published table is named.", allowed=table_names(), run=f"unroll reproduce {table_names()[0]}"
-        )
+        raise UserError("No published table is named.", allowed=table_names(), run="unroll reproduce --list")
     if runs is not None:
         overrides.append(f"paths.runs={runs}")
     if not train and runs is not None:

@@ -240,7 +240,7 @@ def _trials_under(runs: Path, config_dir: str | None) -> Iterator[Trial]:
             names = sorted(entry.name for entry in entries if entry.is_dir())
     except OSError as error:
         raise UserError(
-            "There is no folder of runs to look at.", saw=f"{runs}: {error.strerror}", run="unroll status --runs FOLDER"
+            "There is no folder of runs to look at.", saw=f"{runs}: {error.strerror}", allowed="--runs FOLDER"
         ) from error
     baselines = set(group_options("baseline", config_dir))
     protocols: dict[str, Any] = {}

@@ -4,7 +4,7 @@ import errno
 import os
 from collections.abc import Iterator
 
-from unroll.errors import UserError
+from unroll.errors import COMMAND, UserError
 
 _WHAT = {
     errno.ENOSPC: "There is no space left on the disk.",
@@ -34,7 +34,7 @@ def storage_trouble(error: BaseException, place: object = None) -> StorageTroubl
                 _WHAT.get(one.errno or 0, "The machine's shared memory cannot be used."),
                 saw=f"{where}: {one.strerror}" if where else one.strerror,
                 allowed="room and the right to write; checkpoints and records that are whole stay as they are",
-                run="the same command again, once there is: it goes on from the last checkpoints",
+                run=f"{COMMAND}   # once there is: it goes on from the last checkpoints",
             )
     return None
 
