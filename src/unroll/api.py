@@ -10,6 +10,7 @@
 Nothing heavy is imported before a function needs it: composing and reading records need no torch.
 """
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,4 +118,6 @@ def find_record(trial: str | Path, runs: str | Path = "runs") -> dict[str, Any]:
     place = locate(trial, runs)
     if place.is_file():
         return read_record(place)
-    raise UserError("The trial has no record yet.", saw=place, run=f"unroll show {trial} --runs {runs}")
+    raise UserError(
+        "The trial has no record yet.", saw=place, run=shlex.join(["unroll", "show", str(trial), "--runs", str(runs)])
+    )

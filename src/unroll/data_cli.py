@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from unroll.data.profile import SHOWN
-from unroll.errors import UserError, mending
+from unroll.errors import UserError
 from unroll.visible import say
 
 if TYPE_CHECKING:
@@ -110,23 +110,19 @@ def add_command(
     files = [word for word in words if not word.startswith("data.")]
     overrides = _below_data([word for word in words if word.startswith("data.")])
     if not files:
-        raise UserError("Which files?", saw=" ".join(words), run="unroll data add FILE")
+        raise UserError("Which files?", saw=" ".join(words) or "nothing", allowed="unroll data add FILE")
     wish = Wish(name, kind, columns, languages.split(",") if languages else (), overrides, force)
     there = config_directories(str(folder) if folder.is_dir() else None)
-    flags = {**said, "name": name, "kind": kind, "languages": languages, "config-dir": config_dir}
-    typed = [part for flag, value in flags.items() if value is not None for part in (f"--{flag}", value)]
-    own = [word for word in words if word not in files]
-    with mending(["unroll", "data", "add", *files, *typed, *["--force"] * force], own):
-        try:
-            added = add(files, folder, _paths(None), there, wish)
-        except UserError as error:
-            error.run = None  # it speaks of a data set that is not there yet
-            raise
-        try:
-            compose(added.overrides, str(folder))
-        except UserError:
-            added.undo()
-            raise
+    try:
+        added = add(files, folder, _paths(None), there, wish)
+    except UserError as error:
+        error.run = None  # it speaks of a data set that is not there yet
+        raise
+    try:
+        compose(added.overrides, str(folder))
+    except UserError:
+        added.undo()
+        raise
     say(f"{added.path}: {added.node['kind']}, reader {added.node['reader']}, from {added.examples.source}")
     for line in lines(added.examples.profile):
         say(line)

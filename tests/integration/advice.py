@@ -1,7 +1,10 @@
 """A place where a mistake is made and the advice is then followed: a folder, the commands, what each message said."""
 
+import argparse
 import ast
+import os
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -15,6 +18,7 @@ import unroll
 from unroll import cli
 
 SRC = Path(unroll.__file__).parent
+LAUNCHED = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")
 SHORT = ["budget.epochs=null", "budget.steps=2", "trainer.diagnose=never"]
 
 
@@ -51,6 +55,8 @@ class Place:
     def __init__(self, folder: Path, tiny: Tiny, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]):
         self.folder, self.tiny, self.monkeypatch, self.capfd = folder, tiny, monkeypatch, capfd
         self.given: list[tuple[str, str]] = []  # site, what was advised there
+        self.arguments: list[str] = []  # what was typed, where a message is not made by `unroll`
+        self.answers: dict[str, str] = {}  # what a person would give a command that asks, in the environment
 
     def small(self, task: str = "copying", *more: str) -> list[str]:
         """The options of a trial that takes a second."""
@@ -72,12 +78,47 @@ class Place:
         (line,) = re.findall(r"^  run:     (.*)$", said, re.MULTILINE)
         return [shlex.split(command) for command in line.partition("   # ")[0].split(" && ")]
 
+    def launched(self, *words: str) -> tuple[int, str]:
+        """The first rank of a launcher's command: its options are read, and all is checked but training itself."""
+        if words[0] == "torchrun":
+            from torch.distributed.run import get_args_parser
+
+            told = get_args_parser().parse_args(list(words[1:]))
+            assert told.module
+            command, each = [told.training_script, *told.training_script_args], int(told.nproc_per_node)
+            ranks = {"RANK": "0", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": str(each)}
+            ranks["WORLD_SIZE"] = str(int(told.nnodes) * each)
+        else:
+            parser = argparse.ArgumentParser()
+            parser.add_argument("--nodes", type=int)
+            parser.add_argument("--ntasks-per-node", type=int)
+            parser.add_argument("--job-name", default="job")
+            told, command = parser.parse_known_args(list(words[1:]))
+            step = {"JOB_ID": 7, "STEP_ID": 0, "PROCID": 0, "LOCALID": 0, "NODEID": 0, "NNODES": told.nodes}
+            step |= {"NTASKS": told.nodes * told.ntasks_per_node, "NTASKS_PER_NODE": told.ntasks_per_node}
+            ranks = {f"SLURM_{key}": str(value) for key, value in {**step, "JOB_NAME": told.job_name}.items()}
+        for name in [name for name in os.environ if name.startswith("SLURM_") or name in LAUNCHED]:
+            self.monkeypatch.delenv(name)
+        for name, value in ranks.items():
+            self.monkeypatch.setenv(name, value)
+        assert command[0] == "unroll"
+        self.monkeypatch.setattr("unroll.planning.job.run_hydra", lambda *given: None)
+        self.monkeypatch.setattr("unroll.training.verify.train", lambda trial: {})
+        return self.unroll(*command[1:])
+
     def follow(self, said: str) -> str:
         """Do what a message says; what came out. Fails where a command does not work."""
         out = ""
+        for name, value in self.answers.items():
+            self.monkeypatch.setenv(name, value)
         for words in self.advice(said):
             if words[0] == "unroll":
                 code, text = self.unroll(*words[1:])
+            elif words[0] == "python":
+                runpy.run_path(words[1], run_name="advised")["main"](words[2:])
+                code, text = 0, ""
+            elif words[0] in ("torchrun", "srun"):
+                code, text = self.launched(*words)
             else:
                 done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
                 code, text = done.returncode, done.stdout + done.stderr

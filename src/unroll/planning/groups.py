@@ -1,6 +1,7 @@
 """Where the YAML groups lie, and what a group offers; read straight from the files."""
 
 import functools
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def refuse_shadowed(config_dir: str) -> None:
                     f"{file} has the name of a file that ships with Unroll, which is read in its place.",
                     saw=f"{group}={file.stem}",
                     allowed="another file name",
-                    run=f"mv {file} {file.with_name(f'my_{file.name}')}",
+                    run=shlex.join(["mv", str(file), str(file.with_name(f"my_{file.name}"))]),
                 )
 
 

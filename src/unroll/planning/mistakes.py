@@ -1,6 +1,7 @@
 """What a user most likely did wrong when Hydra refuses to compose, in one message."""
 
 import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 

@@ -215,7 +215,6 @@ def read_table(name: str, folder: Path | None = None) -> Reported:
             f"There is no published table '{name}'.{suggest(name, names)}",
             saw=name,
             allowed=names,
-            run="unroll reproduce --list",
         )
     path = folder / f"{name}.yaml"
     try:

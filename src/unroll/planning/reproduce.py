@@ -50,7 +50,7 @@ def run_reproduction(
     names = [word for word in words if "=" not in word]
     overrides = [word for word in words if "=" in word]
     if not names:
-        raise UserError("No published table is named.", allowed=table_names(), run="unroll reproduce --list")
+        raise UserError("No published table is named.", allowed=table_names())
     if runs is not None:
         overrides.append(f"paths.runs={runs}")
     if not train and runs is not None:
@@ -89,7 +89,7 @@ def _read_by_a_trial(overrides: Sequence[str], plans: Sequence[TablePlan]) -> No
 
 def _existing(folder: str | Path) -> Path:
     if not Path(folder).is_dir():
-        raise UserError("The folder of records is not there.", saw=folder, run="unroll reproduce --list")
+        raise UserError("The folder of records is not there.", saw=folder)
     return Path(folder)
 
 

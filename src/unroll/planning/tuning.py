@@ -11,6 +11,7 @@ An optuna storage would add no truth, but locks that outlive their owner and run
 
 import json
 import os
+import shlex
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -178,7 +179,9 @@ def _settled(study: Study, options: Options, folder: Path, before: Sequence[Poin
             raise ValueError(f"keys {', '.join(values)}")
         return {key: str(values[key]) for key in study.space.keys}
     except (ValueError, KeyError, TypeError) as error:
-        raise UserError("A point of a study cannot be read.", saw=f"{path}: {error}", run=f"rm {path}") from error
+        raise UserError(
+            "A point of a study cannot be read.", saw=f"{path}: {error}", run=f"rm {shlex.quote(str(path))}"
+        ) from error
 
 
 def _ended(point: Point, all_ended: bool) -> Point | None:

@@ -305,6 +305,7 @@ def _contradictions(config: Mapping[str, Any], config_dir: str | None) -> None:
             "A budget in seconds has no number of steps for a learning rate to fall over.",
             saw=f"budget.seconds={budget['seconds']} optimizer.schedule={optimizer['schedule']}",
             allowed="optimizer.schedule=constant, or budget.epochs, budget.steps or budget.flops",
+            change=["optimizer.schedule=constant"],
         )
     _decays(optimizer)
     if len(optimizer["betas"]) != 2:
@@ -371,7 +372,8 @@ def _baseline(config: Mapping[str, Any], config_dir: str | None) -> None:
 def _one_of(given: Mapping[str, Any]) -> list[str]:
     kept = next((key for key in ("flops", "seconds", "steps", "epochs") if key in given), "epochs")
     dropped = [f"budget.{key}=null" for key in given if key != kept]
-    return [*dropped, f"budget.{kept}={given.get(kept, 1)}"]
+    constant = ["optimizer.schedule=constant"] if kept == "seconds" else []
+    return [*dropped, f"budget.{kept}={given.get(kept, 1)}", *constant]
 
 
 def _shown(value: Any) -> str:

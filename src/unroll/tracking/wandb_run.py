@@ -173,5 +173,7 @@ def _asked(environment: tuple[tuple[str, str], ...], folder: str) -> dict[str, A
         )
         found: dict[str, Any] = json.loads(done.stdout)
     except (subprocess.SubprocessError, OSError, ValueError) as error:
-        raise UserError("wandb does not start.", saw=error, allowed="logger=local", run="unroll doctor") from error
+        raise UserError(
+            "wandb does not start.", saw=error, allowed="logger=local", run="pip install --force-reinstall wandb"
+        ) from error
     return found

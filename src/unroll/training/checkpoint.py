@@ -53,8 +53,10 @@ def save(path: Path, content: dict[str, Any], replacing: Replacing = replacing) 
         os.fsync(file.fileno())
 
 
-def load(path: Path, trial_id: str, without: tuple[Path, ...] = ()) -> dict[str, Any]:
+def load(path: Path, trial_id: str, without: tuple[Path, ...] = (), ended: bool = False) -> dict[str, Any]:
     """Read a checkpoint of this very trial, on the CPU; `without` it, these have to go too.
+
+    ended: the trial has a record, so that going without the file would not train it again.
 
     Nothing in the file is run: it holds tensors and plain values, and whatever else it names is refused.
 
@@ -74,7 +76,10 @@ def load(path: Path, trial_id: str, without: tuple[Path, ...] = ()) -> dict[str,
         raise UserError(
             f"The checkpoint {path} cannot be read.",
             saw=f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}",
-            run=f"rm {shlex.join(map(str, (path, *without)))}   # the trial then starts from its beginning",
+            run=None
+            if ended
+            else f"rm {shlex.join(map(str, (path, *without)))}   # the trial then starts from its beginning",
+            allowed="the file as it was written; trainer.again=true trains the trial again" if ended else None,
         ) from error
     if found != trial_id:
         raise UserError(f"The checkpoint {path} belongs to another trial.", saw=found, allowed=trial_id)

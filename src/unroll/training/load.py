@@ -41,7 +41,7 @@ def load_network(place: Trial | str | Path, trust: bool = False) -> Network:
     task, examples = prepared_task(trial)
     network = sized(trial, task)[0]()
     best = directory / checkpoint.BEST
-    loaded = checkpoint.load(best, trial.trial_id)
+    loaded = checkpoint.load(best, trial.trial_id, ended=record is not None)
     weights, seen = loaded["network"], loaded["progress"].get("data_sha256")
     if seen not in (None, examples.content_sha256):
         raise UserError(

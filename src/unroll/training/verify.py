@@ -6,6 +6,7 @@ are measured and held against `tolerance`.
 
 import contextlib
 import os
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -92,7 +93,7 @@ def verify(
     if not trust:
         refuse_foreign(record["config"], "This record", "--trust")
     check_id(record["trial_id"])
-    _of_todays_protocol(record)
+    _of_todays_protocol(record, runs)
     config = completed(record["config"])
     check_names(config)
     if config["budget"]["seconds"] is not None:
@@ -103,7 +104,7 @@ def verify(
         )
     devices, nodes = _launched()
     config["trainer"] |= dict(zip(RANKS, (devices, nodes), strict=True))
-    config["trainer"] |= _overridden(overrides, config["trainer"], record["trial_id"])
+    config["trainer"] |= _overridden(overrides, config["trainer"], _under(record["trial_id"], runs))
     config["logger"] = {**config["logger"], "csv": False, "tensorboard": False}
     config["logger"]["wandb"] = {**config["logger"]["wandb"], "mode": "disabled"}
     if is_baseline(config) and rank() > 0:
@@ -118,15 +119,20 @@ def verify(
     return compared(record, again, changed)
 
 
-def _of_todays_protocol(record: Mapping[str, Any]) -> None:
+def _of_todays_protocol(record: Mapping[str, Any], runs: Path) -> None:
     then, now = record["protocol_version"], group_value("task", record["config"]["task"]["name"], "protocol_version")
     if now is not None and then != now:
         raise UserError(
             "The record is of another protocol of its task than this code trains: the numbers need not be the same.",
             saw=f"{record['trial_id']}: protocol {then}",
             allowed=f"protocol {now}, or the code that the record names",
-            run=f"unroll show {record['trial_id']}",
+            run=f"unroll show {_under(record['trial_id'], runs)}",
         )
+
+
+def _under(trial_id: str, runs: Path) -> str:
+    """A trial as a command names it."""
+    return shlex.join([trial_id, "--runs", str(runs)])
 
 
 def compared(record: Mapping[str, Any], again: Mapping[str, Any], changed: list[Changed]) -> Verification:
@@ -174,7 +180,7 @@ def _launched() -> tuple[int, int]:
     return 1, 1
 
 
-def _overridden(overrides: Sequence[str], trainer: Mapping[str, Any], trial_id: str) -> dict[str, Any]:
+def _overridden(overrides: Sequence[str], trainer: Mapping[str, Any], named: str) -> dict[str, Any]:
     """The trainer's keys that overrides set, checked as those of `unroll train` are."""
     names = []
     for text in overrides:
@@ -184,7 +190,7 @@ def _overridden(overrides: Sequence[str], trainer: Mapping[str, Any], trial_id: 
                 "Verifying trains the same trial: only where and how it runs can be another.",
                 saw=text,
                 allowed=f"trainer.KEY=VALUE, {' and '.join(NUMBERS)} left out",
-                run=f"unroll verify {trial_id} trainer.threads=2",
+                run=f"unroll verify {named} trainer.threads=2",
             )
         names.append(name)
     if not names:
@@ -197,7 +203,7 @@ def _overridden(overrides: Sequence[str], trainer: Mapping[str, Any], trial_id: 
             saw=" ".join(f"trainer.{name}={chosen[name]}" for name in names if name in RANKS),
             allowed=f"trainer.devices={trainer['devices']} trainer.num_nodes={trainer['num_nodes']}, as started",
             run=f"torchrun --nnodes {wanted['num_nodes']} --nproc-per-node {wanted['devices']} "
-            f"-m unroll verify {trial_id}",
+            f"-m unroll verify {named}",
         )
     return {name: chosen[name] for name in names}
 
@@ -231,7 +237,7 @@ def _folder(devices: int, nodes: int, runs: Path, trial_id: str) -> Iterator[Pat
         raise UserError(
             "A verification that was killed has left its directory, and this one would go on from it.",
             saw=f"{folder / trial_id}: {', '.join(left)}",
-            run=f"rm -r {folder}",
+            run=f"rm -r {shlex.quote(str(folder))}",
         )
     folder.mkdir(parents=True, exist_ok=True)
     try:
