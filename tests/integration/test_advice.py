@@ -110,7 +110,7 @@ COMMANDS: dict[str, list[Callable[[Place], list[str]]]] = {
         lambda place: suite(place, *TUNED, "hydra.sweeper.space={architecture.nothing: 'choice(1,2)'}"),
         lambda place: suite(place, *TUNED, "hydra.sweeper.space={optimizer.learning_rate: 'choice(0.1,0.01)'}"),
     ],
-    "results/store.py:export": [lambda place: finished(place, "export", "--runs", "runs", "--out", "records.txt")],
+    "results/export.py:export": [lambda place: finished(place, "export", "--runs", "runs", "--out", "records.txt")],
     "training/verify.py:_overridden": [
         lambda place: finished(place, "verify", "TRIAL", "--runs", "runs", "seed=3"),
     ],

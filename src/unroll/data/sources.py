@@ -74,7 +74,7 @@ def locate(name: str, sources: Sequence[Mapping[str, Any]], paths: Mapping[str, 
         f"data set '{name}': none of its {len(reasons)} sources is there",
         saw="".join(f"\n    - {reason}" for reason in reasons) or "no sources in data.origin.sources",
         allowed="one of:" + "".join(f"\n    - {_wanted(source)}" for source in sources),
-        run=f"unroll data fetch {name}   (once, with a network; later runs need none)"
+        run=f"unroll data fetch {name}   # once, with a network; later runs need none"
         if fetched
         else f"unroll data check {name}   (says whether the files are found)",
     )

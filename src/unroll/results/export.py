@@ -1,6 +1,7 @@
 """Records as one file for other programs: CSV or Parquet, a row a record."""
 
 import os
+import shlex
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +36,7 @@ def export(
             "The file's suffix says no format that records are exported to.",
             saw=out,
             allowed=FORMATS,
-            run=f"unroll export --runs {folder} --out {out.with_suffix(FORMATS[0])}",
+            run=shlex.join(["unroll", "export", "--runs", str(folder), "--out", str(out.with_suffix(FORMATS[0]))]),
         )
     if status not in (None, *STATUSES):
         raise UserError("No record has such a status.", saw=status, allowed=STATUSES)
