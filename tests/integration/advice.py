@@ -56,6 +56,7 @@ class Place:
         self.folder, self.tiny, self.monkeypatch, self.capfd = folder, tiny, monkeypatch, capfd
         self.given: list[tuple[str, str]] = []  # site, what was advised there
         self.arguments: list[str] = []  # what was typed, where a message is not made by `unroll`
+        self.server = ""  # address of a stand-in for W&B's
         self.answers: dict[str, str] = {}  # what a person would give a command that asks, in the environment
 
     def small(self, task: str = "copying", *more: str) -> list[str]:
@@ -122,6 +123,6 @@ class Place:
             else:
                 done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
                 code, text = done.returncode, done.stdout + done.stderr
-            assert code == 0, f"{shlex.join(words)}\n{text}"
+            assert code in ({0, 1} if words[:2] == ["unroll", "audit"] else {0}), f"{shlex.join(words)}\n{text}"
             out += text
         return out

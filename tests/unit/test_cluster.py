@@ -103,8 +103,8 @@ def test_what_fits_is_not_refused(
             1,
             ["place of -n", "srun --job-name=unroll --nodes=1 --ntasks-per-node=2"],
         ),
-        (BATCH_SCRIPT, 4, 1, ["SLURM_NTASKS=4", "no srun step", "srun --nodes=1 --ntasks-per-node=4 {command}"]),
-        ({}, 2, 1, ["nothing has started the others", "torchrun --nnodes 1 --nproc-per-node 2 -m {command}"]),
+        (BATCH_SCRIPT, 4, 1, ["SLURM_NTASKS=4", "no srun step", "srun --nodes=1 --ntasks-per-node=4 unroll train seed=1"]),
+        ({}, 2, 1, ["nothing has started the others", "torchrun --nnodes 1 --nproc-per-node 2 -m unroll train seed=1"]),
         (JOB | {"SLURM_JOB_NAME": "interactive", "SLURM_NTASKS": "4"}, 4, 1, ["--nproc-per-node 4"]),
         (JOB | TASK | {"SLURM_JOB_NAME": "bash", "SLURM_NTASKS": "1"}, 2, 1, ["srun --job-name=unroll --nodes=1"]),
     ],
@@ -135,6 +135,7 @@ def test_what_does_not_fit_says_what_to_write(
     put(environment, variables)
     with pytest.raises(UserError) as raised:
         check_cluster(trial(tmp_path, devices, nodes))
+    raised.value.mend(["train", "seed=1"])
     said = str(raised.value)
     assert raised.value.run
     assert [word for word in words if word not in said] == [], said
@@ -214,7 +215,7 @@ def test_the_runs_directory_can_be_written(environment: pytest.MonkeyPatch, tmp_
     with pytest.raises(UserError) as raised:
         check_cluster(trial(tmp_path / "file" / "runs"))
     assert f"{tmp_path / 'file'} is not a folder" in str(raised.value)
-    assert "paths.runs=FOLDER" in str(raised.value)
+    assert "a folder that every rank may write to" in str(raised.value)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc takes no files, not even root's")

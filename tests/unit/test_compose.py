@@ -31,7 +31,7 @@ MISTAKES = [
     (["seed=-1"], ["'seed' is not a seed", "whole number from 0"]),
     (["seed=null"], ["'seed' is not a seed", "null"]),
     (["seed=1.5"], ["'seed' is not a seed"]),
-    (["seed=1,2"], ["need a multirun", "unroll train -m"]),
+    (["seed=1,2"], ["need a multirun", "the same command -m"]),
     (["+foo=1"], ["no key 'foo'"]),
     (["+optimizer.foo=1"], ["no key 'foo' in 'optimizer'", "weight_decay"]),
     (["+architecture.widht=3"], ["No part of this architecture reads 'widht'", "Did you mean 'width'?"]),
@@ -50,7 +50,7 @@ MISTAKES = [
     (["task=adding", "optimizer.embedding_weight_decay=0"], ["embedding_weight_decay without word vectors"]),
     (["task=adding", "optimizer.embedding_learning_rate=1"], ["embedding_learning_rate without word vectors"]),
     (["task.loss_per=phrase"], ["'task.loss_per'", "node, sentence"]),
-    (["baseline=majority"], ["architecture=baseline baseline=majority"]),
+    (["baseline=majority"], ["takes the architecture's place", "change:  architecture=baseline"]),
     (["architecture=baseline"], ["needs to know which", "baseline=tfidf_lr"]),
     (["architecture=baseline", "baseline=gmm"], ["gmm does not serve the task sentiment", "baseline=majority"]),
     (["architecture.name=../up"], ["cannot name a directory"]),
@@ -170,7 +170,7 @@ def test_ranges_speak_of_keys_that_exist() -> None:
         if name.startswith("tokenizer."):
             found = [section["tokenizer"] for section in found if section["tokenizer"]]
             name = name.partition(".")[2]
-        for nested in ("supervised", "strengths"):
+        for nested in ("supervised", "strengths", "wandb"):
             if name.startswith(f"{nested}."):
                 found = [section[nested] for section in found]
                 name = name.partition(".")[2]
@@ -206,4 +206,5 @@ def test_a_sweep_is_of_one_suite() -> None:
     with pytest.raises(UserError, match="A sweep is of one suite") as error:
         plan(["suite=quickstart,reference", "workers=2"])
     assert error.value.saw == "suite=quickstart,reference"
-    assert error.value.run == "unroll sweep suite=quickstart workers=2"
+    error.value.mend(["sweep", "suite=quickstart,reference", "workers=2", "seed=1"])
+    assert error.value.run == "unroll sweep workers=2 seed=1 suite=quickstart"

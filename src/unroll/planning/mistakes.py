@@ -84,11 +84,11 @@ def _one_at_a_time(overrides: Sequence[str]) -> UserError:
     """What `unroll sweep` says of several values for what shapes the sweep itself."""
     parsed = OverridesParser.create().parse_overrides(list(overrides))
     several = [(text, one) for text, one in zip(overrides, parsed, strict=True) if one.is_discrete_sweep()]
-    first = {text: f"{one.get_key_element()}={next(iter(one.sweep_string_iterator()))}" for text, one in several}
+    first = [f"{one.get_key_element()}={next(iter(one.sweep_string_iterator()))}" for _, one in several]
     return UserError(
         "A sweep is of one suite, with one value for each of its own keys.",
         saw=" ".join(text for text, _ in several) or " ".join(overrides),
-        run=shlex.join(["unroll", "sweep", *(first.get(text, text) for text in overrides)]) if first else None,
+        change=first,
     )
 
 

@@ -173,7 +173,6 @@ def _asked(environment: tuple[tuple[str, str], ...], folder: str) -> dict[str, A
         )
         found: dict[str, Any] = json.loads(done.stdout)
     except (subprocess.SubprocessError, OSError, ValueError) as error:
-        raise UserError(
-            "wandb does not start.", saw=error, allowed="logger=local", run="pip install --force-reinstall wandb"
-        ) from error
+        mends = "logger=local, or a wandb that starts: pip install --force-reinstall wandb"
+        raise UserError("wandb does not start.", saw=error, allowed=mends) from error
     return found

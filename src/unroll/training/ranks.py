@@ -105,8 +105,8 @@ class Ranks:
             raise RankLost(
                 "Another rank of this trial has ended, or does not answer.",
                 saw=f"rank {self.number} of {self.world}: {str(error).strip().splitlines()[0]}",
-                allowed=f"every rank answers within {PATIENCE.seconds // 60} minutes, to the end",
-                run="the same command again: it goes on from the last checkpoint",
+                allowed=f"every rank answers within {PATIENCE.seconds // 60} minutes, to the end; "
+                "the same command goes on from the last checkpoint",
             ) from error
 
     def _tell(self, error: BaseException) -> None:
