@@ -103,7 +103,7 @@ def test_what_fits_is_not_refused(
             1,
             ["place of -n", "srun --job-name=unroll --nodes=1 --ntasks-per-node=2"],
         ),
-        (BATCH_SCRIPT, 4, 1, ["SLURM_NTASKS=4", "no srun step", "srun --nodes=1 --ntasks-per-node=4 unroll train seed=1"]),
+        (BATCH_SCRIPT, 4, 1, ["SLURM_NTASKS=4", "no srun step", "--ntasks-per-node=4 unroll train seed=1"]),
         ({}, 2, 1, ["nothing has started the others", "torchrun --nnodes 1 --nproc-per-node 2 -m unroll train seed=1"]),
         (JOB | {"SLURM_JOB_NAME": "interactive", "SLURM_NTASKS": "4"}, 4, 1, ["--nproc-per-node 4"]),
         (JOB | TASK | {"SLURM_JOB_NAME": "bash", "SLURM_NTASKS": "1"}, 2, 1, ["srun --job-name=unroll --nodes=1"]),
