@@ -235,6 +235,7 @@ def test_the_message_says_how_to_change_the_command_and_that_works(here: Path) -
     (file,) = put(here / "own", {"river.csv": "\n".join([rows[0], *reversed(rows[1:])]).encode()})
     with pytest.raises(UserError) as error:
         run(file, "--name", "mine", "data.epochs=3")
+    error.value.mend(["data", "add", file, "--name", "mine", "data.epochs=3"])
     program, *words = shlex.split(error.value.run or "")
     assert (program, words[:2]) == ("unroll", ["data", "add"])
     assert "reader series" in run(*words[2:])

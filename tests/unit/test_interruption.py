@@ -158,8 +158,8 @@ TALKS = """
 import os, signal, sys, time
 from unroll.interruption import Asked, interrupt, tell
 with Asked({heed}, command=True):
-    os.write({ready}, b"r")
     try:
+        os.write({ready}, b"r")
         time.sleep(60)
         time.sleep(60)
     except KeyboardInterrupt:

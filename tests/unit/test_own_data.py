@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from unroll.errors import UserError, keep_config_dir
+from unroll.errors import UserError
 from unroll.planning.compose import compose
 from unroll.planning.groups import conf_directory
 from unroll.planning.trial import Trial
@@ -192,10 +192,10 @@ def test_shipped_sets_are_named_as_their_files_are() -> None:
 
 @pytest.mark.parametrize("typed", [["--config-dir", "my folder"], ["--config-dir=my folder"], []])
 def test_what_is_to_be_run_looks_into_the_same_folder(typed: list[str]) -> None:
-    error = UserError("what", run="unroll data check river   (says why)")
-    keep_config_dir(error, ["train", "data=river", *typed])
+    error = UserError("what", run="unroll data check river   # says why")
+    error.mend(["train", "data=river", *typed])
     folder = " --config-dir 'my folder'" if typed else ""
-    assert error.run == f"unroll data check river{folder}   (says why)"
+    assert error.run == f"unroll data check river{folder}   # says why"
 
 
 def test_the_shipped_folder_may_be_named_itself() -> None:

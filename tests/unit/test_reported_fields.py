@@ -33,6 +33,7 @@ def reports(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> set[str]:
         outputs |= {"nodes": np.ones(2), "nodes_correct": np.ones(2)}
     if kind == "translation":
         task.texts, task.lowercase = {"test": (["eins", "zwei"], ["one", "two"])}, True
+        task.languages = ("de", "en")
         decoder: Any = locate(trial.config["architecture"]["decoder"], "architecture.decoder")
         outputs |= {"hypotheses": ["one", "two"], "nll": np.ones(2), "tokens": np.ones(2)}
         outputs["kind"] = ["parallel" if decoder.parallel else "sequential"] * 2

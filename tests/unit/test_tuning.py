@@ -328,7 +328,7 @@ def test_options_out_of_range(wrong: dict[str, Any]) -> None:
 
 def test_without_optuna_it_says_what_to_install(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(UserError, match=r"unroll\[optuna\]"):
+    with pytest.raises(UserError, match=r"unroll-bench\[optuna\]"):
         suggest_point(study, Options(5), [])
 
 
