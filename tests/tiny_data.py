@@ -16,6 +16,7 @@ import yaml
 
 from unroll.data import readers
 from unroll.data.readers.columns import SPLITS, content_sha256
+from unroll.errors import override_key
 from unroll.planning.compose import compose
 from unroll.planning.trial import Trial
 
@@ -205,6 +206,11 @@ def small_overrides(task: str, *chosen: str) -> list[str]:
     return [
         f"{group}.{key}={value}" for group, small in SMALL.items() for key, value in small.items() if key in keys[group]
     ]
+
+
+def latest(*overrides: str) -> list[str]:
+    """Overrides of which a later one replaces an earlier one: a command refuses a key that is given twice."""
+    return list({override_key(override): override for override in overrides}.values())
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tiny_data import Tiny
+from tiny_data import Tiny, latest
 
 import unroll
 from unroll import cli
@@ -61,7 +61,8 @@ class Place:
 
     def small(self, task: str = "copying", *more: str) -> list[str]:
         """The options of a trial that takes a second."""
-        return ["--config-dir", self.tiny.config_dir, *self.tiny.overrides(task, self.folder / "runs"), *SHORT, *more]
+        options = latest(*self.tiny.overrides(task, self.folder / "runs"), *SHORT, *more)
+        return ["--config-dir", self.tiny.config_dir, *options]
 
     def unroll(self, *words: str) -> tuple[int, str]:
         """Run a command; its exit code, and what it said."""
@@ -88,7 +89,7 @@ class Place:
             assert told.module
             command, each = [told.training_script, *told.training_script_args], int(told.nproc_per_node)
             ranks = {"RANK": "0", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": str(each)}
-            ranks["WORLD_SIZE"] = str(int(told.nnodes) * each)
+            ranks["WORLD_SIZE"] = str(int(told.nnodes.partition(":")[0]) * each)
         else:
             parser = argparse.ArgumentParser()
             parser.add_argument("--nodes", type=int)

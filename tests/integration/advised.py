@@ -137,9 +137,9 @@ def killed_folder(place: Place) -> None:
 
 
 def earlier_protocol(place: Place) -> None:
-    one = api.compose(["task=copying", f"paths.runs={place.folder / 'runs'}"])
+    one = api.compose(place.small()[2:], place.tiny.config_dir)
     old = make_trial({**one.config, "task": {**one.config["task"], "protocol_version": 999}})
-    write_finished(old)
+    api.train(old)
     verify(read_record(old.directory), runs=old.directory.parent)
 
 
@@ -175,6 +175,7 @@ def ranks(place: Place, variables: dict[str, str], devices_: int) -> None:
 
 
 def precision(place: Place, *options: str) -> None:
+    place.arguments = ["train", *place.small("copying", *options)]
     place.monkeypatch.setattr(devices, "trains_here", lambda: True)
     devices.check_precision(types.SimpleNamespace(config=api.compose(list(options)).config))  # type: ignore[arg-type]
 

@@ -121,7 +121,7 @@ def river(line: str, *wrong: str, header: str = "date,a,b") -> Callable[[Place],
 TUNED = ["hydra/sweeper=optuna", "hydra.sweeper.trials=3"]
 COMMANDS: dict[str, list[Callable[[Place], list[str]]]] = {
     "planning/job.py:refuse": [lambda place: ["train", "--architecture", "lstm"]],
-    "planning/job.py:refuse_repeated": [train("seed=1", "seed=2")],
+    "planning/job.py:refuse_repeated": [lambda place: ["train", *place.small("copying", "seed=1"), "seed=2"]],
     "planning/job.py:expand": [
         lambda place: [
             *["train", "-m", *place.small(), "optimizer.learning_rate=interval(0.001, 0.01)"],

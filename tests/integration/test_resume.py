@@ -32,7 +32,7 @@ TRIALS = {
         "optimizer.embedding_learning_rate=0.1",
         "optimizer.embedding_weight_decay=0",
     ],
-    "patience": ["forecasting", "architecture=gru", "optimizer.learning_rate=2", "budget.patience=1"],
+    "patience": ["forecasting", "architecture=gru", "optimizer.learning_rate=5", "budget.patience=1"],
 }
 
 Make = Callable[..., Trial]

@@ -15,6 +15,7 @@ from stub_records import write_finished
 
 from unroll import api
 from unroll.errors import UserError
+from unroll.planning.code import VARIABLE
 from unroll.planning.compose import trial_from
 from unroll.planning.state import state
 from unroll.planning.suites import plan
@@ -123,7 +124,7 @@ def test_nothing_leaks_from_one_trial_to_the_next(sweep: Callable[..., bool], tm
     assert len({pid for pid, _, _ in starts(tmp_path)}) == 1
     assert {left for _, left, _ in starts(tmp_path)} == {"None"}
     assert {threads for _, _, threads in starts(tmp_path)} == {os.environ.get("OMP_NUM_THREADS", "1")}
-    assert dict(os.environ) == before
+    assert dict(os.environ) == before | {VARIABLE: os.environ[VARIABLE]}
 
 
 def test_a_record_says_the_command_of_its_own_trial(sweep: Callable[..., bool], tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from unroll.training.preemption import Preempted
 from unroll.training.train import train
 
 SHORT = ["architecture=gru", "budget.epochs=2", "trainer.log_every=2"]
+LONG = [f"{section}.name={'x' * 50}" for section in ("task", "data", "architecture")]
 PATIENT = ["logger=wandb", "logger.wandb.timeout_seconds=60"]
 IMPATIENT = ["logger=wandb", "logger.wandb.timeout_seconds=3"]
 
@@ -283,7 +284,7 @@ def test_the_command_ends_well_where_nobody_listens(tiny: Tiny, tmp_path: Path) 
 
 
 def test_an_id_that_wandb_would_cut(server: WandbServer, tiny: Tiny, tmp_path: Path) -> None:
-    trial = tiny.trial("forecasting", tmp_path, *SHORT, f"task.name={'f' * 100}", *PATIENT)
+    trial = tiny.trial("forecasting", tmp_path, *SHORT, *LONG, *PATIENT)
     with pytest.raises(UserError, match="too long for W&B"):
         train(trial)
     assert not trial.directory.exists()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from local_cluster import LocalCluster, Overrides, make_cluster, until
-from tiny_data import Tiny
+from tiny_data import Tiny, latest
 
 from unroll.results.record import read_record
 
@@ -53,7 +53,8 @@ def test_an_array_shares_a_suite_and_only_the_warned_task_is_requeued(
 def test_an_array_goes_on_after_a_failing_trial(cluster: LocalCluster, tiny: Tiny, overrides: Overrides) -> None:
     """Its tasks say so by their exit codes; submitted again, it trains nothing; the failed trial only when asked."""
     runs = cluster.folder / "runs"
-    suite = ["--config-dir", tiny.config_dir, "suite=one_fails", *overrides("forecasting", runs), "budget.epochs=5"]
+    options = latest(*overrides("forecasting", runs), "budget.epochs=5")
+    suite = ["--config-dir", tiny.config_dir, "suite=one_fails", *options]
     attempts = []
     for again in ([], [], ["--retry-failed"]):
         job = cluster.submit("sweep.sbatch", *again, *suite, options=("--array=0-1",))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from local_cluster import LocalCluster, Overrides, make_cluster
-from tiny_data import SIZES, Tiny
+from tiny_data import SIZES, Tiny, latest
 
 from unroll.results.record import read_record
 from unroll.training import checkpoint
@@ -117,12 +117,12 @@ def test_a_trial_that_needs_more_than_its_time_limit_ends_with_the_same_bits(
     cluster: LocalCluster, tiny: Tiny, overrides: Overrides
 ) -> None:
     """Slurm looks every 30 s: it warns between 25 and 55 s after the start; each attempt goes on from the last."""
-    longer = ["budget.epochs=6000"]
     folders = {name: cluster.folder / name for name in ("limited", "unlimited")}
     jobs = {
         name: cluster.submit(
             "train.sbatch",
-            *("--config-dir", tiny.config_dir, "task=sentiment", *overrides("sentiment", runs), *longer),
+            *("--config-dir", tiny.config_dir, "task=sentiment"),
+            *latest(*overrides("sentiment", runs), "budget.epochs=6000"),
             options=("--signal=USR1@5",),
         )
         for name, runs in folders.items()

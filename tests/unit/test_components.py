@@ -64,7 +64,7 @@ def test_options_can_be_checked_without_making_anything() -> None:
     assert caught.value.saw == "part.widht"
 
 
-@pytest.mark.parametrize("target", ["unroll.results.store.read_records", "unroll.data.cache.Path", "unroll.data.cache.os"])
+@pytest.mark.parametrize("target", ["unroll.results.store.finished", "unroll.data.cache.Path", "unroll.data.cache.os"])
 def test_of_the_package_only_what_the_place_is_for_is_made(target: str) -> None:
     with pytest.raises(UserError, match=r"names something else than a class of the kind unroll.*\.Term"):
         create({"_target_": target, "folder": ".", "out": "x.csv"}, "bottleneck.terms.a", Term)

@@ -73,7 +73,9 @@ def test_the_commits_hash_draws_the_trials_whatever_their_order() -> None:
     drawn = RETRAIN["draw"](records, "abc", 3)
     assert len(drawn) == 3
     assert drawn == RETRAIN["draw"](records[::-1], "abc", 3)
-    assert {one["config"]["seed"] for one in drawn} != {one["config"]["seed"] for one in RETRAIN["draw"](records, "d", 3)}
+    assert {one["config"]["seed"] for one in drawn} != {
+        one["config"]["seed"] for one in RETRAIN["draw"](records, "d", 3)
+    }
 
 
 def test_short_finished_trials_on_data_at_hand_are_drawn_from() -> None:

