@@ -210,6 +210,19 @@ def test_diagnosing_leaves_nothing_behind(architecture: str) -> None:
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
+@pytest.mark.parametrize("architecture", ["bilstm", "gru", "mlp", "ae_conv", "ae_contractive", "ae_variational"])
+def test_they_are_of_the_precision_that_is_trained_in(architecture: str) -> None:
+    task, network = made_up.built("compression" if architecture.startswith("ae") else "sentiment", architecture)
+    whole = diagnose(task, network, CPU)
+    rounded = diagnose(task, network, CPU, lambda: torch.autocast("cpu", torch.bfloat16))
+    for found in (whole, rounded):
+        assert found["gradient"]["norm"] > 0
+        assert found["code"]["jacobian_norm"] > 0
+    assert rounded["gradient"]["norm"] != whole["gradient"]["norm"]
+    assert rounded["gradient"]["norm"] == pytest.approx(whole["gradient"]["norm"], rel=0.1)
+    assert rounded["code"]["jacobian_norm"] == pytest.approx(whole["code"]["jacobian_norm"], rel=0.1)
+
+
 def test_what_is_not_finite_is_null_and_not_logged() -> None:
     task, network = made_up.built("forecasting", "mlp")
     with torch.no_grad():

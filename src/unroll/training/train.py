@@ -266,8 +266,8 @@ def _ten_steps(
 
         when = config["trainer"]["diagnose"]
 
-        def diagnosed(module: TrialModule) -> dict[str, float]:
-            return logged_names(diagnose(task, network, module.device))
+        def diagnosed(module: TrialModule) -> dict[str, Any]:
+            return diagnose(task, network, module.device, trainer.precision_plugin.forward_context)
 
         training = Training(
             directory,
@@ -282,8 +282,10 @@ def _ten_steps(
             tracking.log,
             still_ours=(lambda: None) if claim is None else claim.check,
             replacing=replacing if claim is None else claim.replacing,
-            diagnose=diagnosed if when == "validations" else None,
-            pretrained=lambda module: pretrained(task, network, module.step, module.device),
+            diagnose=(lambda module: logged_names(diagnosed(module))) if when == "validations" else None,
+            pretrained=lambda module: pretrained(
+                task, network, module.step, module.device, trainer.precision_plugin.forward_context
+            ),
         )
         if claim is not None:
             claim.progress = lambda: {"step": progress.step, "steps": steps, "seconds": progress.seconds}
@@ -323,7 +325,7 @@ def _ten_steps(
             config["task"], task, final, lambda split: _evaluate(task, task.validate, split, module, trainer)
         )
         evaluation_seconds = time.monotonic() - evaluation_began
-        diagnostics = None if when == "never" else diagnose(task, network, module.device)
+        diagnostics = None if when == "never" else diagnosed(module)
 
         # 10. the result
         result = result_fields(

@@ -72,7 +72,7 @@ def jacobian_norm(code: Tensor, x: Tensor, mask: Tensor, probes: Tensor) -> floa
             pass serves all directions.
         probes: the directions [K, Z].
     """
-    examples = len(code) // len(probes)
+    examples, code = len(code) // len(probes), code.to(torch.promote_types(code.dtype, torch.float32))
     (grad,) = gradients((code * probes.to(code).repeat_interleave(examples, dim=0)).sum(), [x])
     squares = (grad * mask[:, :, None]).double().square().sum()
     return float((squares * code.shape[1] / len(code)).sqrt())
