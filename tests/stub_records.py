@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from unroll.planning.trial import Trial, is_baseline
+from unroll.planning.identity import is_baseline
+from unroll.planning.trial import Trial
 from unroll.results.record import write_record
 from unroll.training.provenance import provenance
 

@@ -74,10 +74,11 @@ class OptunaSweeper(ResumableSweeper):
 
         from unroll.planning.compose import compose_with
         from unroll.planning.effort import summarise, table, unequal, write_summary
+        from unroll.planning.identity import is_baseline
         from unroll.planning.space import read_space
         from unroll.planning.studies import make_studies
         from unroll.planning.suites import Planned
-        from unroll.planning.trial import Trial, is_baseline
+        from unroll.planning.trial import Trial
         from unroll.planning.tuning import finals, tune
 
         def compose(overrides: Sequence[str]) -> Trial:

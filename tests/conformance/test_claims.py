@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from unroll.architectures.contracts import Encoded, Shape, length_mask
 from unroll.architectures.network import Network
-from unroll.components import create
 from unroll.errors import UserError
 from unroll.planning.compose import compose
 from unroll.planning.schema import Strengths
+from unroll.registry.components import create
 
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 RECURRENT, FEEDFORWARD = "lstm", "mlp"

@@ -9,7 +9,8 @@ import pytest
 from unroll.errors import UserError
 from unroll.planning.again import again, command
 from unroll.planning.compose import compose
-from unroll.planning.trial import is_baseline, make_trial
+from unroll.planning.identity import is_baseline
+from unroll.planning.trial import make_trial
 from unroll.results.store import read_records
 from unroll.results.variants import options
 

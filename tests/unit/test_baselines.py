@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import yaml
 
-from unroll.components import create
 from unroll.errors import UserError
+from unroll.registry.components import create
 from unroll.tasks.baselines.forecasting import LastValue, Seasonal
 from unroll.tasks.baselines.generation import GaussianMixture
 from unroll.tasks.baselines.images import PCA, PNG

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from unroll.architectures.contracts import Term
-from unroll.components import PLUGINS, check_options, create, foreign, locate, refuse_foreign
 from unroll.errors import UserError
+from unroll.registry.components import PLUGINS, check_options, create, foreign, locate, refuse_foreign
 
 HERE = f"{__name__}.Thing"
 

@@ -11,7 +11,7 @@ from unroll.data.readers.columns import content_sha256
 from unroll.data.readers.labelled_text import labelled_text
 from unroll.data.readers.labels import normal
 from unroll.errors import UserError
-from unroll.planning.trial import identity
+from unroll.planning.identity import identity
 
 Rows = list[tuple[str, str]]
 

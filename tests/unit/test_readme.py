@@ -90,6 +90,6 @@ def test_yaml_folders_shadow_no_package(mine: Path, monkeypatch: pytest.MonkeyPa
 def test_processes_that_are_started_find_the_code_beside_the_yaml(mine: Path) -> None:
     compose(["architecture=attentive"], str(mine))
     node = {"_target_": "attentive.AttentiveEncoder"}
-    look = f"from unroll.components import locate; print(locate({node}, 'encoder').__name__)"
+    look = f"from unroll.registry.components import locate; print(locate({node}, 'encoder').__name__)"
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "AttentiveEncoder"

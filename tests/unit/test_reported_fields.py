@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from unroll.components import locate
+from unroll.planning.identity import is_baseline
 from unroll.planning.reported import read_table, table_names
 from unroll.planning.reproduction import RowPlan, plan_table
 from unroll.planning.suites import Make, maker
-from unroll.planning.trial import Trial, is_baseline
+from unroll.planning.trial import Trial
+from unroll.registry.components import locate
 from unroll.tasks.generation import Generation
 from unroll.training.prepared import build_task
 

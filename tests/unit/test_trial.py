@@ -10,7 +10,8 @@ import pytest
 
 from unroll.errors import UserError
 from unroll.planning.compose import compose
-from unroll.planning.trial import canonical, identity, make_trial
+from unroll.planning.identity import canonical, identity
+from unroll.planning.trial import make_trial
 
 CONFIG: dict[str, Any] = {
     "seed": 0,

@@ -18,11 +18,12 @@ from stub_records import distance, write_failed, write_finished
 from unroll.errors import UserError
 from unroll.planning.compose import compose_with, composer
 from unroll.planning.effort import summarise, table, unequal
+from unroll.planning.identity import is_baseline
 from unroll.planning.space import Space, read_space
 from unroll.planning.state import state
 from unroll.planning.studies import Options, Study, make_studies
 from unroll.planning.suites import Planned
-from unroll.planning.trial import Trial, is_baseline, make_trial
+from unroll.planning.trial import Trial, make_trial
 from unroll.planning.tuning import Point, Tuned, finals, suggest_point, tune
 
 SPACE = {"optimizer.learning_rate": "tag(log, interval(1e-5, 1))", "architecture.width": "choice(16,32,64,128)"}

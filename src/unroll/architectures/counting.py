@@ -7,9 +7,9 @@ from torch import nn
 
 from unroll.architectures.contracts import Shape
 from unroll.architectures.sizing import meta_counts
-from unroll.components import create
 from unroll.errors import UserError
 from unroll.planning.compose import compose_with
+from unroll.registry.components import create
 
 PARTS = ("embedding", "linear", "encoder")
 

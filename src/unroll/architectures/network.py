@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from unroll.architectures.bottlenecks.composed import Bottleneck
 from unroll.architectures.contracts import Context, Decoder, Encoded, Encoder, Shape, Term, length_mask, reads_trees
 from unroll.architectures.noise import gaussian
-from unroll.components import create
 from unroll.data.splits import Batch
 from unroll.data.trees import roots
+from unroll.registry.components import create
 
 
 class Code(NamedTuple):

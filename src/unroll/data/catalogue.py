@@ -150,7 +150,7 @@ def _two(name: str, first: Path, second: Path) -> UserError:
 def _what(node: Mapping[str, Any]) -> list[Any]:
     """Return what makes a data set the one that it is."""
     origin = node.get("origin") or {}
-    return [readers.first_name(node["reader"]), origin.get("sources") or [], origin.get("content_sha256") or {}]
+    return [node["reader"], origin.get("sources") or [], origin.get("content_sha256") or {}]
 
 
 def _try(node: dict[str, Any], paths: Mapping[str, Any], download: bool, source: str) -> Outcome:

@@ -13,8 +13,9 @@ from omegaconf import OmegaConf
 from unroll.errors import UserError
 from unroll.planning.compose import compose_node, composer, trial_from
 from unroll.planning.groups import group_options, options_where
+from unroll.planning.identity import NUMBERS, canonical, decisive, is_baseline
 from unroll.planning.schema import SECTIONS, SOLVED, Trainer
-from unroll.planning.trial import NUMBERS, Trial, canonical, identity, is_baseline, neutral
+from unroll.planning.trial import Trial
 from unroll.planning.validate import typed
 
 _SURROUNDINGS = ("accelerator", "devices", "num_nodes", "threads", "deterministic", *NUMBERS)  # that bits depend on
@@ -135,7 +136,7 @@ def _resolved(node: Any) -> dict[str, Any]:
 def _decisive(config: Mapping[str, Any]) -> dict[str, Any]:
     """What decides the result and its bits, each value where an override would set it."""
     whole = {key: typed(config[key], SECTIONS[key], key) for key in ("data", "bottleneck", "budget", "optimizer")}
-    found = identity({**config, **whole})
+    found = decisive({**config, **whole})
     found = {key: value for key, value in found.items() if key not in NUMBERS}
     trainer = {**asdict(Trainer()), **config["trainer"]}
     found["trainer"] = {key: trainer[key] for key in _SURROUNDINGS}
@@ -153,7 +154,8 @@ def _differing(
         if isinstance(value, Mapping) and isinstance(have.get(key), Mapping):
             yield from _differing(value, have[key], path)
         elif value is _GONE:
-            yield path, neutral(path).get(key, _GONE)
+            parts = [part for part in wanted.values() if isinstance(part, Mapping)]
+            yield path, next((part[key] for part in parts if key in part), _GONE)  # what a later knob passes on
         elif key not in have or canonical(value) != canonical(have[key]):
             yield path, value
 

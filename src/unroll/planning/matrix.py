@@ -14,9 +14,10 @@ from omegaconf import DictConfig
 from unroll.errors import UserError, suggest
 from unroll.planning.compose import compose_node, composer, trial_from
 from unroll.planning.groups import group_options
+from unroll.planning.identity import is_baseline
 from unroll.planning.state import state
 from unroll.planning.suites import plan
-from unroll.planning.trial import Trial, is_baseline
+from unroll.planning.trial import Trial
 
 _PARTS = ("architecture", "bottleneck")  # the sections that an architecture's YAML sets
 _OF_AN_ARCHITECTURE = re.compile(r"[+~]*(architecture|bottleneck)([.@=/]|$)")

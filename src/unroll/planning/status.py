@@ -16,9 +16,10 @@ from unroll.errors import UserError
 from unroll.planning.claims import PROGRESS
 from unroll.planning.filters import keep
 from unroll.planning.groups import group_options, group_value
+from unroll.planning.identity import is_baseline
 from unroll.planning.state import read_head, state, why_stale
 from unroll.planning.suites import Planned, plan
-from unroll.planning.trial import Trial, is_baseline
+from unroll.planning.trial import Trial
 from unroll.visible import visible
 
 STATES = ("finished", "running", "failed", "stale", "damaged", "interrupted", "missing")

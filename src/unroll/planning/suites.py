@@ -13,7 +13,8 @@ from unroll.errors import UserError, suggest
 from unroll.names import check_id
 from unroll.planning.compose import compose_node, composer
 from unroll.planning.groups import conf_directory, group_value
-from unroll.planning.trial import Trial, canonical, is_baseline, make_trial
+from unroll.planning.identity import canonical, is_baseline
+from unroll.planning.trial import Trial, make_trial
 from unroll.planning.validate import check_seed, typed, validated
 
 _OWN_KEYS = ("suite", "workers", "sweep")

@@ -11,17 +11,18 @@ from typing import Any, get_args, get_type_hints
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException, UnsupportedInterpolationType
 
-from unroll.components import in_words
 from unroll.data import readers
 from unroll.data.catalogue import check_name
 from unroll.data.languages import is_code
 from unroll.errors import UserError, suggest
 from unroll.planning import idle
 from unroll.planning.groups import config_directories, options_where
+from unroll.planning.identity import is_baseline
 from unroll.planning.limits import COMPONENT_CHOICES, RANGES
 from unroll.planning.schema import CHOICES, OPTIONAL_METADATA, SECTIONS, SOLVED, TASK_METADATA
 from unroll.planning.trackers import check_wandb_names
-from unroll.planning.trial import went
+from unroll.registry.components import in_words, locate
+from unroll.registry.versions import KEPT, described, listed
 
 _TOP_LEVEL = (*SECTIONS, "task", "architecture", "baseline", "seed")
 _ARCHITECTURE_PARTS = ("name", "reconstructs", "encoder", "decoder")
@@ -51,6 +52,7 @@ def validated(node: DictConfig, config_dir: str | None = None) -> dict[str, Any]
     check_name(config["data"], config_directories(config_dir))
     _contradictions(config, config_dir)
     idle.check(config)
+    _describe_foreign(config)
     for key, value in config["paths"].items():
         config["paths"][key] = os.path.expanduser(value) if value is not None else None
     return config
@@ -123,16 +125,27 @@ def typed(values: Mapping[str, Any], kind: type, section: str) -> dict[str, Any]
 
 
 def completed(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a recorded config with the options that came after it, at their defaults, and without those that went.
+    """Return a recorded config with the options that came after it, at their defaults.
 
     Options of components need none of this: their constructors have the defaults. Paths are the machine's.
     """
     kinds = {section: kind for section, kind in SECTIONS.items() if section != "paths"}
-    found = {key: typed(value, kinds[key], key) if key in kinds else value for key, value in config.items()}
-    found["data"]["options"] = readers.recorded_options(found["data"]["reader"], found["data"]["options"])
-    gone = went(config["task"])
-    found["task"] = {key: value for key, value in config["task"].items() if key not in gone}
-    return found
+    return {key: typed(value, kinds[key], key) if key in kinds else value for key, value in config.items()}
+
+
+def _describe_foreign(config: dict[str, Any]) -> None:
+    """Keep in the config what its id says of classes that the committed list does not have: readers run no code."""
+    nodes = {"task": config["task"]}
+    if is_baseline(config):
+        nodes["baseline"] = config["baseline"]
+    else:
+        nodes |= {f"architecture.{part}": config["architecture"][part] for part in ("encoder", "decoder")}
+        nodes |= {f"bottleneck.terms.{name}": node for name, node in config["bottleneck"]["terms"].items()}
+    for where, node in nodes.items():
+        if not isinstance(node, Mapping):
+            raise UserError(f"'{where}' is no component.", saw=node, allowed="a mapping with _target_ and its options")
+        if node.get("_target_") not in listed("components"):
+            node[KEPT] = described(locate(node, where))._asdict()
 
 
 @functools.lru_cache(maxsize=1024)

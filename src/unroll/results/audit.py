@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from unroll.errors import UserError
-from unroll.planning.trial import canonical, identity
+from unroll.planning.identity import canonical, identity
 from unroll.results import evidence
 from unroll.results.record import FILE_NAME, read_record
 from unroll.results.scores import PREDICTIONS, SUFFIX

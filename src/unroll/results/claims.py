@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from unroll.errors import UserError
-from unroll.planning.trial import is_baseline
+from unroll.planning.identity import is_baseline
 from unroll.results import stale, variants
 from unroll.results.comparisons import Comparison, Records, compare, compare_values, couples
 from unroll.results.scores import Scores

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from unroll.planning.trial import is_baseline
+from unroll.planning.identity import is_baseline
 from unroll.results.paired import Paired, holm, paired_examples, paired_t
 from unroll.results.scores import Scores, block_of
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from unroll.planning.trial import is_baseline
+from unroll.planning.identity import is_baseline
 
 
 class Device(NamedTuple):

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from unroll.planning.trial import is_baseline
+from unroll.planning.identity import is_baseline
 
 Record = Mapping[str, Any]
 FASTEST_CORE, FASTEST_DEVICE = 1e12, 1e16  # operations a second of a CPU's core and of an accelerator: none reaches it

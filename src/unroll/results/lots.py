@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from unroll.errors import UserError
-from unroll.planning.trial import canonical
+from unroll.planning.identity import canonical
 
 
 def draw(records: Sequence[dict[str, Any]], lot: str, count: int) -> list[dict[str, Any]]:

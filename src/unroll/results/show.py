@@ -8,9 +8,9 @@ from typing import Any
 
 from unroll.errors import UserError
 from unroll.planning.again import again, command
+from unroll.planning.identity import decisive
 from unroll.planning.state import why_stale
 from unroll.planning.status import look_at
-from unroll.planning.trial import identity
 from unroll.results.audit import refuse_untrue
 from unroll.results.record import FILE_NAME, read_record
 from unroll.results.store import flatten, locate
@@ -83,7 +83,7 @@ def _again(
         stale = None if record is None else why_stale(record, today)
     except UserError as error:
         why = str(error)
-    decides = flatten(identity(config))
+    decides = flatten(decisive(config))
     rest = {key: config[key] for key in ("trainer", "logger", "paths") if key in config}
     parts = {"differs": overrides, "decides": decides, "rest": flatten(rest)}
     return {"config": parts, "command": line, "no_command": why, "stale": stale}

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from unroll.planning.identity import is_baseline
 from unroll.planning.schema import TASK_METADATA
-from unroll.planning.trial import is_baseline
 from unroll.results import stale, variants
 from unroll.results.comparisons import Comparison, compare
 from unroll.results.devices import device_used

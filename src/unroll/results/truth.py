@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from unroll.errors import UserError
 from unroll.planning.groups import group_value
-from unroll.planning.trial import is_baseline, make_trial
+from unroll.planning.identity import is_baseline
+from unroll.planning.trial import make_trial
 from unroll.planning.validate import completed
 from unroll.results.effort import impossible_times, steps_trained, training_operations, validations
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from unroll.planning.trial import identity, is_baseline
+from unroll.planning.identity import decisive, is_baseline
 from unroll.results.store import flatten
 
 Setting = tuple[tuple[str, str], ...]  # sorted options of a trial, all but the architecture's own and the seed
@@ -18,7 +18,7 @@ WAYS = ("order", "chunk", "protocol")
 
 def options(config: Mapping[str, Any]) -> dict[str, str]:
     """Return what a row's numbers depend on, seed left out: dotted key -> value as JSON text."""
-    decides = identity(config)
+    decides = decisive(config)
     del decides["seed"]
     if is_baseline(config):
         decides["baseline"].pop("seed", None)

@@ -3,9 +3,9 @@
 import time
 from typing import Any
 
-from unroll.components import create
 from unroll.drafts import Replacing, replacing
 from unroll.planning.trial import Trial
+from unroll.registry.components import create
 from unroll.tasks.baselines.views import Baseline, Splits
 from unroll.tasks.task import Final
 from unroll.training.prepared import prepared_task

@@ -9,7 +9,8 @@ import torch
 from torch import distributed
 
 from unroll.errors import UserError
-from unroll.planning.trial import Trial, is_baseline
+from unroll.planning.identity import is_baseline
+from unroll.planning.trial import Trial
 from unroll.training.cluster import trains_here
 
 DRIVER = Path("/proc/driver/nvidia/version")

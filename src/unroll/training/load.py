@@ -7,11 +7,11 @@ from typing import Any
 import yaml
 
 from unroll.architectures.network import Network
-from unroll.components import refuse_foreign
 from unroll.errors import UserError
 from unroll.names import check_id
 from unroll.planning.trial import Trial
 from unroll.planning.validate import completed
+from unroll.registry.components import refuse_foreign
 from unroll.results.record import FILE_NAME, read_record
 from unroll.training import checkpoint
 from unroll.training.predictions import weights_sha256

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from unroll.architectures.sizing import meta_counts, with_width
-from unroll.components import foreign
 from unroll.data.examples import Examples
 from unroll.planning.groups import group_options
-from unroll.planning.trial import Trial, canonical, is_baseline
+from unroll.planning.identity import canonical, is_baseline
+from unroll.planning.trial import Trial
 from unroll.planning.validate import completed
+from unroll.registry.components import foreign
 from unroll.results.truth import Found
 from unroll.tasks.task import Task
 from unroll.training.prepared import build_task

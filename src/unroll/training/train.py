@@ -16,15 +16,17 @@ import yaml
 
 from unroll.architectures.contracts import Term
 from unroll.architectures.sizing import count_parameters
-from unroll.components import check_options, create, locate
 from unroll.data.batching import TrainingBatches, epoch_order, padding_share, steps_per_epoch, typical_batch
 from unroll.drafts import replacing
 from unroll.errors import TrialFailed, UserError
 from unroll.planning.claims import Claim, claimed
+from unroll.planning.identity import is_baseline
 from unroll.planning.state import state
-from unroll.planning.trial import Trial, is_baseline
+from unroll.planning.trial import Trial
 from unroll.planning.trouble import storage_trouble
 from unroll.randomness import derive
+from unroll.registry.components import check_options, create, locate
+from unroll.registry.versions import own_options
 from unroll.results.record import SCHEMA_VERSION, read_record
 from unroll.tasks.task import Task
 from unroll.threads import computing_threads
@@ -71,8 +73,7 @@ def check(trial: Trial) -> None:
     architecture = config["architecture"]
     for part, given in (("encoder", ("shape",)), ("decoder", ("shape", "code_width", "state_width"))):
         where = f"architecture.{part}"
-        options = {key: value for key, value in architecture[part].items() if key != "_target_"}
-        check_options(locate(architecture[part], where, torch.nn.Module), options, where, given)
+        check_options(locate(architecture[part], where, torch.nn.Module), own_options(architecture[part]), where, given)
     terms = config["bottleneck"]["terms"]
     for name, node in terms.items():
         term = create(node, f"bottleneck.terms.{name}", Term)

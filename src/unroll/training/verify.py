@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from unroll.components import refuse_foreign
 from unroll.errors import UserError
 from unroll.names import check_id
 from unroll.planning.compose import compose
 from unroll.planning.groups import group_value
-from unroll.planning.trial import NUMBERS, Trial, is_baseline
+from unroll.planning.identity import NUMBERS, is_baseline
+from unroll.planning.trial import Trial
 from unroll.planning.validate import check_names, completed
+from unroll.registry.components import refuse_foreign
 from unroll.results.record import FILE_NAME
 from unroll.training.checkpoint import BEST, LAST
 from unroll.training.cluster import in_slurm_step, under_torchrun

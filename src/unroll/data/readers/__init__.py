@@ -32,30 +32,15 @@ READERS = {
 }
 """Reader -> the module of this package that defines it."""
 
-FORMER = {"reviews": "labelled_text", "digits_csv": "images_csv", "series_csv": "series"}
-"""Names that readers had, which records hold and trial ids hash -> the name now."""
-FORMER_DEFAULTS = {"reviews": {"others": "left_out"}}
-"""Under a former name -> options that had another default."""
 GUARDS = ("others",)
 """Options that decide whether data are refused, never what the examples are: no part of a variant's name or an id."""
 
 
 def get(name: str) -> Callable[..., Any]:
-    """Return a reader, by its name or a former one; raises UserError for an unknown one."""
-    name = FORMER.get(name, name)
+    """Return a reader by its name; raises UserError for an unknown one."""
     if name not in READERS:
         raise UserError(f"unknown reader '{name}' (data.reader).{suggest(name, READERS)}", allowed=READERS)
     return getattr(importlib.import_module(f"unroll.data.readers.{READERS[name]}"), name)
-
-
-def first_name(name: str) -> str:
-    """Return the name by which trial ids know a reader: the one that it had first."""
-    return next((former for former, now in FORMER.items() if now == name), name)
-
-
-def recorded_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options of a record's config, with what was the default under a reader's former name."""
-    return FORMER_DEFAULTS.get(name, {}) | dict(options)
 
 
 def check(name: str, options: Mapping[str, Any]) -> None:

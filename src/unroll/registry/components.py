@@ -10,6 +10,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from unroll.errors import UserError, suggest
 from unroll.planning.code import inherited
 from unroll.planning.schema import SOLVED
+from unroll.registry.versions import own_options
 
 PLUGINS = "unroll.plugins"  # entry points whose modules hold components
 
@@ -158,6 +159,6 @@ def create(node: Mapping[str, Any], where: str, base: type = object, **given: An
         UserError: as `locate` and `check_options` do.
     """
     kind = locate(node, where, base)
-    options = {key: value for key, value in node.items() if key != "_target_"}
+    options = own_options(node)
     check_options(kind, options, where, tuple(given))
     return kind(**given, **options)
