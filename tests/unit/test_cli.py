@@ -53,7 +53,7 @@ def test_showing_a_config_imports_no_torch() -> None:
 
 
 def test_showing_a_trial_imports_no_torch_and_is_json_where_asked() -> None:
-    arguments = ("show", "sentiment-sst2-lstm-s1-6e8759aa23", "--runs", str(ROOT / "results" / "records"), "--json")
+    arguments = ("show", "sentiment-sst2-lstm-s1-54b3aa517a", "--runs", str(ROOT / "results" / "records"), "--json")
     assert not modules(*arguments).intersection({"torch", "pytorch_lightning", "datasets", "polars"})
     shown = json.loads(unroll(*arguments).stdout)
     assert shown["command"] == "unroll train task=sentiment architecture=lstm data=sst2 seed=1"

@@ -5,13 +5,11 @@ from typing import Any
 
 import pytest
 
-from unroll.data import readers
 from unroll.data.profile import profile
 from unroll.data.readers.columns import content_sha256
 from unroll.data.readers.labelled_text import labelled_text
 from unroll.data.readers.labels import normal
 from unroll.errors import UserError
-from unroll.planning.identity import identity
 
 Rows = list[tuple[str, str]]
 
@@ -178,20 +176,3 @@ def test_numbers_are_compared_as_numbers_and_codes_as_text() -> None:
         "1", "1", "1", "1", "1", "0", "1000", "0.5",
     ]  # fmt: skip
     assert [normal(value) for value in ("01", "1_0", "NaN", "٣", True)] == ["01", "1_0", "NaN", "٣", "true"]
-
-
-def test_a_reader_keeps_its_first_name_in_ids_and_records() -> None:
-    files, options = {"a.csv": csv_of(rows_of(["neg", "Neg", "pos"]))}, {"labels": ["neg", "pos"]}
-    readers.check("reviews", options)
-    with pytest.raises(UserError, match="'Neg' 10"):
-        readers.get("reviews")(files, **options)
-    then = readers.recorded_options("reviews", options)  # a record's trial left them out, and does so again
-    left_out = {**options, "others": "left_out"}
-    assert readers.get("reviews")(files, **then) == readers.get("labelled_text")(files, **left_out)
-    assert readers.variant("reviews", then) == readers.variant("labelled_text", left_out) == 'labels=["neg","pos"]'
-
-    config = {"task": {"name": "t"}, "architecture": {"name": "baseline"}, "baseline": {"name": "b"}, "seed": 0}
-    then = config | {"data": {"name": "d", "reader": "reviews", "options": options}}
-    now = config | {"data": {"name": "d", "reader": "labelled_text", "options": left_out}}
-    assert identity(then) == identity(now)
-    assert identity(now) != identity(config | {"data": {**now["data"], "options": {"labels": ["pos", "neg"]}}})

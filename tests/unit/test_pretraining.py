@@ -123,7 +123,7 @@ def test_joint_trials_keep_their_ids_and_pretrained_ones_have_their_own() -> Non
     assert made() == made(protocol="joint", frozen="true")
 
 
-def test_what_came_later_leaves_ids_as_they_were() -> None:
+def test_a_default_that_a_config_does_not_state_leaves_its_id() -> None:
     plain = make_trial(made_up.trial("sentiment", "architecture=ae_ksparse").config)
     older = copy.deepcopy(plain.config)
     del older["optimizer"]["supervised"], older["optimizer"]["final_learning_rate"]
