@@ -11,7 +11,7 @@ from tiny_data import Tiny
 from unroll.planning.trial import Trial
 from unroll.results.record import read_record
 from unroll.training import checkpoint
-from unroll.training import train as story
+from unroll.training import run as story
 from unroll.training.train import train
 
 # The CPU under a name that no tensor has until it is moved there: what moves a network elsewhere is seen.

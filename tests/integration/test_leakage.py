@@ -8,7 +8,6 @@ import yaml
 from tiny_data import CONF, TASKS, Tiny, names, write_tiny
 
 from unroll.tasks.task import Task
-from unroll.training import train as story
 from unroll.training.callbacks import Training
 from unroll.training.generalisation import SAMPLE, train_sample
 from unroll.training.prepared import build_task, prepared_task
@@ -101,7 +100,8 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         state["now"] = "training"
         started(*arguments)
 
-    monkeypatch.setattr(story, "prepared_task", guarded)
+    for module in ("run", "train"):
+        monkeypatch.setattr(f"unroll.training.{module}.prepared_task", guarded)
     monkeypatch.setattr(Training, "on_train_start", starting)
     return found
 
