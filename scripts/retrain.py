@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from unroll.planning.groups import group_value
 from unroll.results.lots import draw
 from unroll.results.store import finished, read_records
 
@@ -29,21 +28,18 @@ def short(records: Sequence[dict[str, Any]], local: bool) -> list[dict[str, Any]
     return [
         record
         for record in finished(records)
-        if record["run"]["training_seconds"] < SHORT_SECONDS
-        and record["data"]["source"].startswith(sources)
-        and record["config"]["budget"]["seconds"] is None
-        and record["protocol_version"] == group_value("task", record["config"]["task"]["name"], "protocol_version")
+        if record["run"]["training_seconds"] < SHORT_SECONDS and record["data"]["source"].startswith(sources)
     ]
 
 
 def main(commit: str) -> bool:
     """Train the drawn trials again, say how each compares, and return whether all passed."""
-    from unroll.training.retrain import retrain
+    from unroll.training.retrain import retrain, trainable
 
-    records = short(read_records(ROOT / "results" / "records"), local="UNROLL_DATA" in os.environ)
-    unlike = retrain(draw(records, commit, COUNT))
+    records = trainable(short(read_records(ROOT / "results" / "records"), local="UNROLL_DATA" in os.environ))
+    found = retrain(draw(records, commit, COUNT))
     print(f"retrained {min(COUNT, len(records))} of {len(records)} short trials, drawn by {commit}")
-    return bool(records) and not unlike
+    return bool(records) and not found.unlike and not found.refused
 
 
 if __name__ == "__main__":

@@ -193,13 +193,17 @@ def audit(
         str | None,
         typer.Option("--lot", help="Of --retrain: a public text that draws the trials; default: the records."),
     ] = None,
+    trust: Annotated[bool, typer.Option("--trust", help="Of --retrain: run code that records name.")] = False,
+    config_dir: ConfigDir = None,
 ) -> None:
     """Check that each record is true to itself: its id, data, counts, scores, curves, costs and times."""
+    from unroll.planning.groups import config_directories
     from unroll.results.audit import audit as check
-    from unroll.results.lots import draw, draws_needed, lot_of
+    from unroll.results.lots import draw, draws_needed, lot_of, met_by
     from unroll.results.store import finished
     from unroll.training.recount import parameters
 
+    config_directories(config_dir)
     found = check(folder, [parameters])
     for failure in found.failures:
         say(failure)
@@ -211,12 +215,21 @@ def audit(
     unlike: list[str] = []
     if retrain is not None:
         from unroll.training.retrain import retrain as train_again
+        from unroll.training.retrain import trainable
 
-        count, by = draws_needed(len(records), share, retrain), lot or lot_of(records)
-        say(f"training {count} of {len(records)} again, drawn by {by}")
+        chosen = trainable(records, trust)
+        count, by = draws_needed(len(chosen), share, retrain), lot or lot_of(records)
+        say(f"training {count} of {len(chosen)} again, drawn by {by}")
+        if len(chosen) < len(records):
+            why = "an earlier protocol, a budget in seconds, or code of their own"
+            say(f"  {len(records) - len(chosen)} others cannot be: {why}")
         say(f"  where {share:.3g} of the records are forged, one is met with a probability of {retrain:.3g} or more")
-        unlike = train_again(draw(records, by, count), say)
+        again = train_again(draw(chosen, by, count), say, runs=folder, trust=trust)
+        unlike = again.unlike
         say(f"{len(unlike)} of {count} trained again do not hold" + "".join(f"\n  {name}" for name in unlike))
+        if again.refused:
+            met = met_by(len(chosen), share, count - len(again.refused))
+            say(f"{len(again.refused)} could not be trained here, so the probability is {met:.3g} only")
     if found.failures or unlike:
         raise typer.Exit(TRIALS_FAILED)
 
@@ -267,11 +280,14 @@ def verify(
     overrides: Annotated[list[str] | None, typer.Argument(help="Of the trainer: trainer.threads=2.")] = None,
     runs: Runs = Path("runs"),
     trust: Annotated[bool, typer.Option("--trust", help="Run code that the record names and Unroll lacks.")] = False,
+    config_dir: ConfigDir = None,
 ) -> None:
     """Train a trial again: the result must be bit-identical or, on other hardware, within tolerance."""
     from unroll.api import find_record
+    from unroll.planning.groups import config_directories
 
     record = find_record(trial, runs)
+    config_directories(config_dir)  # the code that the record names lies there
     from unroll.training.verdict import lines
     from unroll.training.verify import predictions_of
     from unroll.training.verify import verify as train_again

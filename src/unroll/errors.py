@@ -10,7 +10,7 @@ from pathlib import Path
 from unroll.visible import visible
 
 COMMAND = "{command}"  # in a message's `run`: what was typed
-_WITHOUT = ("verify", "export", "audit")  # commands that look into no config folder
+_WITHOUT = ("export",)  # commands that look into no config folder
 
 
 class UserError(Exception):

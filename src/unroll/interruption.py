@@ -15,6 +15,8 @@ INTERRUPTED = 130  # the exit code
 _ONE_REQUEST = 0.2  # seconds: a terminal and torchrun both send the SIGINT of one Ctrl-C
 _SHOW_CURSOR = b"\x1b[?25h"
 
+requests = 0  # that this process has heeded so far
+
 
 class Asked:
     """Listens for requests to leave inside its `with` block, if that runs in the main thread.
@@ -68,6 +70,8 @@ class Asked:
         return False
 
     def _notice(self, number: int, frame: FrameType | None) -> None:
+        global requests
+        requests += 1
         if self.signal is None:
             self.signal, self._at = signal.Signals(number), time.monotonic()
             if number == signal.SIGHUP:

@@ -5,7 +5,6 @@ How often a step of training waits for the device, and how many copies go there,
 `UNROLL_GOLDEN=write pytest -n 0 tests/conformance/test_devices.py`, and say why in the commit.
 """
 
-import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -115,7 +114,7 @@ def test_the_final_evaluation(task: str, make_cell: Cells) -> None:
 
         def evaluate(split: str) -> Any:
             given = cell.task.splits[split]
-            return evaluate_split(cell.task.evaluate, network, given, SEED, DEVICE, contextlib.nullcontext)
+            return evaluate_split(cell.task.evaluate, network, given, SEED, DEVICE)
 
         final = cell.task.finish(network, evaluate, SEED)
     assert final.metrics["test"]

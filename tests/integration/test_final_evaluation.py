@@ -24,17 +24,17 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, torch.device, torch
     found: list[tuple[str, torch.device, torch.dtype]] = []
     build, evaluate, diagnose = story.build_trainer, story.evaluate_split, story.diagnose
 
-    def spied(score: Any, network: Any, split: Any, seed: int, device: torch.device, precision: Any, *rest: Any) -> Any:
-        with precision():
+    def spied(score: Any, network: Any, split: Any, seed: int, device: torch.device, *rest: Any) -> Any:
+        with network.precision():
             kind = (torch.ones(1, 1) @ torch.ones(1, 1)).dtype
         found.append((type(split).__name__, device, kind))
-        return evaluate(score, network, split, seed, device, precision, *rest)
+        return evaluate(score, network, split, seed, device, *rest)
 
-    def diagnosed(task: Any, network: Any, device: torch.device, precision: Any) -> Any:
-        with precision():
+    def diagnosed(task: Any, network: Any, device: torch.device) -> Any:
+        with network.precision():
             kind = (torch.ones(1, 1) @ torch.ones(1, 1)).dtype
         found.append(("diagnostics", device, kind))
-        return diagnose(task, network, device, precision)
+        return diagnose(task, network, device)
 
     def elsewhere(*arguments: Any) -> Any:
         trainer = build(*arguments)

@@ -148,3 +148,14 @@ def test_a_closed_form_that_does_not_hold_is_refused(change: str) -> None:
             "bottleneck.terms.contractive.jacobian=closed_form",
             f"architecture.{change}",
         )
+
+
+def test_the_decoders_part_goes_with_attention_in_mixed_precision() -> None:
+    """The states are narrower than the code, which is in single precision there."""
+    options = ["task.attention=additive", "bottleneck=contractive", "bottleneck.terms.contractive.decoder=true"]
+    task, network = made_up.built("translation", "gru", *options)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = encoded(network.train(), task).penalty
+    assert found is not None
+    assert found.dtype == torch.float32
+    assert found.isfinite().all()

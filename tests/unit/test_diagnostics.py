@@ -214,7 +214,8 @@ def test_diagnosing_leaves_nothing_behind(architecture: str) -> None:
 def test_they_are_of_the_precision_that_is_trained_in(architecture: str) -> None:
     task, network = made_up.built("compression" if architecture.startswith("ae") else "sentiment", architecture)
     whole = diagnose(task, network, CPU)
-    rounded = diagnose(task, network, CPU, lambda: torch.autocast("cpu", torch.bfloat16))
+    network.precision = lambda: torch.autocast("cpu", torch.bfloat16)
+    rounded = diagnose(task, network, CPU)
     for found in (whole, rounded):
         assert found["gradient"]["norm"] > 0
         assert found["code"]["jacobian_norm"] > 0

@@ -18,6 +18,7 @@ from unroll.doctor import machine, software, storage
 from unroll.doctor.checks import CHECKS, doctor
 from unroll.doctor.line import OK, PROBLEM, WARNING, Line, Settings, as_json, examine, show
 from unroll.errors import UserError
+from unroll.tracking.wandb_run import ask_wandb
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -372,3 +373,14 @@ def test_the_command_here(tmp_path: Path) -> None:
     assert bad.returncode == 1
     assert f"problem: data folder: paths.data={tmp_path}/none is no folder" in bad.stdout
     assert "Traceback" not in bad.stdout + bad.stderr
+
+
+def test_a_login_that_was_missing_is_looked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("WANDB_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    assert not ask_wandb()["logged_in"]
+    host = urlsplit(wandb.Settings().base_url).netloc
+    (tmp_path / "netrc").write_text(f"machine {host}\n  login user\n  password {KEY}\n", encoding="utf-8")
+    (tmp_path / "netrc").chmod(0o600)
+    assert ask_wandb()["logged_in"]

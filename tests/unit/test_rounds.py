@@ -306,3 +306,18 @@ def test_an_interruption_ends_it_at_once(sweep: Sweep) -> None:
     with pytest.raises(KeyboardInterrupt):
         sweep.run(interrupted)
     assert sweep.said == []
+
+
+def test_a_rank_that_is_lost_is_no_fault_of_the_trial(sweep: Sweep) -> None:
+    from unroll.training.ranks import RankLost
+
+    left = iter(range(2))
+
+    def job(trial: Trial) -> None:
+        if next(left, None) is not None:
+            raise RankLost("Another rank of this trial has ended, or does not answer.")
+        write_finished(trial)
+
+    sweep.jobs = {1: job}
+    assert sweep.run(retries=2) == ["finished"] * 3
+    assert sweep.batches == [[0, 1, 2], [1], [1]]

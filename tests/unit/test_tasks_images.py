@@ -275,3 +275,15 @@ def test_final_evaluation_is_a_function_of_the_seed() -> None:
     first, again, other = (task.finish(network, collect(task, network), seed).metrics for seed in (0, 0, 1))
     assert first == again
     assert first != other
+
+
+@pytest.mark.parametrize("name", ["compression", "generation"])
+def test_codes_are_decoded_in_the_precision_of_training(name: str) -> None:
+    task, network = made_up.built(name, "ae")
+    network.eval()
+    decode = task.reconstruct if name == "compression" else task.draw
+    codes = np.linspace(-1, 1, 3 * network.bottleneck.size).reshape(3, -1)
+    whole = decode(network, codes)
+    network.precision = lambda: torch.autocast("cpu", torch.bfloat16)
+    rounded = decode(network, codes)
+    assert 1e-5 < np.abs(rounded - whole).max() < 0.05

@@ -175,3 +175,12 @@ def test_metrics_jsonl_is_no_tracker(tmp_path: Path) -> None:
     (one.directory / "metrics.jsonl").mkdir()
     with pytest.raises(IsADirectoryError):
         tracking.log({"a": 1.0}, 1)
+
+
+@pytest.mark.parametrize("damage", [b"\x00\x00\n", b"[1]\n", b'{"step": "x"}\n', b"\xff\xfe\n", b"{}\n"])
+@pytest.mark.parametrize("step", [0, 20])
+def test_a_line_that_cannot_be_read_is_dropped(step: int, damage: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(b'{"step": 10, "a": 1}\n' + damage + b'{"step": 20, "a": 2}\n')
+    MetricLines(path, step)
+    assert lines(path) == ([{"step": 10, "a": 1}, {"step": 20, "a": 2}] if step else [])

@@ -1,6 +1,7 @@
 """The network: a task's adapter and heads around an architecture's encoder, bottleneck and decoder."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -47,6 +48,7 @@ class Network(nn.Module):
         decodes: bool,
     ):
         super().__init__()
+        self.precision: Callable[[], AbstractContextManager] = nullcontext  # of training; for what runs outside of it
         self.adapter = adapter
         self.encoder = create(architecture["encoder"], "architecture.encoder", nn.Module, shape=shape)
         terms = {name: create(node, f"bottleneck.terms.{name}", Term) for name, node in bottleneck["terms"].items()}
@@ -128,6 +130,8 @@ class Network(nn.Module):
         shape = self.shape
         length = mask.shape[1] if shape.own_input else shape.output_length
         words = code.new_zeros(len(code), length, shape.decoder_input) if shape.decoder_input else None
+        if memory.states is not None:  # those of mixed precision are narrower than this code
+            memory = memory._replace(states=memory.states.to(code.dtype))
         decoded = self.decoder(code, memory, length, words)
         return decoded * mask[:, :, None] if shape.own_input else decoded
 

@@ -40,13 +40,13 @@ def make_importable(folder: Path) -> None:
     name = str(folder.resolve())
     others = [path for path in os.environ.get(VARIABLE, "").split(os.pathsep) if path and path != name]
     os.environ[VARIABLE] = os.pathsep.join([name, *others])  # the latest comes first
-    sys.path[:] = [entry for entry in sys.path if not entry or os.path.realpath(entry) != name]
     inherited()
 
 
 def inherited() -> None:
     """Make importable what the process that started this one did."""
     folders = [path for path in os.environ.get(VARIABLE, "").split(os.pathsep) if path]
+    sys.path[:] = [entry for entry in sys.path if not entry or os.path.realpath(entry) not in folders]
     if [finder.folder for finder in sys.meta_path if isinstance(finder, _Finder)] != folders:
         sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Finder)]
         sys.meta_path.extend(_Finder(folder) for folder in folders)

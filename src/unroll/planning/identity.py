@@ -83,6 +83,26 @@ def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def null_by_default(config: Mapping[str, Any]) -> set[str]:
+    """Return the dotted keys of `decisive` whose options are null by default."""
+    sections = {name: listed("sections")[name].defaults for name in ("data", "bottleneck", "optimizer", "budget")}
+    sections["task"] = component(config["task"]).defaults
+    if is_baseline(config):
+        sections["baseline"] = component(config["baseline"]).defaults
+    else:
+        parts = {part: component(config["architecture"][part]).defaults for part in ("encoder", "decoder")}
+        sections |= {f"architecture.{part}": defaults for part, defaults in parts.items()}
+        sections["architecture"] = parts["decoder"] | parts["encoder"]  # knobs that are passed on
+        for name, node in config["bottleneck"]["terms"].items():
+            sections[f"bottleneck.terms.{name}"] = component(node).defaults
+    return {
+        f"{section}.{key}"
+        for section, defaults in sections.items()
+        for key, default in defaults.items()
+        if default is None
+    }
+
+
 def _decisive(config: Mapping[str, Any], section: str) -> dict[str, Any]:
     return {key: value for key, value in config[section].items() if key not in _DESCRIPTIONS[section]}
 

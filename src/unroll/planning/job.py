@@ -253,8 +253,11 @@ def combinations(overrides: Sequence[str]) -> list[Planned]:
     return list(found.values())
 
 
-def one_process_each(trials: Sequence[Trial], overrides: Sequence[str]) -> None:
-    """Raise UserError for trials of several ranks under a launcher that starts one process a job."""
+def one_process_each(trials: Sequence[Trial], overrides: Sequence[str], in_sweep: bool = False) -> None:
+    """Raise UserError for trials of several ranks under a launcher that starts one process a job.
+
+    Ranks that torchrun or srun started go through a multirun side by side; a sweep's workers would each be all of them.
+    """
     launchers = [text.partition("=")[2] for text in overrides if text.startswith("hydra/launcher=")]
     if launchers and launchers[-1] in ("slurm", "submitit_slurm"):
         return
@@ -262,6 +265,13 @@ def one_process_each(trials: Sequence[Trial], overrides: Sequence[str]) -> None:
     for trial in trials:
         options = trial.config["trainer"]
         ranks = options["devices"] * options["num_nodes"]
+        if in_sweep and ranks > 1:
+            raise UserError(
+                "A sweep's workers are one process each, and start no ranks.",
+                saw=f"{ranks} devices a trial ({trial.trial_id})",
+                allowed="one device a trial; hydra/launcher=slurm with that many tasks; or each trial by itself: "
+                f"torchrun --nproc-per-node {options['devices']} -m unroll train ...",
+            )
         if outside < ranks:
             raise UserError(
                 "A multirun starts no ranks of its own: each would start the whole multirun again.",

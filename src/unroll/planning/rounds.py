@@ -156,7 +156,9 @@ def _launched(launch: Launch, batch: Sequence[_Course], say: Callable[[str], Non
         trouble = storage_trouble(raised) if raised is not None else None
         if trouble is not None:
             troubles.append(trouble)
-        elif isinstance(raised, UserError) or (isinstance(raised, TrialFailed) and _again(course.item)):
+        elif (isinstance(raised, UserError) and not getattr(raised, "passes", False)) or (
+            isinstance(raised, TrialFailed) and _again(course.item)
+        ):
             course.refused = True
             say(f"{course.name} cannot start: {raised}" if isinstance(raised, UserError) else str(raised))
         else:  # what has a record by now is not looked at again

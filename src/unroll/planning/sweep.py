@@ -137,7 +137,7 @@ def _launch(
         config = compose_node("train", [*own, *todo.hydra], config_dir, with_hydra=True)
         with open_dict(config):
             config.hydra.overrides.task = []
-        jobs.one_process_each([item.trial for item in planned], todo.hydra)
+        jobs.one_process_each([item.trial for item in planned], todo.hydra, in_sweep=True)
         if job is None:
             unchecked = [item.trial for item in to_launch(planned, retry_failed)]
             with telling(f"Trials are checked and their data prepared; log: {log_of(folder, 0)}", tell):

@@ -33,12 +33,13 @@ def draws_needed(total: int, share: float, probability: float) -> int:
         raise UserError(
             "--retrain is the probability to meet a forgery.", saw=probability, allowed="more than 0, at most 1"
         )
+    return next((drawn for drawn in range(total) if met_by(total, share, drawn) >= probability), total)
+
+
+def met_by(total: int, share: float, drawn: int) -> float:
+    """Return the probability that so many draws without putting back meet one of ceil(share x total) forged records."""
     true = total - math.ceil(share * total)
-    missed, drawn = 1.0, 0
-    while missed > 1 - probability and drawn < total:
-        missed *= max(0, true - drawn) / (total - drawn)
-        drawn += 1
-    return drawn
+    return 1 - math.prod(max(0, true - number) / (total - number) for number in range(drawn))
 
 
 def lot_of(records: Sequence[dict[str, Any]]) -> str:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from unroll.planning.identity import decisive, is_baseline
+from unroll.planning.identity import decisive, is_baseline, null_by_default
 from unroll.results.store import flatten
 
 Setting = tuple[tuple[str, str], ...]  # sorted options of a trial, all but the architecture's own and the seed
@@ -17,14 +17,18 @@ WAYS = ("order", "chunk", "protocol")
 
 
 def options(config: Mapping[str, Any]) -> dict[str, str]:
-    """Return what a row's numbers depend on, seed left out: dotted key -> value as JSON text."""
+    """Return what a row's numbers depend on: dotted key -> value as JSON text.
+
+    Left out are the seed, and options that are null by default and are not set.
+    """
     decides = decisive(config)
     del decides["seed"]
     if is_baseline(config):
         decides["baseline"].pop("seed", None)
     else:
         decides["budget"] = {"name": config["budget"]["name"], **decides["budget"]}
-    flat = flatten(decides)
+    nothing = null_by_default(config)
+    flat = {key: value for key, value in flatten(decides).items() if value is not None or key not in nothing}
     return {key: json.dumps(value, sort_keys=True, ensure_ascii=False) for key, value in flat.items()}
 
 

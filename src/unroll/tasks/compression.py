@@ -103,7 +103,7 @@ class Compression(Task):
         return {"squared_error": error.double().cpu().numpy()}
 
     def reports(self) -> dict[str, str]:
-        return {"psnr": "higher", "bits_per_pixel": "lower", "mse": "lower", "ssim": "higher"}
+        return {"psnr": "higher", "bits_per_pixel": "lower", "mse": "lower", "ssim": "higher", "sharpness": "higher"}
 
     def selects_by(self) -> dict[str, str]:
         return {"mse": "lower"}
@@ -119,7 +119,7 @@ class Compression(Task):
         """Codes [N,Z] -> pixels [N, side^2] in [0, 1]."""
         device = next(network.parameters()).device
         parts = torch.from_numpy(np.asarray(codes, np.float32)).split(1024)
-        with torch.inference_mode():
+        with torch.inference_mode(), network.precision():
             rows = [self._decode(network, part.to(device)).flatten(1).float().cpu() for part in parts]
         return torch.cat(rows).numpy()
 

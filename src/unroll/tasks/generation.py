@@ -10,12 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from unroll.architectures.bottlenecks.variational import Variational
 from unroll.architectures.network import Code, Network
 from unroll.architectures.noise import bernoulli
 from unroll.data.examples import Examples
 from unroll.data.splits import Batch, ImageSplit, SubsetSplit
 from unroll.errors import UserError
 from unroll.randomness import derive, generator
+from unroll.registry.components import locate
 from unroll.tasks.baselines.views import ImageView
 from unroll.tasks.compression import image_shape, image_splits, image_view
 from unroll.tasks.measures import frechet
@@ -109,6 +111,13 @@ class Generation(Task):
     def reports(self) -> dict[str, str]:
         return {frechet.frechet_name(self.samples): "lower", "precision": "higher", "recall": "higher"}
 
+    def reports_of_networks(self, config: Mapping[str, Any]) -> dict[str, str]:
+        found = {"reconstruction_nats": "lower", "sharpness": "higher"}
+        terms = [locate(node, f"bottleneck.terms.{name}") for name, node in config["bottleneck"]["terms"].items()]
+        if any(issubclass(term, Variational) for term in terms):
+            found |= dict.fromkeys(("elbo", self.bound_name), "higher")
+        return found
+
     def selects_by(self) -> dict[str, str]:
         return {"nats": "lower"}
 
@@ -189,7 +198,7 @@ class Generation(Task):
         """Mean codes of the train images that the density is fitted to [N, Z]."""
         device = next(network.parameters()).device
         split = self.splits["density"]
-        with torch.inference_mode():
+        with torch.inference_mode(), network.precision():
             batches = (split.batch(part).to(device) for part in torch.arange(len(split)).split(1024))
             codes = [network.encode(b).code.double().cpu() for b in batches]
         return torch.cat(codes).numpy()
@@ -198,7 +207,7 @@ class Generation(Task):
         """Codes [n, Z] -> pixel probabilities [n, side^2]."""
         device = next(network.parameters()).device
         parts = torch.from_numpy(np.asarray(codes, np.float32)).split(1024)
-        with torch.inference_mode():
+        with torch.inference_mode(), network.precision():
             rows = [network.decode(p.to(device), None, self.side).sigmoid().flatten(1).float() for p in parts]
         return torch.cat(rows).cpu().numpy()
 

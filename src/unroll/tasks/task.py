@@ -72,6 +72,14 @@ class Task(ABC):
         """
         return {}
 
+    def reports_of_networks(self, config: Mapping[str, Any]) -> Mapping[str, str]:
+        """Further ones that a network has and a baseline lacks.
+
+        Args:
+            config: of the trial, resolved.
+        """
+        return {}
+
     def selects_by(self) -> Mapping[str, str]:
         """Metrics of validation that may select the weights, as `reports` says them."""
         return self.reports()

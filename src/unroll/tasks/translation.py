@@ -150,6 +150,10 @@ class Translation(Task):
     def reports(self) -> dict[str, str]:
         return {"sacrebleu": "higher", "chrf": "higher"}
 
+    def reports_of_networks(self, config: Mapping[str, Any]) -> dict[str, str]:
+        parallel = getattr(locate(config["architecture"]["decoder"], "architecture.decoder"), "parallel", False)
+        return dict.fromkeys([f"{name}{'_parallel' * parallel}" for name in ("nll_per_token", "perplexity")], "lower")
+
     def selects_by(self) -> dict[str, str]:
         return {"nll_per_token": "lower"}
 

@@ -12,21 +12,17 @@ class MetricLines:
     """metrics.jsonl: one object a line, {"step": ..., name: value, ...}.
 
     On resuming, lines past the checkpoint's step are dropped: the steps are done again. So are the final evaluation's
-    line, and one that a killed process left unfinished. Without a checkpoint (step 0) none stays.
+    line, and one that cannot be read, such as one that a killed process left unfinished. Without a checkpoint (step 0)
+    none stays.
     """
 
     def __init__(self, path: Path, step: int):
         self.path = path
-        lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True) if self.path.exists() else []
-        kept = []
-        for line in lines:
-            metrics = json.loads(line) if line.endswith("\n") else {"step": step + 1}
-            final = any(name.startswith("test/") for name in metrics)
-            if step and metrics["step"] <= step and not final:
-                kept.append(line)
-        if not self.path.exists() or kept != lines:
+        before = self.path.read_bytes() if self.path.exists() else None
+        kept = b"".join(line for line in (before or b"").splitlines(keepends=True) if step and _stays(line, step))
+        if kept != before:
             with replacing(self.path) as draft:  # on a full disk, no line is lost
-                draft.write_text("".join(kept), encoding="utf-8")
+                draft.write_bytes(kept)
 
     def read(self) -> list[dict[str, Any]]:
         """The lines so far."""
@@ -36,3 +32,13 @@ class MetricLines:
         """Append one line."""
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, **metrics}) + "\n")
+
+
+def _stays(line: bytes, step: int) -> bool:
+    """Whether a line tells of a step up to this one, and not of the final evaluation."""
+    try:
+        metrics = json.loads(line)
+        done = metrics["step"] <= step and not any(name.startswith("test/") for name in metrics)
+    except (ValueError, TypeError, KeyError):
+        return False
+    return done and line.endswith(b"\n")

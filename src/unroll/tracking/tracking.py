@@ -1,5 +1,6 @@
 """A trial's metrics go into metrics.jsonl, and to the trackers of its config, which never touch the trial."""
 
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -151,4 +152,4 @@ def _tensorboard(directory: Path) -> Tracker:
 def _what_to_do(name: str, directory: Path) -> str:
     files = sorted(directory.glob("wandb/*run-*/*.wandb")) if name == "wandb" else []
     kept = [file.parent for file in files if file.stat().st_size > _EMPTY]
-    return "".join(f"\n  run:     wandb sync {folder}" for folder in kept[-1:])
+    return "".join(f"\n  run:     wandb sync {shlex.quote(str(folder))}" for folder in kept[-1:])

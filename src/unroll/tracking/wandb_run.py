@@ -1,6 +1,5 @@
 """A trial's run in W&B, kept by a process of its own (wandb_process.py), so that no wait of W&B's is the trial's."""
 
-import functools
 import json
 import os
 import subprocess
@@ -18,6 +17,7 @@ from unroll.tracking import wandb_process
 
 _COMMAND = [sys.executable, "-P", wandb_process.__file__]
 _SECONDS_TO_ASK = 60.0
+_logins: dict[Any, dict[str, Any]] = {}  # by environment and folder
 
 
 class WandbTrouble(Exception):
@@ -155,11 +155,16 @@ def ask_wandb() -> dict[str, Any]:
     Raises:
         UserError: wandb does not even start.
     """
-    return dict(_asked(tuple(sorted(os.environ.items())), os.getcwd()))
+    key = tuple(sorted(os.environ.items())), os.getcwd()
+    found = _logins.get(key)
+    if found is None:
+        found = _asked()
+        if found["logged_in"]:  # a login that is missing may be there the next time
+            _logins[key] = found
+    return dict(found)
 
 
-@functools.lru_cache(maxsize=8)
-def _asked(environment: tuple[tuple[str, str], ...], folder: str) -> dict[str, Any]:
+def _asked() -> dict[str, Any]:
     try:
         done = subprocess.run(
             [*_COMMAND, "login"],
@@ -168,8 +173,6 @@ def _asked(environment: tuple[tuple[str, str], ...], folder: str) -> dict[str, A
             text=True,
             timeout=_SECONDS_TO_ASK,
             check=True,
-            cwd=folder,
-            env=dict(environment),
         )
         found: dict[str, Any] = json.loads(done.stdout)
     except (subprocess.SubprocessError, OSError, ValueError) as error:

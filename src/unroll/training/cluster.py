@@ -186,9 +186,9 @@ def _gpus(accelerator: str, devices: int) -> None:
         "No GPU is visible here." if gpus == 0 else "Fewer GPUs are visible here than the trial has devices on a node.",
         saw=f"{gpus} visible, CUDA_VISIBLE_DEVICES={'(not set)' if visible is None else visible}; "
         f"trainer.accelerator={accelerator} trainer.devices={devices}",
-        allowed=f"--gpus-per-node={devices} of sbatch or srun, without --gpus-per-task; or trainer=cpu"
+        allowed=f"--gpus-per-node={devices} of sbatch or srun, without --gpus-per-task; or trainer.accelerator=cpu"
         if in_job
-        else f"{f'trainer.devices={gpus}, ' if gpus else ''}a node with {devices} or more, or trainer=cpu",
+        else f"{f'trainer.devices={gpus}, ' if gpus else ''}a node with {devices} or more, or trainer.accelerator=cpu",
         run="unroll doctor   # what torch sees, and why",
     )
 

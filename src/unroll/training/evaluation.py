@@ -1,7 +1,6 @@
 """Evaluation: every example of a split exactly once, whatever the number of ranks; one loop for all."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 
 import numpy as np
 import torch
@@ -22,7 +21,6 @@ def evaluate_split(
     split: Split,
     seed: int,
     device: torch.device,
-    precision: Callable[[], AbstractContextManager],
     rank: int = 0,
     world: int = 1,
 ) -> Outputs:
@@ -37,7 +35,7 @@ def evaluate_split(
     was_training = network.training
     network.eval()
     mine: list[tuple[np.ndarray, Outputs]] = []
-    with torch.inference_mode(), precision():
+    with torch.inference_mode(), network.precision():
         for number, index in enumerate(evaluation_order(split)):
             if number % world == rank:
                 torch.manual_seed(derive(seed, "evaluation", int(index[0])))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from unroll.errors import UserError, suggest
+from unroll.planning.identity import is_baseline
 from unroll.results.units import unit
 from unroll.tasks.task import Task
 
@@ -13,24 +14,27 @@ def check_metrics(task: Task, config: Mapping[str, Any]) -> None:
 
     Args:
         task: needs no data yet.
-        config: its part of the trial's.
+        config: of the trial, resolved.
 
     Raises:
         UserError: with the metrics that there are.
     """
-    for role, known in (("primary", task.reports()), ("selection", task.selects_by())):
-        asked = config[role]
+    described, known_of_test = config["task"], dict(task.reports())
+    if known_of_test and not is_baseline(config):
+        known_of_test |= task.reports_of_networks(config)
+    for role, known in (("primary", known_of_test), ("selection", task.selects_by())):
+        asked = described[role]
         if not known:
             continue
         if asked["name"] not in known:
             raise UserError(
-                f"The task {config['name']} has no such metric.{suggest(asked['name'], known)}",
+                f"The task {described['name']} has no such metric.{suggest(asked['name'], known)}",
                 saw=f"task.{role}.name={asked['name']}",
                 allowed=known,
             )
         right = {"direction": known[asked["name"]]}
-        if role == "primary" and unit(config["name"], asked["name"]):
-            right["unit"] = unit(config["name"], asked["name"])
+        if role == "primary" and unit(described["name"], asked["name"]):
+            right["unit"] = unit(described["name"], asked["name"])
         for key, value in right.items():
             if asked[key] != value:
                 raise UserError(

@@ -21,6 +21,7 @@ from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from torch.distributed import PrefixStore  # type: ignore[attr-defined]
 from torch.distributed.rendezvous import rendezvous
 
+from unroll import interruption
 from unroll.errors import UserError, portable
 from unroll.training.cluster import SHELLS, in_slurm_step, under_torchrun
 
@@ -36,6 +37,8 @@ _meetings = 0
 
 class RankLost(UserError):
     """Another rank ended or did not answer, and left no error: no fault of the trial."""
+
+    passes = True  # the same command goes on, so a sweep tries again
 
 
 def rank() -> int:
@@ -127,10 +130,11 @@ class Ranks:
 
 
 @contextmanager
-def met(trainer: dict[str, Any], kind: str) -> Iterator[Ranks]:
+def met(trial_id: str, trainer: dict[str, Any], kind: str) -> Iterator[Ranks]:
     """All ranks of a trial, connected inside the block; of one process, that alone.
 
     Args:
+        trial_id: ranks of another trial do not meet these.
         trainer: resolved `trainer` config.
         kind: of the devices: cpu, cuda or mps.
 
@@ -143,7 +147,7 @@ def met(trainer: dict[str, Any], kind: str) -> Iterator[Ranks]:
         return
     with _leaving_in_time():
         try:
-            store = _connected(world)
+            store = _connected(trial_id, world)
             backend = "cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo"
             distributed.init_process_group(backend, store=store, rank=rank(), world_size=world, timeout=PATIENCE)
         except distributed.DistError as error:
@@ -155,11 +159,16 @@ def met(trainer: dict[str, Any], kind: str) -> Iterator[Ranks]:
             ) from error
         try:
             yield Ranks(rank(), world, store)
+        except BaseException:
+            if kind == "cuda":  # what NCCL still waits for, of a rank that is gone, would be waited for here
+                distributed.distributed_c10d._abort_process_group()
+            raise
         finally:
-            distributed.destroy_process_group()
+            if distributed.is_initialized():
+                distributed.destroy_process_group()
 
 
-def _connected(world: int) -> Any:
+def _connected(trial_id: str, world: int) -> Any:
     """A store of keys for this meeting alone: the one of an earlier trial names sockets that are closed."""
     global _store, _meetings
     if _store is None:
@@ -169,7 +178,7 @@ def _connected(world: int) -> Any:
         _store, _, _ = next(rendezvous("env://", rank(), world, timeout=PATIENCE))
         _store.set_timeout(PATIENCE)
     _meetings += 1
-    return PrefixStore(f"meeting-{_meetings}", _store)
+    return PrefixStore(f"meeting-{_meetings}-{trial_id}", _store)
 
 
 def _of_others(error: BaseException) -> bool:
@@ -185,6 +194,8 @@ def _of_others(error: BaseException) -> bool:
 def _leaving_in_time() -> Iterator[None]:
     """End a process that was asked to leave and still waits in C++, where Python heeds no signal.
 
+    One that has heeded it ends its step, saves and says so; each of its collectives waits for `PATIENCE` at most.
+
     Python's own handler writes the signal's number to a pipe, whatever the main thread does.
     """
     if threading.current_thread() is not threading.main_thread():
@@ -196,9 +207,10 @@ def _leaving_in_time() -> Iterator[None]:
 
     def watch() -> None:
         while number := os.read(reading, 1)[0]:
-            if number in _ENDING and not over.wait(GRACE):
+            if number in _ENDING and not over.wait(GRACE) and interruption.requests == heeded:
                 os._exit(128 + number)
 
+    heeded = interruption.requests
     before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     watching = threading.Thread(target=watch, name="leaving", daemon=True)
     watching.start()

@@ -108,14 +108,13 @@ class Run:
     def evaluate(self, score: Score, split: str) -> Any:
         """Per-example outputs of a split, where and in the precision in which the network trains."""
         assert self.module.device == self.trainer.strategy.root_device, f"training ran on {self.module.device}"
-        precision = self.trainer.precision_plugin.forward_context
         ranks = self.trainer.global_rank, self.trainer.world_size
         split_ = self.task.splits[split]
-        return evaluate_split(score, self.network, split_, self.module.seed, self.module.device, precision, *ranks)
+        return evaluate_split(score, self.network, split_, self.module.seed, self.module.device, *ranks)
 
     def diagnose(self) -> dict[str, Any]:
         """Diagnostics of the network as it is now."""
-        return diagnose(self.task, self.network, self.module.device, self.trainer.precision_plugin.forward_context)
+        return diagnose(self.task, self.network, self.module.device)
 
 
 def train_network(run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -209,9 +208,7 @@ def set_up(run: Run) -> None:
         still_ours=(lambda: None) if run.claim is None else run.claim.check,
         replacing=run.replacing,
         diagnose=(lambda module: logged_names(run.diagnose())) if logs_diagnostics else None,
-        pretrained=lambda module: pretrained(
-            run.task, run.network, module.step, module.device, run.trainer.precision_plugin.forward_context
-        ),
+        pretrained=lambda module: pretrained(run.task, run.network, module.step, module.device),
     )
     if run.claim is not None:
         steps = run.schedule.steps
@@ -227,6 +224,7 @@ def set_up(run: Run) -> None:
         run.saved.optimizer,
         run.saved.logged,
     )
+    run.network.precision = run.trainer.precision_plugin.forward_context
     if run.saved.scaler:
         run.trainer.precision_plugin.load_state_dict(run.saved.scaler)
 

@@ -6,7 +6,7 @@ import traceback
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import yaml
@@ -40,6 +40,13 @@ from unroll.training.result import why_not_reportable
 from unroll.training.run import Run, train_network
 
 
+class Began(NamedTuple):
+    """When a trial began, its data not yet prepared."""
+
+    clock: float  # seconds of the monotonic clock
+    at: str  # in UTC, ISO 8601
+
+
 def check(trial: Trial) -> None:
     """Check what planning cannot: that every component exists and takes its options, and that they go together.
 
@@ -48,10 +55,11 @@ def check(trial: Trial) -> None:
     """
     check_cluster(trial)
     check_precision(trial)
-    check_wandb(trial)
+    if rank() == 0:  # the only one that a tracker hears
+        check_wandb(trial)
     config = trial.config
     task = build_task(trial)
-    check_metrics(task, config["task"])
+    check_metrics(task, config)
     if config["architecture"]["name"] == "baseline":
         build_baseline(trial)
         return
@@ -82,13 +90,18 @@ def train(trial: Trial) -> dict[str, Any]:
         TrialFailed: it ended in an error, which its record holds.
     """
     check(trial)
+    began = Began(time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds"))
+    reset_peak_memory()
+    reset_peak()
     trainer, claim, finished = trial.config["trainer"], None, None
     kind = "cpu" if is_baseline(trial.config) else kind_of(trainer["accelerator"])
     try:
-        with met(trainer, kind) as ranks, ExitStack() as held:
-            with ranks.agreeing():  # rank 0 decides, and all of them know before any waits for another
+        with met(trial.trial_id, trainer, kind) as ranks, ExitStack() as held:
+            # rank 0 decides, and all of them know before any waits for another
+            with ranks.together(), ranks.agreeing():
                 if state(trial) != "finished":
-                    _check_data(trial)
+                    with Preemption(trial.directory / checkpoint.LAST), computing_threads(trainer["threads"]):
+                        _check_data(trial)
                 if ranks.number == 0:
                     trial.directory.mkdir(parents=True, exist_ok=True)
                     claim = held.enter_context(claimed(trial.directory, trainer["heartbeat_seconds"]))
@@ -97,11 +110,12 @@ def train(trial: Trial) -> dict[str, Any]:
                             checkpoint.forget(trial.directory, trial.record_path)
                         else:
                             finished = read_record(trial.record_path)
-            finished = ranks.gathered(finished)[0]
+            with ranks.together():
+                finished = ranks.gathered(finished)[0]
             if finished is not None:
                 return finished
             tracking = Tracking(trial) if claim is None else held.enter_context(tracked(trial))
-            return _train(trial, claim, tracking, ranks)
+            return _train(trial, began, claim, tracking, ranks)
     except OSError as error:
         trouble = storage_trouble(error, trial.directory)
         if trouble is None:
@@ -124,11 +138,8 @@ def _check_data(trial: Trial) -> None:
         )
 
 
-def _train(trial: Trial, claim: Claim | None, tracking: Tracking, ranks: Ranks) -> dict[str, Any]:
+def _train(trial: Trial, began: Began, claim: Claim | None, tracking: Tracking, ranks: Ranks) -> dict[str, Any]:
     directory = trial.directory
-    began, started = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
-    reset_peak_memory()
-    reset_peak()
     if claim is not None:
         text = yaml.safe_dump(trial.config, sort_keys=False, allow_unicode=True)
         (directory / "config.yaml").write_text(text, encoding="utf-8")
@@ -140,13 +151,14 @@ def _train(trial: Trial, claim: Claim | None, tracking: Tracking, ranks: Ranks) 
         "protocol_version": trial.config["task"]["protocol_version"],
         "error": None,
     }
-    run: dict[str, Any] = {"started": started, "command": " ".join(["unroll", *sys.argv[1:]])}
+    run: dict[str, Any] = {"started": began.at, "command": " ".join(["unroll", *sys.argv[1:]])}
     try:
         threads = trial.config["trainer"]["threads"]
         set_tf32(trial.config["trainer"]["tf32"])
         with computing_threads(threads):
             if trial.config["architecture"]["name"] == "baseline":
-                found, timing = run_baseline(trial, replacing if claim is None else claim.replacing)
+                with Preemption(directory / checkpoint.LAST):
+                    found, timing = run_baseline(trial, replacing if claim is None else claim.replacing)
             else:
                 found, timing = _train_network(trial, claim, tracking, ranks)
         record |= found
@@ -161,13 +173,13 @@ def _train(trial: Trial, claim: Claim | None, tracking: Tracking, ranks: Ranks) 
         trace = "".join(traceback.format_exception(error))
         record |= {"status": "failed", "error": _described(error, trace)}
         problems = [f"failed: {type(error).__name__}"]
-        run = {"seconds": time.monotonic() - began, **run, **provenance()}
+        run = {"seconds": time.monotonic() - began.clock, **run, **provenance()}
         record |= {"run": run, "reportable": False, "why_not_reportable": problems}
         path = trial.record_path
         if claim is not None and state(trial) != "finished":  # with trainer.again: a failure takes no result away
             path = write_and_finish(directory, record, tracking, "failed", claim.replacing)
         raise TrialFailed(trial.trial_id, path, f"{type(error).__name__}: {error}") from error
-    run |= {"seconds": time.monotonic() - began, "peak_memory_bytes": peak_memory_bytes(), **provenance()}
+    run |= {"seconds": time.monotonic() - began.clock, "peak_memory_bytes": peak_memory_bytes(), **provenance()}
     if run["code"]["dirty"]:
         problems.append("the working tree had changes that are not committed")
     record |= {"run": run, "reportable": not problems, "why_not_reportable": problems}

@@ -18,13 +18,13 @@ from unroll.errors import UserError
 from unroll.names import check_id
 from unroll.planning.compose import compose
 from unroll.planning.groups import group_value
-from unroll.planning.identity import NUMBERS, is_baseline
+from unroll.planning.identity import NUMBERS
 from unroll.planning.trial import Trial
 from unroll.planning.validate import check_names, completed
 from unroll.registry.components import refuse_foreign
 from unroll.results.record import FILE_NAME
 from unroll.training.checkpoint import BEST, LAST
-from unroll.training.cluster import in_slurm_step, under_torchrun
+from unroll.training.cluster import check_cluster, in_slurm_step, under_torchrun
 from unroll.training.comparison import (
     Changed,
     Gap,
@@ -35,6 +35,7 @@ from unroll.training.comparison import (
     not_comparable,
     without_later,
 )
+from unroll.training.devices import check_precision
 from unroll.training.predictions import FILE_NAME as PREDICTIONS
 from unroll.training.ranks import rank
 from unroll.training.train import train
@@ -108,11 +109,10 @@ def verify(
     config["trainer"] |= _overridden(overrides, config["trainer"], _under(record["trial_id"], runs))
     config["logger"] = {**config["logger"], "csv": False, "tensorboard": False}
     config["logger"]["wandb"] = {**config["logger"]["wandb"], "mode": "disabled"}
-    if is_baseline(config) and rank() > 0:
-        return None
     with _folder(devices, nodes, runs, record["trial_id"]) as folder:
         config["paths"] = {**_paths(config["paths"]), "runs": str(folder)}
         trial = Trial(config, record["trial_id"])
+        _possible_here(trial)
         again = train(trial)
         if rank() > 0:
             return None
@@ -129,6 +129,19 @@ def _of_todays_protocol(record: Mapping[str, Any], runs: Path) -> None:
             allowed=f"protocol {now}, or the code that the record names",
             run=f"unroll show {_under(record['trial_id'], runs)}",
         )
+
+
+def _possible_here(trial: Trial) -> None:
+    try:
+        check_cluster(trial)
+        check_precision(trial)
+    except UserError as error:
+        raise UserError(
+            "The record is of a device that is not here, and on another its numbers would be another trial's: "
+            f"{error.what}",
+            saw=error.saw,
+            allowed="a machine such as the record's, or trainer.accelerator=cpu where its precision is 32-true",
+        ) from error
 
 
 def _under(trial_id: str, runs: Path) -> str:

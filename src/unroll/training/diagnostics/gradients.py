@@ -14,12 +14,19 @@ import torch
 from torch import Tensor, nn
 
 PROBES = 8  # directions that a Jacobian is measured in
+HALF_SCALE = 2.0**16  # torch's GradScaler starts from it
 
 
 def gradients(of: Tensor, by: Sequence[Tensor]) -> list[Tensor]:
-    """d of / d by, for a scalar; zero for what it does not depend on. Fills no `.grad`."""
-    found = torch.autograd.grad(of, by, allow_unused=True)
-    return [torch.zeros_like(x) if grad is None else grad for x, grad in zip(by, found, strict=True)]
+    """d of / d by, for a scalar; zero for what it does not depend on. Fills no `.grad`.
+
+    Where the network computes in float16, the scalar is scaled first, as in training: small gradients would be zero.
+    """
+    kind = of.device.type
+    half = torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind) == torch.float16
+    scale = HALF_SCALE if half else 1.0
+    found = torch.autograd.grad(of * scale, by, allow_unused=True)
+    return [torch.zeros_like(x) if grad is None else grad / scale for x, grad in zip(by, found, strict=True)]
 
 
 def layer_norms(named: Iterable[tuple[str, Tensor]]) -> dict[str, float]:

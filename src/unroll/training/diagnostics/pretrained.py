@@ -3,7 +3,6 @@
 They are columns of Rifai et al. 2011, Table 1, which measures them "before fine-tuning".
 """
 
-from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -14,7 +13,6 @@ from unroll.tasks.task import Task
 from unroll.training.diagnostics.codes import saturated_share
 from unroll.training.diagnostics.probe import (
     JACOBIAN_EXAMPLES,
-    Precision,
     finite,
     fixed_index,
     jacobian_of,
@@ -22,9 +20,7 @@ from unroll.training.diagnostics.probe import (
 )
 
 
-def pretrained(
-    task: Task, network: Network, step: int, device: torch.device, precision: Precision = nullcontext
-) -> dict[str, Any]:
+def pretrained(task: Task, network: Network, step: int, device: torch.device) -> dict[str, Any]:
     """The record's `result.pretrained`, of a network after `step` steps, in evaluation mode; None: not finite.
 
     jacobian_norm      root mean square over examples of |dz/dx|_F, for z the code and x the embedded input: of all
@@ -35,7 +31,7 @@ def pretrained(
     """
     split = task.splits["validation"]
     examples, squares, saturated = len(split), [], []
-    with undisturbed(network, device, precision):
+    with undisturbed(network, device):
         for index in evaluation_order(split):
             code = network.encode(split.batch(index).to(device))
             squares.append(_closed_form(code))

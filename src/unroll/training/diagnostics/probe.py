@@ -1,8 +1,8 @@
 """Diagnosing a network: one fixed batch of train goes through it, and numbers come out."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -27,15 +27,14 @@ from unroll.training.diagnostics.gradients import (
 
 EXAMPLES = 32  # of train, the same for all trials of a data set
 JACOBIAN_EXAMPLES = 8  # the first of them
-Precision = Callable[[], AbstractContextManager]  # what the network computes in, inside of the `with` block
 
 
-def diagnose(task: Task, network: Network, device: torch.device, precision: Precision = nullcontext) -> dict[str, Any]:
+def diagnose(task: Task, network: Network, device: torch.device) -> dict[str, Any]:
     """Diagnostics of a network in evaluation mode, as docs/record.md lists them; None for what is not finite."""
     split = task.splits["train"]
     index = fixed_index(len(split))
     batch = split.batch(index).to(device)
-    with undisturbed(network, device, precision):
+    with undisturbed(network, device):
         found = {
             "examples": len(index),
             **_of_loss(task, network, batch, normaliser_of(split, index)),
@@ -110,7 +109,7 @@ def watching_input(network: Network) -> Iterator[list[Tensor]]:
 
 
 @contextmanager
-def undisturbed(network: Network, device: torch.device, precision: Precision = nullcontext) -> Iterator[None]:
+def undisturbed(network: Network, device: torch.device) -> Iterator[None]:
     """Evaluation mode with gradients, in the precision of training; mode and random state are as before afterwards.
 
     cuDNN's recurrent layers have no backward in evaluation mode, so torch's own stand in.
@@ -124,7 +123,7 @@ def undisturbed(network: Network, device: torch.device, precision: Precision = n
             torch.inference_mode(False),
             torch.enable_grad(),
             torch.backends.cudnn.flags(enabled=False),
-            precision(),
+            network.precision(),
         ):
             torch.manual_seed(derive(0, "diagnostics"))
             yield
