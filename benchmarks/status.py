@@ -27,7 +27,8 @@ from typing import Any
 from unroll.planning.claims import PROGRESS, claimed
 from unroll.planning.compose import compose
 from unroll.planning.status import Watched, counts
-from unroll.planning.suites import Planned, plan
+from unroll.planning.suites import plan
+from unroll.planning.planned import Planned
 from unroll.planning.trial import Trial, make_trial
 from unroll.results.record import read_record, write_record
 from unroll.results.seal import sealed

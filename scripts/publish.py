@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from unroll.errors import UserError
+from unroll.planning.planned import Planned
 from unroll.planning.reproduce import planned_table
-from unroll.planning.suites import Planned, plan
+from unroll.planning.suites import plan
 from unroll.results.generated import RECORDS, generated, write
 from unroll.results.record import read_record
 from unroll.results.scores import copy_scores

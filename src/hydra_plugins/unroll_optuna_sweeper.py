@@ -75,9 +75,9 @@ class OptunaSweeper(ResumableSweeper):
         from unroll.planning.compose import compose_with
         from unroll.planning.effort import summarise, table, unequal, write_summary
         from unroll.planning.identity import is_baseline
+        from unroll.planning.planned import Planned
         from unroll.planning.space import read_space
         from unroll.planning.studies import make_studies
-        from unroll.planning.suites import Planned
         from unroll.planning.trial import Trial
         from unroll.planning.tuning import finals, tune
 

@@ -94,7 +94,7 @@ def sweep(
     config_dir: ConfigDir = None,
 ) -> None:
     """Train every trial of a suite that has no record yet, and print the table: suite=quickstart."""
-    from unroll.planning.job import refuse_repeated
+    from unroll.planning.overrides import refuse_repeated
     from unroll.planning.sweep import run_sweep
 
     refuse_repeated(overrides or [])

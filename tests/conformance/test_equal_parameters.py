@@ -9,7 +9,7 @@ from tiny_data import Tiny
 from unroll.api import load_model
 from unroll.architectures.network import Network
 from unroll.architectures.sizing import FURTHEST_PER_CENT, Nodes, count_parameters, solve, with_width
-from unroll.planning.schema import SOLVED
+from unroll.registry.components import SOLVED
 from unroll.results.record import read_record
 from unroll.training.train import train
 from unroll.training.verify import verify

@@ -19,8 +19,8 @@ from unroll import api
 from unroll.data import cache, geometry, sources, wheels
 from unroll.doctor import software
 from unroll.planning import claims, groups, reported, tuning, validate, workers
+from unroll.planning.planned import Planned
 from unroll.planning.rounds import Rules, complete
-from unroll.planning.suites import Planned
 from unroll.planning.trial import Trial, make_trial
 from unroll.planning.trouble import storage_trouble
 from unroll.results import generated

@@ -121,8 +121,8 @@ def river(line: str, *wrong: str, header: str = "date,a,b") -> Callable[[Place],
 TUNED = ["hydra/sweeper=optuna", "hydra.sweeper.trials=3"]
 COMMANDS: dict[str, list[Callable[[Place], list[str]]]] = {
     "planning/job.py:refuse": [lambda place: ["train", "--architecture", "lstm"]],
-    "planning/job.py:refuse_repeated": [lambda place: ["train", *place.small("copying", "seed=1"), "seed=2"]],
-    "planning/job.py:expand": [
+    "planning/overrides.py:refuse_repeated": [lambda place: ["train", *place.small("copying", "seed=1"), "seed=2"]],
+    "planning/overrides.py:expand": [
         lambda place: [
             *["train", "-m", *place.small(), "optimizer.learning_rate=interval(0.001, 0.01)"],
             *["hydra.sweeper.trials=1", "hydra/launcher=basic"],

@@ -4,7 +4,7 @@ import pytest
 
 from unroll.errors import UserError
 from unroll.planning.filters import keep
-from unroll.planning.suites import Planned
+from unroll.planning.planned import Planned
 from unroll.planning.trial import Trial
 
 

@@ -15,10 +15,10 @@ from unroll.api import compose, load_model, train
 from unroll.cli import app
 from unroll.data import digests
 from unroll.errors import UserError
+from unroll.planning.planned import Planned
 from unroll.planning.rounds import to_launch
 from unroll.planning.state import read_head, state, why_stale
 from unroll.planning.status import Watched
-from unroll.planning.suites import Planned
 from unroll.planning.trial import Trial
 from unroll.results.record import read_record, write_record
 from unroll.results.show import show

@@ -14,9 +14,9 @@ from stub_records import write_failed, write_finished
 from unroll.errors import TrialFailed, UserError
 from unroll.planning.claims import Claim, Claimed, ClaimLost, claimed
 from unroll.planning.compose import compose_with, composer
+from unroll.planning.planned import Planned
 from unroll.planning.rounds import Rules, complete
 from unroll.planning.state import state
-from unroll.planning.suites import Planned
 from unroll.planning.trial import Trial
 from unroll.planning.workers import WorkerKilled
 from unroll.results.record import read_record

@@ -11,8 +11,8 @@ from claimants import NEVER
 from unroll.planning.claims import PROGRESS, claimed
 from unroll.planning.compose import compose
 from unroll.planning.display import Display
+from unroll.planning.planned import Planned
 from unroll.planning.silence import Silence, telling, waits
-from unroll.planning.suites import Planned
 from unroll.planning.trial import Trial
 
 

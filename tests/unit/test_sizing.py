@@ -11,8 +11,8 @@ from torch import nn
 from unroll.architectures.sizing import Sizing, count_parameters, solve
 from unroll.errors import UserError
 from unroll.planning.compose import compose
-from unroll.planning.schema import SOLVED
 from unroll.planning.trial import make_trial
+from unroll.registry.components import SOLVED
 from unroll.training.prepared import sized
 
 NODES = {"architecture": {"width": SOLVED, "encoder": {"sizes": [SOLVED, 2]}}, "bottleneck": {}}

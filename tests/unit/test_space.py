@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from unroll.errors import UserError
-from unroll.planning.job import expand
+from unroll.planning.overrides import expand
 from unroll.planning.space import probing, read_space, split, tunes
 
 

@@ -19,10 +19,10 @@ from unroll.errors import UserError
 from unroll.planning.compose import compose_with, composer
 from unroll.planning.effort import summarise, table, unequal
 from unroll.planning.identity import is_baseline
+from unroll.planning.planned import Planned
 from unroll.planning.space import Space, read_space
 from unroll.planning.state import state
 from unroll.planning.studies import Options, Study, make_studies
-from unroll.planning.suites import Planned
 from unroll.planning.trial import Trial, make_trial
 from unroll.planning.tuning import Point, Tuned, finals, suggest_point, tune
 
@@ -339,7 +339,7 @@ def test_suggesting_needs_no_torch() -> None:
         "from unroll.planning.compose import compose_with, composer\n"
         "from unroll.planning.space import read_space\n"
         "from unroll.planning.studies import Options, make_studies\n"
-        "from unroll.planning.suites import Planned\n"
+        "from unroll.planning.planned import Planned\n"
         "from unroll.planning.tuning import suggest_point\n"
         "from unroll.planning import effort\n"
         "with composer():\n"

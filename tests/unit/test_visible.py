@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from unroll.cli import app
 from unroll.errors import TrialFailed, UserError
 from unroll.planning.compose import compose
-from unroll.planning.suites import Plan
+from unroll.planning.planned import Plan
 from unroll.planning.trial import make_trial
 from unroll.results.cells import Grid
 from unroll.results.markdown import grid, plain

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from unroll.errors import UserError
-from unroll.planning.schema import SOLVED
+from unroll.registry.components import SOLVED
 
 WIDEST = 2**16
 AROUND = 8  # widths that are tried on either side where the count falls while the width grows

@@ -14,9 +14,10 @@ from unroll.errors import UserError
 from unroll.planning.compose import compose_node, composer, trial_from
 from unroll.planning.groups import group_options, options_where
 from unroll.planning.identity import NUMBERS, canonical, decisive, is_baseline
-from unroll.planning.schema import SECTIONS, SOLVED, Trainer
+from unroll.planning.schema import SECTIONS, Trainer
 from unroll.planning.trial import Trial
 from unroll.planning.validate import typed
+from unroll.registry.components import SOLVED
 
 _SURROUNDINGS = ("accelerator", "devices", "num_nodes", "threads", "deterministic", *NUMBERS)  # that bits depend on
 _BARE = re.compile(r"[A-Za-z_./][\w./+-]*", re.ASCII)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from unroll.errors import UserError
 from unroll.planning.claims import holder
+from unroll.planning.planned import Planned
 from unroll.planning.silence import Silence, waits
 from unroll.planning.state import read_head, record_identity
-from unroll.planning.suites import Planned
 from unroll.planning.trial import Trial
 from unroll.visible import visible
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unroll.planning.planned import Planned
 from unroll.planning.state import state
 from unroll.planning.studies import Options
-from unroll.planning.suites import Planned
 from unroll.planning.tuning import Tuned
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from unroll.errors import UserError, suggest
-from unroll.planning.suites import Planned
+from unroll.planning.planned import Planned
 from unroll.planning.trial import Trial
 
 _FORM = re.compile(r"([A-Za-z_][\w.]*)\s*(!=|<=|>=|=|<|>)\s*(.*)")

@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import itertools
 import os
 import sys
 import traceback
@@ -15,9 +14,6 @@ from typing import Any, NoReturn
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
@@ -34,9 +30,10 @@ from unroll.planning.compose import (
 from unroll.planning.groups import conf_directory
 from unroll.planning.mishap import record_mishap
 from unroll.planning.mistakes import COMPOSITION_ERRORS, explain
+from unroll.planning.overrides import expand, refuse_repeated
+from unroll.planning.planned import Planned
 from unroll.planning.space import probing, split, tunes
 from unroll.planning.state import record_identity
-from unroll.planning.suites import Planned
 from unroll.planning.trial import Trial
 
 
@@ -86,22 +83,6 @@ def _parsed(arguments: Sequence[str]) -> Namespace:
 
     parser.error = refuse  # type: ignore[method-assign]
     return parser.parse_intermixed_args(list(arguments))
-
-
-def refuse_repeated(overrides: Sequence[str]) -> None:
-    """Raise UserError for a key that has two values on one command line: Hydra would take the last in silence."""
-    values: dict[str, str] = {}
-    for text in overrides:
-        key, _, value = text.partition("=")
-        if text.startswith("~") or "=" not in text:
-            continue
-        if values.setdefault(key, value) != value:
-            raise UserError(
-                f"'{key}' is given twice, and only the last would count.",
-                saw=f"{key}={values[key]} {text}",
-                allowed=f"one of them; of several trials: -m {key}={values[key]},{value}",
-                change=[text],
-            )
 
 
 def run_hydra(job: Any, config_name: str, arguments: Sequence[str]) -> None:
@@ -159,37 +140,6 @@ def check_everything(options: Namespace) -> list[Trial]:
     for trial in trials:
         check(trial)
     return trials
-
-
-def expand(overrides: Sequence[str]) -> list[list[str]]:
-    """Return every combination of overrides that hold several values, such as `seed=0,1`.
-
-    Raises:
-        UserError: an override that cannot be read, or an interval, whose values nothing could list.
-    """
-    choices = []
-    for override, text in zip(parse(overrides), overrides, strict=True):
-        key = override.get_key_element()
-        if override.is_discrete_sweep():
-            choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
-        elif override.is_sweep_override():
-            raise UserError(
-                "An interval is a space to tune in, not a list of values.",
-                saw=text,
-                allowed="choice, range, or the sweeper that tunes",
-                change=["hydra/sweeper=optuna"],
-            )
-        else:
-            choices.append([text])
-    return [list(combination) for combination in itertools.product(*choices)]
-
-
-def parse(overrides: Sequence[str]) -> list[Override]:
-    """Read overrides; UserError where Hydra cannot."""
-    try:
-        return OverridesParser.create().parse_overrides(list(overrides))
-    except HydraException as error:
-        raise explain(error, "train", overrides, [], None) from error
 
 
 def train_job(config: DictConfig) -> float:

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 from unroll.planning.claims import claimed
+from unroll.planning.planned import Planned
 from unroll.planning.state import state
-from unroll.planning.suites import Planned
 
 
 def record_mishap(planned: Planned, kind: str, message: str, trace: str = "", seconds: float = 0.0) -> None:

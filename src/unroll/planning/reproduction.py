@@ -7,8 +7,9 @@ from typing import Any
 from unroll.errors import UserError
 from unroll.planning.compose import composer
 from unroll.planning.identity import is_baseline
+from unroll.planning.planned import Planned
 from unroll.planning.reported import CPU, PAPER, Reported, Row
-from unroll.planning.suites import Make, Planned, maker
+from unroll.planning.suites import Make, maker
 from unroll.planning.trial import Trial
 from unroll.planning.validate import check_seed
 from unroll.results.stale import current_or_earlier

@@ -8,8 +8,8 @@ from pathlib import Path
 from unroll.errors import TrialFailed, UserError
 from unroll.planning.claims import Claimed, ClaimLost, claims_made
 from unroll.planning.mishap import record_mishap
+from unroll.planning.planned import Planned
 from unroll.planning.state import record_identity, state
-from unroll.planning.suites import Planned
 from unroll.planning.trouble import StorageTrouble, storage_trouble
 
 Launch = Callable[[Sequence[Planned]], Mapping[str, BaseException]]  # trial id -> what its job raised

@@ -163,8 +163,6 @@ class Paths:
     data: str | None = None
 
 
-SOLVED = "solved"  # what `architecture.width` says, wherever it is read, under budget.parameters
-
 SECTIONS = {
     "data": Data,
     "bottleneck": Bottleneck,

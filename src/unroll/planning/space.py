@@ -148,7 +148,7 @@ class Given:
 
 def split(overrides: Sequence[str]) -> Given:
     """Tell a tuned multirun's overrides apart: what has several values is tuned, but for seeds."""
-    from unroll.planning.job import parse
+    from unroll.planning.overrides import parse
 
     given = Given([], [], {})
     for override, text in zip(parse(overrides), overrides, strict=True):
@@ -163,7 +163,7 @@ def split(overrides: Sequence[str]) -> Given:
 
 def probing(given: Given) -> list[list[str]]:
     """Return combinations of a tuned multirun that show what is wrong with it: each seed, each probe of the space."""
-    from unroll.planning.job import expand
+    from unroll.planning.overrides import expand
 
     plain = expand([*given.fixed, *given.seeds])
     probes = [overrides(values) for _, values in read_space(given.space).probes()] if given.space else [()]

@@ -17,8 +17,9 @@ from unroll.planning.claims import PROGRESS
 from unroll.planning.filters import keep
 from unroll.planning.groups import group_options, group_value
 from unroll.planning.identity import is_baseline
+from unroll.planning.planned import Planned
 from unroll.planning.state import read_head, state, why_stale
-from unroll.planning.suites import Planned, plan
+from unroll.planning.suites import plan
 from unroll.planning.trial import Trial
 from unroll.visible import visible
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from unroll.errors import UserError, suggest
 from unroll.planning.identity import canonical, identity, is_baseline
+from unroll.planning.planned import Planned
 from unroll.planning.space import Space, overrides
-from unroll.planning.suites import Planned
 from unroll.planning.trial import Trial
 
 Compose = Callable[[Sequence[str]], Trial]

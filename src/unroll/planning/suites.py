@@ -10,10 +10,10 @@ from typing import Any
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from unroll.errors import UserError, suggest
-from unroll.names import check_id
 from unroll.planning.compose import compose_node, composer
 from unroll.planning.groups import conf_directory, group_value
 from unroll.planning.identity import canonical, is_baseline
+from unroll.planning.planned import Plan, Planned
 from unroll.planning.trial import Trial, make_trial
 from unroll.planning.validate import check_seed, typed, validated
 
@@ -83,30 +83,6 @@ class Sweep:
     suite: Suite = field(default_factory=Suite)
     workers: int | None = None
     sweep: Options = field(default_factory=Options)
-
-
-@dataclass(frozen=True)
-class Planned:
-    """A trial, and the overrides that make it: what comes after `unroll train`."""
-
-    trial: Trial
-    overrides: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A suite's trials without repetition, and how to run them: options of the sweeper, overrides of Hydra's part."""
-
-    name: str
-    description: str
-    trials: tuple[Planned, ...]
-    workers: int | None
-    rules: dict[str, Any]
-    hydra: tuple[str, ...]
-    claims: dict[str, dict[str, Any]] = field(default_factory=dict)  # of `Claim`s
-
-    def __post_init__(self) -> None:
-        check_id(self.name, "a suite")  # its report and Hydra's files lie in a folder of that name
 
 
 def plan(overrides: Sequence[str], config_dir: str | None = None) -> Plan:
@@ -235,7 +211,7 @@ def _parts(suite: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _combinations(suite: dict[str, Any], others: Sequence[str]) -> list[list[str]]:
-    from unroll.planning.job import expand
+    from unroll.planning.overrides import expand
 
     for choice in suite["when"]:
         key = choice.partition("=")[0]

@@ -10,11 +10,12 @@ from unroll.errors import UserError
 from unroll.interruption import Asked, interrupt, tell
 from unroll.planning.filters import keep
 from unroll.planning.identity import canonical, is_baseline
+from unroll.planning.planned import Plan, Planned
 from unroll.planning.rounds import to_launch
 from unroll.planning.silence import telling
 from unroll.planning.space import tunes
 from unroll.planning.state import read_head, state, why_stale
-from unroll.planning.suites import Plan, Planned, plan
+from unroll.planning.suites import plan
 from unroll.planning.trial import Trial
 from unroll.visible import visible
 

@@ -20,9 +20,9 @@ from typing import Any
 
 from unroll import DISTRIBUTION
 from unroll.errors import UserError
+from unroll.planning.planned import Planned
 from unroll.planning.state import state
 from unroll.planning.studies import Compose, Options, Study
-from unroll.planning.suites import Planned
 from unroll.randomness import derive
 
 _REDRAWS = 100  # of a point that the study has already, before it takes the next one that it has not

@@ -19,9 +19,9 @@ from unroll.planning import idle
 from unroll.planning.groups import config_directories, options_where
 from unroll.planning.identity import is_baseline
 from unroll.planning.limits import COMPONENT_CHOICES, RANGES
-from unroll.planning.schema import CHOICES, OPTIONAL_METADATA, SECTIONS, SOLVED, TASK_METADATA
+from unroll.planning.schema import CHOICES, OPTIONAL_METADATA, SECTIONS, TASK_METADATA
 from unroll.planning.trackers import check_wandb_names
-from unroll.registry.components import in_words, locate
+from unroll.registry.components import SOLVED, in_words, locate
 from unroll.registry.versions import KEPT, described, listed
 
 _TOP_LEVEL = (*SECTIONS, "task", "architecture", "baseline", "seed")

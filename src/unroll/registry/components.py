@@ -9,9 +9,9 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from unroll.errors import UserError, suggest
 from unroll.planning.code import inherited
-from unroll.planning.schema import SOLVED
 from unroll.registry.versions import own_options
 
+SOLVED = "solved"  # what `architecture.width` says, wherever it is read, under budget.parameters
 PLUGINS = "unroll.plugins"  # entry points whose modules hold components
 
 

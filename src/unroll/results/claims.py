@@ -16,7 +16,7 @@ from unroll.results.statistics import better
 from unroll.results.store import flatten
 
 if TYPE_CHECKING:
-    from unroll.planning.suites import Plan
+    from unroll.planning.planned import Plan
 
 HOLDS, CONTRADICTED, UNDECIDED = "holds", "contradicted", "undecided"
 VERDICTS = (HOLDS, CONTRADICTED, UNDECIDED)

@@ -7,8 +7,9 @@ from typing import Any
 
 from unroll.errors import UserError
 from unroll.planning.groups import group_options
+from unroll.planning.planned import Plan
 from unroll.planning.reproduce import overview
-from unroll.planning.suites import Plan, plan
+from unroll.planning.suites import plan
 from unroll.results import reproduction_page
 from unroll.results.claims import answers
 from unroll.results.markdown import page

@@ -19,7 +19,7 @@ from unroll.visible import as_cell, visible
 if TYPE_CHECKING:
     import rich.table
 
-    from unroll.planning.suites import Plan
+    from unroll.planning.planned import Plan
     from unroll.planning.trial import Trial
 
 FORMATS = (".md", ".tex", ".csv")

@@ -23,7 +23,7 @@ from unroll.results.units import unit
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from unroll.planning.suites import Plan
+    from unroll.planning.planned import Plan
 
 LOG_FROM = 30.0  # values that span more are shown on a logarithmic axis
 PICTURES = {"reconstruction": "Reconstructions of test images", "samples": "Samples"}
