@@ -95,6 +95,19 @@ def test_a_number_that_stands_for_a_missing_one_is_named(sentinel: str) -> None:
     assert kept["train"]["a"][5] == float(sentinel)
 
 
+@pytest.mark.parametrize(
+    ("sentinel", "step", "others"),
+    [("-99", 3.25, "0 to 97.5"), ("-9999", 400, "0 to 12000"), ("999", -400, "-12000 to 0")],
+)
+def test_a_number_of_another_sign_than_all_others_is_named(sentinel: str, step: float, others: str) -> None:
+    """Humidity, a flow and a depth: the others are as far apart as from the one that is none of them."""
+    steps = "".join(f"{day},{row * step}\n" for row, day in enumerate(DAYS))
+    content = f"date,a\n{steps}2020-02-01,{sentinel}\n".encode()
+    said = refused(content)
+    assert f"x.csv, line 33, column a: {sentinel} seems to stand for a missing value" in said
+    assert f"1 cells of {sentinel}; all others are from {others}" in said
+
+
 def test_a_number_like_any_other_is_no_sentinel() -> None:
     """999 among 0 to 2,000, and -99 among temperatures of a freezer."""
     steps = "".join(f"{day},{997 + row}\n" for row, day in enumerate(DAYS))
@@ -103,18 +116,46 @@ def test_a_number_like_any_other_is_no_sentinel() -> None:
     assert len(series({"x.csv": f"date,a\n{steps}".encode()})["test"]["a"])
 
 
-@pytest.mark.parametrize("name", ["", "Unnamed: 0", "index", "level_0"])
-@pytest.mark.parametrize("first", [0, 1])
-def test_the_index_that_pandas_writes_is_no_channel(name: str, first: int) -> None:
-    rows = "".join(f"{row + first},{day},{row % 7}\n" for row, day in enumerate(DAYS))
+COUNTS = {
+    "from 0": lambda row: row,
+    "from 500": lambda row: row + 500,
+    "with a gap": lambda row: row + (row > 12),
+    "every tenth": lambda row: row * 10,
+    "as floats": lambda row: f"{row}.0",
+}
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0", "__index_level_0__", "index", "level_0", "No", "id"])
+@pytest.mark.parametrize("how", COUNTS)
+def test_a_column_that_numbers_the_rows_is_no_channel(name: str, how: str) -> None:
+    """pandas writes its index, of all rows or of those that were kept."""
+    rows = "".join(f"{COUNTS[how](row)},{day},{row % 7}\n" for row, day in enumerate(DAYS))
     content = f"{name},date,a\n{rows}".encode()
-    assert "data.options.columns=['a']" in refused(content)
+    said = refused(content)
+    assert "numbers the rows" in said
+    assert "data.options.columns=['a']" in said
     assert list(series({"x.csv": content}, columns=["a"])["train"]) == ["timestamp", "a"]
+    assert list(series({"x.csv": content}, columns=[name, "a"])["train"]) == ["timestamp", name, "a"]
 
 
-def test_a_column_of_that_name_which_does_not_count_is_a_channel() -> None:
-    rows = "".join(f"{row * 10},{day}\n" for row, day in enumerate(DAYS))
-    assert list(series({"x.csv": f"index,date\n{rows}".encode()})["train"]) == ["timestamp", "index"]
+def test_an_index_without_a_name_is_no_channel_in_any_order() -> None:
+    rows = "".join(f"{31 - row},{day},{row % 7}\n" for row, day in enumerate(DAYS))
+    assert "column '' numbers the rows" in refused(f",date,a\n{rows}".encode())
+
+
+@pytest.mark.parametrize(("name", "cell"), [("index", "{0}"), ("", "{1}.5")])
+def test_a_column_of_that_name_which_does_not_number_the_rows_is_a_channel(name: str, cell: str) -> None:
+    rows = "".join(f"{cell.format(row * 10 % 7, row)},{day}\n" for row, day in enumerate(DAYS))
+    assert list(series({"x.csv": f"{name},date\n{rows}".encode()})["train"]) == ["timestamp", name]
+
+
+@pytest.mark.parametrize("column", ["index,{n}", "a,calm", "a,"])
+def test_a_table_of_one_column_is_not_told_to_leave_it_out(column: str) -> None:
+    name, cell = column.split(",")
+    said = refused(
+        f"date,{name}\n{''.join(f'{day},{cell.format(n=n)}{chr(10)}' for n, day in enumerate(DAYS))}".encode()
+    )
+    assert "data.options.columns=[]" not in said
 
 
 @pytest.mark.parametrize(

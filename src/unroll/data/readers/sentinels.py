@@ -20,7 +20,10 @@ SENTINELS = frozenset(
 
 
 def refuse(table: Table, column: str, values: "numpy.ndarray") -> None:
-    """Raise UserError where one of SENTINELS stands further from all other values [rows] than those from each other."""
+    """Raise UserError where one of SENTINELS stands further from all other values [rows] than those from each other.
+
+    Or where it is of another sign than all of them.
+    """
     import numpy
 
     known = values[~numpy.isnan(values)]
@@ -29,7 +32,7 @@ def refuse(table: Table, column: str, values: "numpy.ndarray") -> None:
         if not len(others):
             continue
         low, high = float(others.min()), float(others.max())
-        if max(low - sentinel, sentinel - high) <= high - low:
+        if max(low - sentinel, sentinel - high) <= high - low and not (sentinel < 0 <= low or high <= 0 < sentinel):
             continue
         cells = numpy.flatnonzero(values == sentinel)
         cell = (table.columns[column][int(cells[0])] or "").strip()

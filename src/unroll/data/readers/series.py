@@ -3,19 +3,22 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from unroll.data.readers import sentinels, steps, times
 from unroll.data.readers.columns import SPLITS, Files, Notes, Read
 from unroll.data.readers.numbers import MISSING, numbers
-from unroll.data.readers.table import Table, read_table
+from unroll.data.readers.table import Cells, Table, read_table
 from unroll.errors import UserError, suggest
 
 if TYPE_CHECKING:
     import numpy
 
-_COUNTERS = re.compile(r"(|index|unnamed: ?\d+|level_\d+|row|#)", re.IGNORECASE)
-"""Names that tables give to a column that counts their rows."""
+_NAMELESS = re.compile(r"(|unnamed: ?\d+|__index_level_\d+__)", re.IGNORECASE)
+"""What pandas calls an index that has no name."""
+_COUNTERS = re.compile(r"(index|level_\d+|row|no\.?|id|#)", re.IGNORECASE)
+"""Names of columns that number the rows, where they grow by whole numbers."""
 
 
 def series(
@@ -138,17 +141,28 @@ def _channels(table: Table, times: Sequence[str]) -> list[str]:
     found = [column for column in table.columns if column not in times]
     for column in found:
         cells = table.columns[column]
-        counts = [str(row) for row in range(len(cells))], [str(row + 1) for row in range(len(cells))]
-        if _COUNTERS.fullmatch(column) and cells in counts:
+        if column not in table.nested and _numbers_rows(column, cells):
+            change = _without(column, found)
             raise UserError(
-                f"{table.file}: column {column!r} counts the rows, as pandas writes them; it is no channel",
+                f"{table.file}: column {column!r} numbers the rows, as pandas writes them; it is no channel",
                 saw=", ".join(str(cell) for cell in cells[:3]) + f", ... {cells[-1]}",
-                allowed=f"{_without(column, found)}, or a file without it: frame.to_csv(..., index=False)",
-                change=[_without(column, found)],
+                allowed=", or ".join([*change, "a file without it: frame.to_csv(..., index=False)"])
+                + "; where it was measured, data.options.columns names it too",
+                change=change,
             )
     if not found:
         raise UserError(f"{table.file} has no column beside its times", saw=", ".join(table.columns))
     return found
+
+
+def _numbers_rows(name: str, cells: Cells) -> bool:
+    """Whether a column of that name only says which row is which: an index, whole or with gaps, from any number on."""
+    words = [(cell or "").strip() for cell in cells]
+    if not all(re.fullmatch(r"\d{1,18}(\.0*)?", word, re.ASCII) for word in words):
+        return False
+    numbers = [int(word.partition(".")[0]) for word in words]
+    grows = all(before < after for before, after in pairwise(numbers))
+    return bool(_NAMELESS.fullmatch(name) or (grows and _COUNTERS.fullmatch(name)))
 
 
 def _refuse_words(table: Table, column: str, names: Sequence[str]) -> None:
@@ -156,17 +170,19 @@ def _refuse_words(table: Table, column: str, names: Sequence[str]) -> None:
     cells = [(cell or "").strip() for cell in table.column(column, "columns")]
     words = [cell for cell in cells if cell and cell.upper() not in ("NA", "NAN") and not re.search(r"\d", cell)]
     if len(words) > len(cells) / 2:
+        change = _without(column, names)
         raise UserError(
             f"{table.file}: column {column} holds words, not numbers",
             saw=", ".join(repr(word[:40]) for word in sorted(set(words))[:5]),
-            allowed=_without(column, names),
-            change=[_without(column, names)],
+            allowed=change or "a column of numbers beside the times",
+            change=change,
         )
 
 
-def _without(column: str, names: Iterable[str]) -> str:
-    """The override that leaves a column out."""
-    return f"data.options.columns=[{', '.join(repr(name) for name in names if name != column)}]"
+def _without(column: str, names: Iterable[str]) -> list[str]:
+    """The override that leaves a column out; none where no other is left."""
+    others = [repr(name) for name in names if name != column]
+    return [f"data.options.columns=[{', '.join(others)}]"] if others else []
 
 
 def _refuse_times(option: str, chosen: Sequence[str], clock: Sequence[str]) -> None:
@@ -176,12 +192,13 @@ def _refuse_times(option: str, chosen: Sequence[str], clock: Sequence[str]) -> N
         raise UserError(f"data.options.{option} names '{twice[0]}' twice.", saw=list(chosen), allowed="each once")
     if "timestamp" in chosen or (len(clock) == 1 and clock[0] in chosen):
         name = "timestamp" if "timestamp" in chosen else clock[0]
+        change = _without(name, chosen)
         raise UserError(
             f"Column '{name}' cannot be a channel: "
             + ("it is the time." if name in clock else "the time has that name."),
             saw=f"data.options.timestamp={clock[0]}; channels {', '.join(chosen)}",
-            allowed=_without(name, chosen),
-            change=[_without(name, chosen)] if len(chosen) > 1 else [],
+            allowed=change or "another column beside the times",
+            change=change,
         )
 
 
@@ -192,11 +209,12 @@ def _first_known(name: str, values: "Mapping[str, numpy.ndarray]") -> int:
     first = {column: numpy.flatnonzero(~numpy.isnan(array)) for column, array in values.items()}
     never = [column for column, known in first.items() if not len(known)]
     if never:
+        change = _without(never[0], values)
         raise UserError(
             f"{name}: no value in column {', '.join(never)}",
             saw="missing cells only",
-            allowed=_without(never[0], values),
-            change=[_without(never[0], values)] if len(never) == 1 else [],
+            allowed=change or "a column of numbers beside the times",
+            change=change if len(never) == 1 else [],
         )
     return max(int(known[0]) for known in first.values())
 
