@@ -29,6 +29,7 @@ def all_of(splits: dict[str, dict[str, list[Any]]]) -> list[tuple[bytes, int]]:
 
 SIZES = {"sizes": [40, 10, 10]}
 KAGGLE = "label," + ",".join(f"pixel{number}" for number in range(784))
+SIDES = "label," + ",".join(f"{row}x{column}" for row in range(1, 29) for column in range(1, 29))
 
 
 @pytest.mark.parametrize(
@@ -38,6 +39,10 @@ KAGGLE = "label," + ",".join(f"pixel{number}" for number in range(784))
         (csv_of(PIXELS, LABELS), {"label": "last"}),
         (csv_of(PIXELS, LABELS, "first"), {"label": "first"}),
         (csv_of(PIXELS, LABELS, "first", KAGGLE), {"label": "first"}),
+        (csv_of(PIXELS, LABELS, "first", SIDES), {"label": "first"}),
+        (csv_of(PIXELS, LABELS, "first", "label" + ",pixel" * 784), {"label": "first"}),
+        (csv_of(PIXELS, LABELS, "first", "label," + ",".join(map(str, range(784)))), {"label": "first"}),
+        (csv_of(PIXELS, LABELS, "first", ",".join(map(str, range(785)))), {"label": "first"}),
         (csv_of(PIXELS, LABELS).replace(b",", b";"), {"separator": ";"}),
         (csv_of(PIXELS, LABELS).replace(b",", b", "), {}),
         (b"\xef\xbb\xbf" + csv_of(PIXELS, LABELS).replace(b"\n", b"\r\n"), {}),
@@ -80,6 +85,8 @@ BINARY = numpy.arange(60) // 3 % 2
         (csv_of(PIXELS / 255, LABELS), {}, "d.csv, line 1: not a whole number.*0.0"),
         (csv_of(PIXELS, LABELS).replace(b",", b";"), {}, "1 cells; the file seems to be separated by ';'"),
         (csv_of(PIXELS, LABELS)[:-40], {}, "d.csv, line 60: not 784 grey values"),
+        (csv_of(PIXELS, LABELS).replace(b",", b"a,", 1), {}, "d.csv, line 1: not a whole number.*0a"),
+        (csv_of(PIXELS, LABELS).replace(b"0,", b"NA,", 1), {}, "d.csv, line 1: not a whole number.*NA"),
         (KAGGLE.encode(), {}, "has no rows"),
         ((KAGGLE + "\n" + KAGGLE).encode(), {}, "line 2: not a whole number"),
         (b"", {}, "has no rows"),

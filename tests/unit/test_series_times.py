@@ -38,6 +38,12 @@ def spaced(step: timedelta, count: int = 30, start: datetime = START) -> list[da
         ([t.isoformat() for t in spaced(timedelta(milliseconds=250))], "0.25 s"),
         ([f"{t:%Y-%m-%d}" for t in spaced(timedelta(days=1))], "1 day"),
         ([f"{t:%Y%m%d}" for t in spaced(timedelta(days=7))], "7 days"),
+        ([f"{t:%Y%m%d%H}" for t in spaced(timedelta(hours=1))], "1 h"),
+        ([f"{t:%Y%m%d%H%M}" for t in spaced(timedelta(minutes=15))], "15 min"),
+        ([f"{t:%Y%m%d%H%M%S}" for t in spaced(timedelta(seconds=10))], "10 s"),
+        ([f"{2020 + i // 12}{i % 12 + 1:02}" for i in range(30)], "1 month"),
+        ([str(1735689600 + 3600 * i) for i in range(30)], "1 h"),
+        ([str(200001 + i) for i in range(30)], "1"),
         ([str(int(t.replace(tzinfo=UTC).timestamp())) for t in spaced(timedelta(hours=1))], "1 h"),
         ([f"{t.replace(tzinfo=UTC).timestamp():.1f}" for t in spaced(timedelta(hours=1))], "1 h"),
         ([str(int(t.replace(tzinfo=UTC).timestamp()) * 1_000) for t in spaced(timedelta(seconds=1))], "1 s"),
@@ -168,6 +174,38 @@ def test_a_time_unlike_the_others_is_named(place: int, cell: str, parts: list[st
 
 def test_a_number_among_years_that_is_none_is_named() -> None:
     assert "the first is '1980'" in refused([str(year) for year in range(1980, 2000)] + ["2000-01-01"] * 10)
+
+
+@pytest.mark.parametrize("wrong", ["2020010124", "2020013200", "20200101"])
+def test_one_wrong_time_does_not_make_numbers_of_the_others(wrong: str) -> None:
+    stamps = [f"{t:%Y%m%d%H}" for t in spaced(timedelta(hours=1))]
+    if wrong == "20200101":
+        assert read([wrong, *stamps[1:]])["step"] == "1 h"
+        return
+    said = refused([*stamps[:24], wrong, *stamps[25:]])
+    assert "x.csv, line 26, column date: not a time" in said
+    assert wrong in said
+
+
+def test_year_and_month_are_the_first_of_the_month() -> None:
+    rows = "".join(f"{1990 + n // 12},{n % 12 + 1},{n}\n" for n in range(30))
+    content = f"year,month,a\n{rows}".encode()
+    read = series({"x.csv": content}, timestamp=["year", "month"])
+    assert read["train"]["timestamp"][:2] == ["1990-01-01 00:00:00", "1990-02-01 00:00:00"]
+    found = profile("series", read)["series"]
+    assert (found["step"], found["gaps"]) == ("1 month", 0)
+    with pytest.raises(UserError, match=r"x\.csv, line 3: year, month are no time"):
+        series({"x.csv": b"year,month,a\n2020,12,1\n2020,13,2\n"}, timestamp=["year", "month"])
+    with pytest.raises(UserError, match="not a time"):  # a quarter is no month
+        series({"x.csv": b"year,quarter,a\n2020,1,1\n2020,2,2\n"}, timestamp=["year", "quarter"])
+    with pytest.raises(UserError, match=r"data\.options\.time_format='%Y %b'"):
+        series({"x.csv": b"year,month,a\n2020,Jan,1\n2020,Feb,2\n"}, timestamp=["year", "month"])
+
+
+def test_a_date_and_a_time_of_digits_alone_are_still_both() -> None:
+    rows = "".join(f"{t:%Y%m%d},{t:%H%M},{t.hour}\n" for t in spaced(timedelta(hours=1)))
+    both = series({"x.csv": f"date,time,a\n{rows}".encode()}, timestamp=["date", "time"])
+    assert profile("series", both)["series"]["step"] == "1 h"
 
 
 def test_times_in_parts() -> None:

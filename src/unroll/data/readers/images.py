@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from unroll.data.readers.columns import SPLITS, Files, hash_order, rows
 from unroll.data.readers.decoding import decoded
 from unroll.data.readers.idx import idx_arrays, is_idx
+from unroll.data.readers.numbers import NUMBER
 from unroll.data.readers.parts import chosen
 from unroll.data.readers.table import likely_separator, separated_rows, separator_of
 from unroll.errors import UserError
@@ -20,7 +21,6 @@ PIXELS = SIDE * SIDE
 Images = dict[str, list[Any]]
 
 _INTEGER = re.compile(r" *[+-]?[0-9]{1,18} *")
-_NUMBER = re.compile(r" *[+-]?\.?[0-9]")
 
 
 def mnist(files: Files, *, validation: int = 10_000) -> dict[str, Images]:
@@ -97,7 +97,7 @@ def images_csv(
 
 
 def _csv(files: Files, separator: str | None) -> "tuple[str, numpy.ndarray]":
-    """The numbers of one file [N, 785]; a first row that holds no numbers is its header."""
+    """The numbers of one file [N, 785]; a first row of names is its header."""
     import numpy
 
     ((name, content),) = files.items()
@@ -113,7 +113,7 @@ def _csv(files: Files, separator: str | None) -> "tuple[str, numpy.ndarray]":
                 allowed=f"{PIXELS + 1} cells, separated by data.options.separator",
             )
         wrong = [cell for cell in cells if not _INTEGER.fullmatch(cell)]
-        if wrong and not found and not header and not any(map(_NUMBER.match, cells)):
+        if not found and not header and _is_header(cells):
             header = True
         elif wrong:
             raise UserError(
@@ -126,6 +126,13 @@ def _csv(files: Files, separator: str | None) -> "tuple[str, numpy.ndarray]":
     if not found:
         raise UserError(f"{name} has no rows", saw=f"{len(text)} characters")
     return name, numpy.stack(found)
+
+
+def _is_header(cells: Sequence[str]) -> bool:
+    """Whether a first row names the columns: no number, or names that differ, as so many of 256 grey values cannot."""
+    numbers = [NUMBER.fullmatch(cell.strip()) is not None for cell in cells]
+    differ = len(set(cells)) == len(cells)
+    return not any(numbers) or (differ and (not all(numbers) or all(map(_INTEGER.fullmatch, cells))))
 
 
 def _label_place(tables: "dict[str, numpy.ndarray]", label: str | None) -> int:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 MISSING = ("NA", "NaN", "nan")
 """What stands for a missing number, beside an empty cell."""
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _COMMA = re.compile(r"[+-]?\d*,\d+", re.ASCII)
 
 
@@ -29,7 +29,7 @@ def numbers(
     if decimal not in (".", ","):
         raise UserError("data.options.decimal", saw=repr(decimal), allowed="'.' or ','")
     absent = {str(word) for word in missing}
-    absent_values = {float(word) for word in absent if _NUMBER.fullmatch(word)}
+    absent_values = {float(word) for word in absent if NUMBER.fullmatch(word)}
     values = numpy.full(len(table), numpy.nan)
     for row, cell in enumerate(table.column(column, option)):
         word = (cell or "").strip()
@@ -38,7 +38,7 @@ def numbers(
         number = word
         if decimal == ",":
             number = "" if "." in word else word.replace(",", ".")
-        if not _NUMBER.fullmatch(number):
+        if not NUMBER.fullmatch(number):
             raise _no_number(table, row, column, word, decimal, missing)
         if float(number) in absent_values:
             continue
@@ -55,7 +55,7 @@ def _no_number(table: Table, row: int, column: str, word: str, decimal: str, mis
     if decimal == "." and _COMMA.fullmatch(word):
         change = "data.options.decimal=','"
         allowed = f"a number, or {change} where a comma is the decimal point"
-    elif decimal == "," and _NUMBER.fullmatch(word):
+    elif decimal == "," and NUMBER.fullmatch(word):
         change = "data.options.decimal=."
         allowed = "a number with a decimal comma, as data.options.decimal=',' says"
     what = f"{table.where(row)}, column {column}: not a number"

@@ -1,16 +1,17 @@
 """The times of a series: cells in, instants out that can be compared.
 
 Times are dates or dates with a time, with a zone or without, as ISO 8601 writes them; whole numbers that are years, or
-seconds, milliseconds, microseconds or nanoseconds since 1970; other numbers, in a unit of their own; or what
-`time_format` says.
+seconds, milliseconds, microseconds or nanoseconds since 1970; digits alone, as 202001 or 2020013123; other numbers, in
+a unit of their own; or what `time_format` says.
 """
 
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from unroll.data.readers.numbers import NUMBER
 from unroll.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
 EPOCH = datetime(1970, 1, 1)
 SECOND = 1_000_000  # ticks
 _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_DIGITS = re.compile(r"\d{6}|\d{8}|\d{10}|\d{12}|\d{14}", re.ASCII)
+"""Dates of digits alone, to the month, day, hour, minute and second."""
 _SINCE_1970 = {10**8: (SECOND, 1), 10**11: (1_000, 1), 10**14: (1, 1), 10**17: (1, 1_000)}
 """From this size on, a whole number is in s, ms, us or ns: what makes it ticks."""
+_PART = re.compile(r"\s*\d{1,18}(\.0*)?\s*", re.ASCII)
 FORMATS = (
     "%d.%m.%Y %H:%M:%S",
     "%d.%m.%Y %H:%M",
@@ -39,6 +42,8 @@ FORMATS = (
     "%Y-%m-%d %H:%M:%S %z",
     "%Y-%m",
     "%b %Y",
+    "%Y %b",
+    "%Y %B",
     "%d %b %Y",
     "%d-%b-%Y",
     "%H:%M:%S %d.%m.%Y",
@@ -68,7 +73,7 @@ def parsed(cells: Sequence[str], where: Callable[[int], str], column: str, time_
 
     Raises UserError for a cell that is no time, or one of another form than the first.
     """
-    if time_format is None and _NUMBER.fullmatch(cells[0].strip()) and not _basic_dates(cells):
+    if time_format is None and NUMBER.fullmatch(cells[0].strip()) and not _are_dates(cells):
         return _of_numbers([_number(cells, row, where, column) for row in range(len(cells))])
     moments = [_moment(cells, row, where, column, time_format) for row in range(len(cells))]
     return _of_moments(moments, cells, where, column)
@@ -107,30 +112,55 @@ def require_order(times: Times, cells: Sequence[str], where: Callable[[int], str
 def joined(parts: Sequence[Sequence[str]], where: Callable[[int], str], names: Sequence[str]) -> list[str]:
     """Return the times whose parts stand in columns: a date and a time, or year, month, day, hour, minute, second.
 
-    Raises UserError for a part that is no whole number, or a date that is none.
+    Without a day it is the first of the month. Raises UserError for a part that is no whole number, or a date that is
+    none.
     """
-    if len(parts) == 2:
+    if len(parts) == 2 and not _are_months(*parts, names[1]):
         return [f"{day.strip()} {clock.strip()}" for day, clock in zip(*parts, strict=True)]
     stamps = []
     for row, cells in enumerate(zip(*parts, strict=True)):
         for cell, name in zip(cells, names, strict=True):
-            if not re.fullmatch(r"\s*\d+(\.0*)?\s*", cell, re.ASCII):
+            if not _PART.fullmatch(cell):
                 raise UserError(f"{where(row)}, column {name}: not a whole number", saw=repr(cell))
-        numbers = [int(float(cell)) for cell in cells]
+        numbers = [int(cell.partition(".")[0]) for cell in cells]
         try:
-            moment = datetime(*numbers)  # type: ignore[arg-type]
-        except ValueError as error:
+            moment = datetime(*numbers, *[1] * (len(numbers) == 2))  # type: ignore[arg-type]
+        except (ValueError, OverflowError) as error:
             raise UserError(f"{where(row)}: {', '.join(names)} are no time", saw=f"{numbers}: {error}") from error
         stamps.append(moment.isoformat(" "))
     return stamps
 
 
-def _basic_dates(cells: Sequence[str]) -> bool:
-    """Whether all cells are dates without hyphens, such as 20200131."""
+def _are_months(years: Sequence[str], months: Sequence[str], name: str) -> bool:
+    """Whether two columns are year and month, and not a date and a time."""
+    return (
+        all(_PART.fullmatch(cell) and len(cell.partition(".")[0].strip()) == 4 for cell in years)
+        and all(_PART.fullmatch(cell) and len(cell.partition(".")[0].strip()) <= 2 for cell in months)
+        and not re.search(r"quarter|qtr|week|hour|^[qwh]$", name, re.IGNORECASE)
+    )
+
+
+def _are_dates(cells: Sequence[str]) -> bool:
+    """Whether most of the first cells are dates of digits alone: YYYYMM, YYYYMMDD, YYYYMMDDHH and so on to seconds.
+
+    Of lengths that other whole numbers have as well, years from 1900 to 2100 count.
+    """
+    first = [cell.strip() for cell in cells[:1000]]
+    return 2 * sum(map(_is_date, first)) > len(first)
+
+
+def _is_date(cell: str) -> bool:
     try:
-        return all(len(cell) == 8 and date.fromisoformat(cell) for cell in cells)
+        return bool(_DIGITS.fullmatch(cell)) and (1900 <= _iso(cell).year <= 2100 or len(cell) == 8)
     except ValueError:
         return False
+
+
+def _iso(cell: str) -> datetime:
+    """A time as ISO 8601 writes it, or of digits alone. Raises ValueError where it is none."""
+    if _DIGITS.fullmatch(cell):
+        cell = f"{cell}01" if len(cell) == 6 else f"{cell[:8]}T{cell[8:] or '00'}"
+    return datetime.fromisoformat(cell)
 
 
 def _moment(
@@ -138,10 +168,10 @@ def _moment(
 ) -> datetime:
     cell = cells[row].strip()
     try:
-        return datetime.fromisoformat(cell) if time_format is None else datetime.strptime(cell, time_format)
+        return _iso(cell) if time_format is None else datetime.strptime(cell, time_format)
     except ValueError as error:
         fitting = [form for form in FORMATS if _fits(cells, form)]
-        allowed = "e.g. 2020-01-31 23:59:59, 2020-01-31T23:59:59+01:00, 2020 or seconds since 1970"
+        allowed = "e.g. 2020-01-31 23:59:59, 2020-01-31T23:59:59+01:00, 2020013123, 2020 or seconds since 1970"
         allowed += ", or a format by data.options.time_format, e.g. '%d.%m.%Y %H:%M'"
         if time_format is not None:
             allowed = f"times as data.options.time_format={time_format!r} says"
@@ -168,7 +198,7 @@ def _number(cells: Sequence[str], row: int, where: Callable[[int], str], column:
     cell = cells[row].strip()
     if _WHOLE.fullmatch(cell):
         return int(cell)
-    if _NUMBER.fullmatch(cell):
+    if NUMBER.fullmatch(cell):
         number = float(cell)
         return int(number) if number.is_integer() else number
     raise UserError(
