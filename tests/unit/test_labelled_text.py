@@ -121,7 +121,7 @@ def test_the_same_examples_from_every_format() -> None:
 
 def folders(split: str) -> dict[str, bytes]:
     return {
-        f"aclImdb/{split}/{label}/{number}_7.txt": f"{split} {label}\n<br /> {number}".encode()
+        f"aclImdb/{split}/{label}/{number}_7.{'txt' if number else 'TXT'}": f"{split} {label}\n<br /> {number}".encode()
         for label in ("pos", "neg")
         for number in range(20)
     }
@@ -153,6 +153,20 @@ def test_files_a_split_are_kept_whole() -> None:
     assert splits == labelled_text(files, validation="dev.csv", test="te.tsv")  # train is the file that is left
     compressed = {f"{name}.xz": content for name, content in files.items()}
     assert splits == labelled_text(compressed, train="tr.csv", validation="dev.csv", test="te.tsv.xz")
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".json", ".ndjson", ".jsonl", ".JSON", ".json.gz"])
+def test_tables_may_lie_in_a_folder(ending: str) -> None:
+    rows = rows_of(["a", "b"])
+    lines = "\n".join(json.dumps({"text": text, "label": label}) for text, label in rows).encode()
+    content = {".csv": csv_of(rows), ".tsv": csv_of(rows).replace(b",", b"\t")}.get(ending, lines)
+    files = {f"sub/{split}{ending}": content for split in ("train", "test")}
+    splits = labelled_text(files, train=f"sub/train{ending}", validation=0.25, test=f"sub/test{ending}")
+    assert {split: len(columns["text"]) for split, columns in splits.items()} == {
+        "train": 15,
+        "validation": 5,
+        "test": 20,
+    }
 
 
 @pytest.mark.parametrize(

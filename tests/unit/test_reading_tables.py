@@ -1,5 +1,7 @@
 """Tables from bytes: every format gives the same cells, and what cannot be read is told with its line."""
 
+import bz2
+import gzip
 import io
 import lzma
 from typing import Any
@@ -130,6 +132,12 @@ def test_a_missing_column_is_named() -> None:
 def test_the_likely_separator_gives_equal_rows() -> None:
     assert likely_separator("a;b,c\n1;2,5\n2;3\n") == ";"
     assert likely_separator("a b\n1 2\n") is None
+
+
+def test_the_case_of_an_ending_does_not_matter() -> None:
+    assert uncompressed("X.CSV.GZ", gzip.compress(b"x")) == b"x"
+    assert uncompressed("X.CSV.Bz2", bz2.compress(b"x")) == b"x"
+    assert uncompressed("X.CSV.XZ", lzma.compress(b"x")) == b"x"
 
 
 def test_xz_is_undone_by_name() -> None:

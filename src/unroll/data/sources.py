@@ -200,11 +200,12 @@ def _sha256(content: bytes) -> str:
 def uncompressed(file: str, content: bytes) -> bytes:
     """Undo .gz, .bz2 and .xz, by the file's name. Raises UserError where that fails."""
     try:
-        if file.endswith(".gz"):
+        ending = file.lower()
+        if ending.endswith(".gz"):
             return gzip.decompress(content)
-        if file.endswith(".bz2"):
+        if ending.endswith(".bz2"):
             return bz2.decompress(content)
-        if file.endswith(".xz"):
+        if ending.endswith(".xz"):
             return lzma.decompress(content)
     except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
         raise UserError(f"{file} cannot be uncompressed", saw=str(error)) from error

@@ -5,7 +5,7 @@ from typing import Any
 
 from unroll.data.readers.columns import SPLITS, Files, hash_order
 from unroll.data.readers.decoding import decoded
-from unroll.data.readers.table import Table, read_table, uncompressed_name
+from unroll.data.readers.table import SUFFIXES, Table, read_table, uncompressed_name
 from unroll.errors import UserError, suggest
 
 Parts = Mapping[str, str | float | None]
@@ -71,7 +71,7 @@ def _of(files: Files, split: str, name: str) -> dict[str, bytes]:
 def _table(folder: str, files: Mapping[str, bytes], **options: Any) -> Table:
     if len(files) == 1:
         ((name, content),) = files.items()
-        if "/" not in name or uncompressed_name(name).lower().endswith((".csv", ".tsv", ".tab", ".jsonl", ".parquet")):
+        if "/" not in name or uncompressed_name(name).lower().endswith(SUFFIXES):
             return read_table(name, content, **options)
     return _folders(folder.rstrip("/"), files, str(options.get("encoding", "utf-8")))
 
@@ -82,7 +82,7 @@ def _folders(folder: str, files: Mapping[str, bytes], encoding: str) -> Table:
     Files that lie in no such folder are passed over: collections keep word lists and addresses beside the texts.
     """
     within = {file.removeprefix(f"{folder}/") if folder else file: file for file in files}
-    names = sorted(name for name in within if name.count("/") == 1 and uncompressed_name(name).endswith(".txt"))
+    names = sorted(name for name in within if name.count("/") == 1 and uncompressed_name(name).lower().endswith(".txt"))
     if not names:
         raise UserError(
             f"folder {folder or 'of the source'} has no folders of text files, one a class",
