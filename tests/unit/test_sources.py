@@ -90,6 +90,26 @@ def test_local_and_hub_give_the_same_examples(
     assert "holds other examples" in other.note
 
 
+def test_a_hub_source_may_list_names_alone(paths: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "hub" / "a" / "b").mkdir(parents=True)
+    rows = "".join(f"2000-01-{row:02},{row}\n" for row in range(1, 31))
+    (tmp_path / "hub" / "a" / "b" / "x.csv").write_text(f"date,y\n{rows}")
+    monkeypatch.setenv("UNROLL_HUB", str(tmp_path / "hub"))
+    node = {"name": "tiny", "kind": "series", "reader": "series", "origin": {"sources": [{"hub": "a/b"}]}}
+    node["origin"]["sources"][0]["files"] = ["x.csv"]
+    assert load_examples(node, paths).splits["train"]["y"][:2] == [1.0, 2.0]
+
+
+def test_a_null_cell_of_a_hub_column_is_an_empty_line():
+    table = io.BytesIO()
+    polars.DataFrame({"text": ["a\nb", None, "c"], "number": [1, 2, 3], "list": [["a"], [], []]}).write_parquet(table)
+    assert hub._lines("tiny", "x.Parquet", table.getvalue(), "text") == b"a b\n\nc"
+    for column, saw in (("number", "1"), ("list", r"\['a'\]")):
+        says = f"(?s)data set 'tiny': column '{column}' of x.parquet holds no texts.*seen:    {saw}"
+        with pytest.raises(UserError, match=says):
+            hub._lines("tiny", "x.parquet", table.getvalue(), column)
+
+
 def test_a_changed_local_file_stops_everything(small: dict[str, Any], paths: dict[str, Any]):
     (Path(paths["data"]) / "sst" / "dev.txt").write_text("(3 (2 so) (3 well))\n")
     with pytest.raises(UserError, match=r"dev\.txt is not the file that was published"):

@@ -20,11 +20,12 @@ def locate(name: str, source: Mapping[str, Any], paths: Mapping[str, Any], downl
     With UNROLL_HUB=FOLDER the repository is FOLDER/OWNER/NAME and the network is left alone. Otherwise
     huggingface_hub gives them, from its own cache alone when HF_HUB_OFFLINE is set or the hub does not answer
     within a few seconds. A file given as {path:, column:} is a Parquet or JSON-lines table of which one text
-    column is taken, a line a row. Raises Unavailable where the hub, the repository or a file is not there.
+    column is taken, a line a row, empty for null. Raises Unavailable where the hub, the repository or a file is not there.
     """
-    repository, revision = str(source["hub"]), source.get("revision") or "main"
+    repository, revision, files = source["hub"], source.get("revision") or "main", source["files"]
     inside(Path(), repository, f"data set '{name}': source.hub")
-    wanted = {file: {"path": at} if isinstance(at, str) else dict(at) for file, at in source["files"].items()}
+    places: Mapping[str, Any] = {file: file for file in files} if isinstance(files, list) else files
+    wanted = {file: {"path": at} if isinstance(at, str) else at for file, at in places.items()}
     local = os.environ.get("UNROLL_HUB")
     get = _from_folder(Path(local) / repository) if local else _from_hub(repository, revision, download)
     for at in wanted.values():
@@ -33,8 +34,12 @@ def locate(name: str, source: Mapping[str, Any], paths: Mapping[str, Any], downl
     commit = _commit(next(iter(fetched.values()))) if not local else "local folder"
     contents = {}
     for file, at in wanted.items():
-        content = fetched[at["path"]].read_bytes()
-        contents[file] = _lines(name, at["path"], content, at["column"]) if "column" in at else content
+        try:
+            content = fetched[at["path"]].read_bytes()
+        except OSError as error:
+            raise Unavailable(f"{fetched[at['path']]} cannot be read: {error.strerror}") from error
+        column = at.get("column")
+        contents[file] = content if column is None else _lines(name, at["path"], content, column)
     expected = {file: at.get("sha256") for file, at in wanted.items()}
     return found(name, f"hub {repository}@{commit or revision}", contents, expected, where=repository)
 
@@ -74,7 +79,8 @@ def _from_hub(repository: str, revision: str, download: bool) -> Any:
         except Exception as error:
             if trouble:
                 raise Unavailable(f"{trouble}, and {path} is not in the hub's cache") from error
-            raise Unavailable(f"{path}: {type(error).__name__}: {str(error).splitlines()[0]}") from error
+            said = next(iter(str(error).splitlines()), "")
+            raise Unavailable(f"{path}: {type(error).__name__}: {said}") from error
 
     return get
 
@@ -107,10 +113,18 @@ def _lines(name: str, path: str, content: bytes, column: str) -> bytes:
     import polars
 
     try:
-        read = polars.read_parquet if path.endswith(".parquet") else polars.read_ndjson
+        read = polars.read_parquet if path.lower().endswith(".parquet") else polars.read_ndjson
         table = read(io.BytesIO(content))
     except polars.exceptions.PolarsError as error:
         raise UserError(f"data set '{name}': {path} is not the table that it should be", saw=str(error)) from error
     if column not in table.columns:
         raise UserError(f"data set '{name}': {path} has no column '{column}'", allowed=table.columns)
-    return "\n".join(value.replace("\n", " ") for value in table[column].to_list()).encode()
+    cells = table[column].to_list()
+    wrong = next((cell for cell in cells if not isinstance(cell, str | None)), None)
+    if wrong is not None:
+        raise UserError(
+            f"data set '{name}': column '{column}' of {path} holds no texts",
+            saw=repr(wrong)[:80],
+            allowed="a column of texts",
+        )
+    return "\n".join((cell or "").replace("\n", " ") for cell in cells).encode()
