@@ -24,13 +24,18 @@ def list_command(config_dir: ConfigDir = None) -> None:
     from unroll.data.catalogue import list_data
     from unroll.planning.groups import config_directories
 
-    for row in list_data(config_directories(config_dir)):
+    rows, wrong = list_data(config_directories(config_dir))
+    for row in rows:
         say(f"{row.name} ({row.kind})")
         say(f"  sources:  {'; '.join(row.sources)}")
         say(f"  licence:  {row.licence}")
         say(f"  cite:     {row.citation}")
         say(f"  homepage: {row.homepage}")
         say(f"  content:  {row.content_sha256 or 'no hash stated: unverified'}")
+    for error in wrong:
+        say(error, err=True)
+    if wrong:
+        raise typer.Exit(1)
 
 
 @data.command("fetch")

@@ -175,7 +175,8 @@ def test_mnist_as_parquet_of_png_equals_mnist_as_npz(tmp_path: Path, monkeypatch
 
 
 def test_the_catalogue_lists_everything_with_its_licence():
-    listed = catalogue.list_data([CONF])
+    listed, wrong = catalogue.list_data([CONF])
+    assert wrong == []
     assert [row.name for row in listed] == NAMES
     assert all(row.licence and row.citation and row.sources for row in listed)
 

@@ -45,8 +45,9 @@ def node(source: dict[str, Any], name: str = "river") -> dict[str, Any]:
         (node({"local": "../river", "files": {"a.csv": None}}), "source.local leads out"),
         (node({"hub": "../..", "files": {"a.csv": "a.csv"}}), "source.hub leads out"),
         (node({"hub": "a/b", "files": {"a.csv": "../../secret.csv"}}), "a file of source.hub leads out"),
-        (node({"wheel": "--index-url=http://x", "sha256": "", "member": "*"}), "source.wheel"),
-        (node({"wheel": "x @ file:///secret.whl", "sha256": "", "member": "*"}), "source.wheel"),
+        (node({"wheel": "--index-url=http://x", "sha256": "ab", "member": "*"}), "source.wheel"),
+        (node({"wheel": "x @ file:///secret.whl", "sha256": "ab", "member": "*"}), "source.wheel"),
+        (node({"wheel": "x==1.!0", "sha256": "ab", "member": "*"}), "source.wheel"),
         (node({"local": "river", "files": {}}, "../../river"), "no name of a data set"),
     ],
 )

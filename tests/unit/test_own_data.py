@@ -167,15 +167,6 @@ def test_a_name_has_a_length(tmp_path: Path) -> None:
     assert "at most 50" in str(error.value)
 
 
-@pytest.mark.parametrize("files", ["river.csv", [1], {"river.csv": 3}, None])
-def test_files_that_are_neither_names_nor_hashes_are_one_message(tmp_path: Path, files: Any) -> None:
-    from unroll.data.examples import load_examples
-
-    node = {**SERIES, "origin": {"sources": [{"local": str(tmp_path), "files": files}]}}
-    with pytest.raises(UserError, match="'files' names no files"):
-        load_examples(node, {"cache": str(tmp_path / "cache"), "data": None})
-
-
 def test_a_set_that_only_lies_in_a_folder_is_not_to_be_fetched(tmp_path: Path) -> None:
     from unroll.data.examples import load_examples
 

@@ -2,12 +2,13 @@
 
 import copy
 import functools
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from unroll.data import readers
+from unroll.data import readers, shape
 from unroll.errors import UserError, suggest
 
 
@@ -47,11 +48,15 @@ class Outcome:
         return self.state in ("verified", "unverified")
 
 
-def list_data(config_dirs: Sequence[Path]) -> list[DataSet]:
-    """Describe every data set of the config folders, by name; imports neither torch nor datasets."""
+def list_data(config_dirs: Sequence[Path]) -> tuple[list[DataSet], list[UserError]]:
+    """Describe every data set of the config folders, by name, and say which YAML describes none.
+
+    Imports neither torch nor datasets.
+    """
     rows = []
-    for name, node in sorted(_nodes(config_dirs).items()):
-        origin = node.get("origin") or {}
+    nodes, wrong = _nodes(config_dirs)
+    for name, node in sorted(nodes.items()):
+        origin = node["origin"]
         stated = origin.get("content_sha256") or {}
         rows.append(
             DataSet(
@@ -64,7 +69,7 @@ def list_data(config_dirs: Sequence[Path]) -> list[DataSet]:
                 content_sha256=stated.get(readers.variant(node["reader"], node.get("options") or {})),
             )
         )
-    return rows
+    return rows, [error for _, error in wrong]
 
 
 def fetch(
@@ -74,7 +79,8 @@ def fetch(
 
     Raises UserError for a name that no config folder has, before anything is fetched.
     """
-    return [_try(node, paths, download, source="") for node in _named(names, config_dirs)]
+    nodes, wrong = _named(names, config_dirs)
+    return [*(_try(node, paths, download, source="") for node in nodes), *wrong]
 
 
 def fetch_for(configs: Iterable[Mapping[str, Any]]) -> list[Outcome]:
@@ -88,8 +94,8 @@ def fetch_for(configs: Iterable[Mapping[str, Any]]) -> list[Outcome]:
 
 def check(names: Iterable[str], paths: Mapping[str, Any], config_dirs: Sequence[Path]) -> list[Outcome]:
     """Verify every source of the data sets that lies on this machine, downloading nothing."""
-    outcomes = []
-    for node in _named(names, config_dirs):
+    nodes, outcomes = _named(names, config_dirs)
+    for node in nodes:
         for source in node["origin"].get("sources") or []:
             alone = node | {"origin": node["origin"] | {"sources": [source]}}
             outcomes.append(_try(alone, paths, download=False, source=_label(source)))
@@ -115,7 +121,7 @@ def show(name: str, paths: Mapping[str, Any], config_dirs: Sequence[Path], rows:
     """
     from unroll.data.examples import load_examples
 
-    (node,) = _named([name], config_dirs)
+    ((node,), _) = _named([name], config_dirs)
     examples = load_examples(node, paths, download=False)
     first = {split: [table[row] for row in range(min(rows, len(table)))] for split, table in examples.splits.items()}
     return Shown(node, examples.source, examples.content_sha256, examples.note, examples.profile, first)
@@ -173,28 +179,48 @@ def _try(node: dict[str, Any], paths: Mapping[str, Any], download: bool, source:
     return Outcome(node["name"], source or examples.source, state, rows, digest, examples.note, profiled)
 
 
-def _named(names: Iterable[str], config_dirs: Sequence[Path]) -> list[dict[str, Any]]:
-    nodes = _nodes(config_dirs)
-    wanted = list(names) or sorted(nodes)
+def _named(names: Iterable[str], config_dirs: Sequence[Path]) -> tuple[list[dict[str, Any]], list[Outcome]]:
+    """Return the nodes of some data sets; none named: of all, and what became of each YAML that describes none."""
+    nodes, wrong = _nodes(config_dirs)
+    wanted = list(names)
     for name in wanted:
         if name not in nodes:
-            raise UserError(f"unknown data set '{name}'.{suggest(name, nodes)}", allowed=sorted(nodes))
-    return [nodes[name] for name in wanted]
+            unknown = UserError(f"unknown data set '{name}'.{suggest(name, nodes)}", allowed=sorted(nodes))
+            raise next((error for of, error in wrong if of == name), unknown)
+    if wanted:
+        return [nodes[name] for name in wanted], []
+    damaged = [Outcome(name, "", "damaged", {}, None, str(error)) for name, error in wrong]
+    return [nodes[name] for name in sorted(nodes)], damaged
 
 
-def _nodes(config_dirs: Sequence[Path]) -> dict[str, dict[str, Any]]:
+def _nodes(config_dirs: Sequence[Path]) -> tuple[dict[str, dict[str, Any]], list[tuple[str, UserError]]]:
+    """Return the data sets by name; and the name, else the file's, of each that is described wrongly, and what is."""
     nodes: dict[str, dict[str, Any]] = {}
     places: dict[str, Path] = {}
+    wrong = []
     for file in _files(config_dirs):
-        node = _node(file, config_dirs)
-        if not {"name", "kind", "reader"} <= set(node):
-            raise UserError(f"{file} does not describe a data set", saw=sorted(node), allowed="name, kind, reader, ...")
-        name = node["name"]
-        if name in nodes:
-            raise _two(name, places[name], file)
-        node["origin"] = node.get("origin") or {}
-        nodes[name], places[name] = node, file
-    return nodes
+        name: Any = None
+        try:
+            node = _node(file, config_dirs)
+            name = node.get("name")
+            shape.check(node, str(file))
+            if name in places:
+                nodes.pop(name, None)
+                raise _two(name, places[name], file)
+            places[name] = file
+            _check_options(node, file)
+        except UserError as error:
+            wrong.append((name if isinstance(name, str) else file.stem, error))
+            continue
+        nodes[name] = node | {"origin": node.get("origin") or {}}
+    return nodes, wrong
+
+
+def _check_options(node: Mapping[str, Any], file: Path) -> None:
+    try:
+        readers.variant(node["reader"], node.get("options") or {})
+    except UserError as error:
+        raise UserError(f"{file}: {error.what}", saw=error.saw, allowed=error.allowed) from error
 
 
 def _files(config_dirs: Sequence[Path]) -> list[Path]:
@@ -206,47 +232,62 @@ def _files(config_dirs: Sequence[Path]) -> list[Path]:
 def _name(file: Path, config_dirs: Sequence[Path]) -> Any:
     try:
         return _node(file, config_dirs).get("name")
-    except (UserError, OSError):  # told of where it is chosen
+    except UserError:  # told of where it is chosen
         return None
 
 
-def _node(file: Path, config_dirs: Sequence[Path]) -> dict[str, Any]:
-    """Read one YAML, what its defaults list names among the data sets merged under it."""
-    node = copy.deepcopy(_loaded(file, file.stat().st_mtime_ns))
+def _node(file: Path, config_dirs: Sequence[Path], above: Sequence[Path] = ()) -> dict[str, Any]:
+    """Read one YAML, what its defaults list names among the data sets merged under it.
+
+    above: the files that build on it.
+    """
+    try:
+        node = copy.deepcopy(_loaded(file, file.stat().st_mtime_ns))
+    except OSError as error:
+        raise UserError(f"{file} cannot be read", saw=error.strerror) from error
     if not isinstance(node, dict):
         raise UserError(f"{file} does not describe a data set", saw=repr(node)[:80])
+    defaults = node.pop("defaults", None) or []
+    if not isinstance(defaults, list):
+        raise UserError(f"{file}: 'defaults' is no list", saw=repr(defaults)[:80], allowed="[NAME, _self_]")
     parents = []
-    for parent in node.pop("defaults", []):
+    for parent in defaults:
         if isinstance(parent, str) and parent != "_self_":
             places = [folder / "data" / f"{parent}.yaml" for folder in map(Path, config_dirs)]
-            place = next((place for place in places if place.is_file() and place != file), None)
+            place = next((place for place in places if place.is_file() and place not in (file, *above)), None)
             if place is None:
                 raise UserError(f"{file} builds on a data set that is not there.", saw=parent)
-            parents.append(_node(place, config_dirs))
-    return _merged(*parents, node) if parents else node
+            parents.append(_node(place, config_dirs, (file, *above)))
+    return _merged(file, *parents, node) if parents else node
 
 
-def _merged(*nodes: dict[str, Any]) -> dict[str, Any]:
+def _merged(file: Path, *nodes: dict[str, Any]) -> dict[str, Any]:
     from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
 
-    merged: Any = OmegaConf.to_container(OmegaConf.merge(*nodes))
+    try:
+        merged: Any = OmegaConf.to_container(OmegaConf.merge(*nodes))
+    except OmegaConfBaseException as error:
+        raise UserError(f"{file} does not fit what it builds on", saw=str(error).splitlines()[0]) from error
     return dict(merged)
 
 
 @functools.lru_cache(maxsize=256)
 def _loaded(file: Path, changed: int) -> Any:
+    """A YAML's content as JSON has it: dates and keys are texts, as where a trial is composed."""
     import yaml
 
     try:
-        return yaml.load(file.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError as error:
-        raise UserError(f"{file} is not YAML", saw=str(error)) from error
+        found = yaml.load(file.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        return json.loads(json.dumps(found, default=str))
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        raise UserError(f"{file} is not YAML of a data set", saw=str(error)) from error
 
 
 def _label(source: Mapping[str, Any]) -> str:
-    if "hub" in source:
+    kind = shape.kind_of(source)
+    if kind == "hub":
         return f"hub {source['hub']}@{source.get('revision') or 'main'}"
-    kind = next(iter(source))
     if kind == "generated":
         return kind
     return f"{kind} {source[kind]}"

@@ -1,14 +1,14 @@
 """Where a data set's raw files come from: a local folder, the Hugging Face hub, a member of a PyPI wheel.
 
-A source is one mapping of the YAML's `origin.sources`; its first key says its kind:
+A source is one mapping of the YAML's `origin.sources`; one of its keys says its kind:
 
     {local: FOLDER, files: {NAME: SHA256, ...}}                        under paths.data, or an absolute path
     {hub: OWNER/NAME, revision: REV, files: {NAME: PATH, ...}}         or NAME: {path:, column:, sha256:}
     {wheel: NAME==VERSION, sha256: ..., member: GLOB, member_sha256: ...}
     {generated: {SPLIT: SEED, ...}}                                    by the reader; always there
 
-`files: [NAME, ...]` names files without hashes. A local one may be a folder: all files below it, with one hash. Out
-comes `Found`: the files' hashes at once, their bytes when asked.
+`files: [NAME, ...]` names files without hashes. A local one may be a folder: all files below it, with one hash.
+`shape` checks that a source is one of these. Out comes `Found`: the files' hashes at once, their bytes when asked.
 """
 
 import bz2
@@ -16,11 +16,12 @@ import gzip
 import hashlib
 import lzma
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from unroll.data import shape
 from unroll.data.digests import file_sha256, files_below, sha256_of_many
 from unroll.data.readers.columns import Files
 from unroll.errors import UserError
@@ -46,11 +47,11 @@ class Found:
     read: Callable[[], Files]
 
 
-def locate(name: str, sources: Sequence[Mapping[str, Any]], paths: Mapping[str, Any], download: bool = True) -> Found:
+def locate(name: str, sources: Any, paths: Mapping[str, Any], download: bool = True) -> Found:
     """Return the first source that is there, its files checked against the YAML's SHA-256.
 
-    Raises UserError when none is, with the reason of each, and at once for a file whose hash is another:
-    a changed file is never passed over in silence. download=False leaves the network alone.
+    Raises UserError when none is, with the reason of each, and at once for a source that is none and for a file whose
+    hash is another: a changed file is never passed over in silence. download=False leaves the network alone.
     """
     from unroll.data import hub, wheels
 
@@ -60,13 +61,11 @@ def locate(name: str, sources: Sequence[Mapping[str, Any]], paths: Mapping[str, 
         "wheel": wheels.locate,
         "generated": _generated,
     }
-    reasons = []
+    reasons, sources = [], shape.sources(sources, f"data set '{name}'")
     for source in sources:
-        kind = next((kind for kind in kinds if kind in source), None)
-        if kind is None:
-            raise UserError(f"data set '{name}': a source has no known kind", saw=sorted(source), allowed=kinds)
+        kind = shape.kind_of(source)
         try:
-            return kinds[kind](name, plain(source), paths, download)
+            return kinds[kind](name, source, paths, download)
         except Unavailable as reason:
             reasons.append(f"{kind} {source[kind]}: {reason}")
     fetched = any(kind in source for source in sources for kind in ("hub", "wheel"))
@@ -82,12 +81,12 @@ def locate(name: str, sources: Sequence[Mapping[str, Any]], paths: Mapping[str, 
     raise error
 
 
-def here(name: str, sources: Sequence[Mapping[str, Any]], paths: Mapping[str, Any]) -> Found | None:
+def here(name: str, sources: Any, paths: Mapping[str, Any]) -> Found | None:
     """Return the first source where it is a local folder that is there, or generated; None where it is neither.
 
-    Raises UserError for a file whose hash is not the YAML's.
+    Raises UserError for a source that is none, and for a file whose hash is not the YAML's.
     """
-    for source in map(plain, sources):
+    for source in shape.sources(sources, f"data set '{name}'"):
         try:
             if "local" in source:
                 return _local(name, source, paths, False)
@@ -112,16 +111,16 @@ def _wanted(source: Mapping[str, Any]) -> str:
 
 def _local(name: str, source: Mapping[str, Any], paths: Mapping[str, Any], download: bool) -> Found:
     """Files of a folder; their bytes are read when they are asked for, their hashes mostly known (`digests`)."""
-    folder = Path(str(source["local"])).expanduser()
+    folder, files = Path(source["local"]).expanduser(), source["files"]
     if not folder.is_absolute():
         if not paths.get("data"):
             raise Unavailable("paths.data is not set (UNROLL_DATA)")
         above = Path(str(paths["data"])).expanduser()
-        folder = inside(above, str(source["local"]), f"data set '{name}': source.local")
+        folder = inside(above, source["local"], f"data set '{name}': source.local")
     if not folder.is_dir():
         raise Unavailable(f"there is no folder {folder}")
     cache, hashes = Path(str(paths["cache"])).expanduser(), {}
-    expected = _expected(name, source["files"])
+    expected: dict[str, str | None] = dict.fromkeys(files) if isinstance(files, list) else dict(files)
     for file in expected:
         try:
             hashes[file] = file_sha256(inside(folder, file, f"data set '{name}': a file of source.local"), cache)
@@ -153,19 +152,6 @@ def _local(name: str, source: Mapping[str, Any], paths: Mapping[str, Any], downl
         return {file: uncompressed(file, content) for file, content in contents.items()}
 
     return Found(f"local {source['local']}", hashes, read)
-
-
-def _expected(name: str, files: Any) -> dict[str, str | None]:
-    """Return what the YAML's `files` say: names with hashes, or a list of names alone."""
-    if isinstance(files, list) and all(isinstance(file, str) for file in files):
-        return dict.fromkeys(files)
-    if isinstance(files, Mapping) and all(isinstance(sha256, str | None) for sha256 in files.values()):
-        return dict(files)
-    raise UserError(
-        f"data set '{name}': data.origin.sources: 'files' names no files",
-        saw=files,
-        allowed="a list of names, or a mapping from names to SHA-256 (null: not known)",
-    )
 
 
 def _generated(name: str, source: Mapping[str, Any], paths: Mapping[str, Any], download: bool) -> Found:

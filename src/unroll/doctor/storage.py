@@ -41,7 +41,9 @@ def data(settings: Settings) -> list[Line]:
 
     paths = settings.config["paths"]
     lines = [judge_folder(paths["data"], os.environ.get("UNROLL_DATA") == paths["data"])]
-    for row in list_data(config_directories(settings.config_dir)):
+    rows, wrong = list_data(config_directories(settings.config_dir))
+    lines += [user_error("data", error) for error in wrong]
+    for row in rows:
         origin = group_value("data", row.name, "origin", settings.config_dir)
         options = group_value("data", row.name, "options", settings.config_dir)
         lines.append(data_set(row.name, _plain(origin), _plain(options), paths))

@@ -221,8 +221,8 @@ def _dotted(node: Mapping[str, Any], above: str = "") -> Iterator[str]:
 
 
 def _reason(error: Exception) -> str:
-    """What OmegaConf or Hydra says of the value: the innermost error's first line."""
+    """What OmegaConf or Hydra says of the value: the innermost error's first line, and the next that it announces."""
     while error.__cause__ is not None:
         error = error.__cause__  # type: ignore[assignment]
     lines = str(error).strip().splitlines()
-    return lines[0] if lines else "see conf/"
+    return " ".join(lines[: 2 if lines[0].endswith(":") else 1]) if lines else "see conf/"

@@ -11,7 +11,7 @@ from typing import Any, get_args, get_type_hints
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException, UnsupportedInterpolationType
 
-from unroll.data import readers
+from unroll.data import readers, shape
 from unroll.data.catalogue import check_name
 from unroll.data.languages import is_code
 from unroll.errors import UserError, suggest
@@ -48,6 +48,7 @@ def validated(node: DictConfig, config_dir: str | None = None) -> dict[str, Any]
     _choices(config)
     _ranges(config)
     _finite(config, "")
+    shape.check(config["data"], f"data={config['data']['name']}")
     readers.check(config["data"]["reader"], config["data"]["options"])
     check_name(config["data"], config_directories(config_dir))
     _contradictions(config, config_dir)

@@ -47,11 +47,8 @@ def check(name: str, options: Mapping[str, Any]) -> None:
     """Raise UserError for an option that the reader has not, needs, or does not take that value."""
     function = get(name)
     known = _options(function)
+    _require_known(name, options)
     for key, value in options.items():
-        if key not in known:
-            raise UserError(
-                f"unknown option 'data.options.{key}' of reader '{name}'.{suggest(key, known)}", allowed=known
-            )
         choices = _choices(function, key)
         if choices and not any(value == choice and type(value) is type(choice) for choice in choices):
             raise UserError(f"data.options.{key} of reader '{name}'", saw=repr(value), allowed=choices)
@@ -67,11 +64,24 @@ def options_of(name: str) -> list[str]:
 
 
 def variant(name: str, options: Mapping[str, Any]) -> str:
-    """Name a set of options by those that differ from the reader's own defaults, e.g. "classes=5"."""
+    """Name a set of options by those that differ from the reader's own defaults, e.g. "classes=5".
+
+    Raises UserError for an option that the reader has not.
+    """
+    _require_known(name, options)
     known = _options(get(name))
     changed = {key: value for key, value in options.items() if value != known[key].default and key not in GUARDS}
     compact = {key: json.dumps(value, separators=(",", ":")) for key, value in sorted(changed.items())}
     return ",".join(f"{key}={value}" for key, value in compact.items()) or "default"
+
+
+def _require_known(name: str, options: Mapping[str, Any]) -> None:
+    known = options_of(name)
+    for key in options:
+        if key not in known:
+            raise UserError(
+                f"unknown option 'data.options.{key}' of reader '{name}'.{suggest(key, known)}", allowed=known
+            )
 
 
 def _require_shares(function: Callable[..., Any], options: Mapping[str, Any]) -> None:
