@@ -190,7 +190,7 @@ def test_data_that_is_not_there_fails_no_trial(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "broken.yaml").write_text(
         "name: broken\nkind: images\nreader: mnist\nbatch_size: 8\nepochs: 1\n"
-        "origin:\n  licence: none\n  citation: none\n  homepage: none\n  sources: [{local: nowhere, files: [mnist.npz]}]\n"
+        "origin:\n  licence: none\n  citation: none\n  homepage: none\n  sources: [{local: nowhere, files: [x]}]\n"
     )
     arguments = ["task=compression", "data=broken", "architecture=mlp", f"paths.runs={tmp_path}/runs"]
     done = unroll("train", "--config-dir", str(tmp_path), *arguments, code=2)

@@ -147,7 +147,7 @@ def test_a_yaml_that_describes_none_stops_no_other(broken: Path) -> None:
             do(["options"], paths, [broken])
     with pytest.raises(UserError, match="'origin' has a value"):
         catalogue.show("an_origin", paths, [broken])
-    with pytest.raises(UserError, match="unknown data set 'rivr'. Did you mean 'river'"):
+    with pytest.raises(UserError, match=r"unknown data set 'rivr'\. Did you mean 'river'"):
         catalogue.show("rivr", paths, [broken])
 
 

@@ -20,7 +20,8 @@ def locate(name: str, source: Mapping[str, Any], paths: Mapping[str, Any], downl
     With UNROLL_HUB=FOLDER the repository is FOLDER/OWNER/NAME and the network is left alone. Otherwise
     huggingface_hub gives them, from its own cache alone when HF_HUB_OFFLINE is set or the hub does not answer
     within a few seconds. A file given as {path:, column:} is a Parquet or JSON-lines table of which one text
-    column is taken, a line a row, empty for null. Raises Unavailable where the hub, the repository or a file is not there.
+    column is taken, a line a row, empty for null. Raises Unavailable where the hub, the repository or a file is not
+    there.
     """
     repository, revision, files = source["hub"], source.get("revision") or "main", source["files"]
     inside(Path(), repository, f"data set '{name}': source.hub")

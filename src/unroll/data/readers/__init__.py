@@ -15,7 +15,7 @@ from typing import Any
 
 from unroll.errors import UserError, suggest
 
-VERSION = 4
+VERSION = 5
 """Part of every cache fingerprint; raise it when a reader's output changes."""
 
 READERS = {
