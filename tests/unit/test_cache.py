@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from rotten import flipped, places
 
-from unroll.data import cache, locks, wheels
+from unroll.data import cache, digests, locks, wheels
 from unroll.errors import UserError
 
 TEXT = {split: {"text": [f"{split} {place}" for place in range(50)]} for split in ("train", "test")}
@@ -146,6 +146,58 @@ def test_a_wait_says_for_what_and_for_whom(
     assert acquired.startswith(f"process {process.pid} on ")
     assert said[0] == f"Waiting for {tmp_path / 'set'}: it is being made by {acquired}."
     assert not (tmp_path / ".set.holder").exists()
+
+
+def test_a_wait_does_not_obey_what_others_have_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever shares the cache can write into the file of a lock's holder: signs for the terminal, or too much."""
+    monkeypatch.setattr(locks, "FIRST_WORD", 0.02)
+    lock, holder = locks._lock_of(tmp_path / "set"), tmp_path / ".set.holder"
+    lock.acquire()
+    holder.write_text(f"me\x1b[2J{'x' * 10_000}\nand more")
+    say = locks.say
+
+    def heard(*words: Any, **how: Any) -> None:
+        say(*words, **how)
+        lock.release()
+
+    monkeypatch.setattr(locks, "say", heard)
+    with locks.locked(tmp_path / "set"):
+        pass
+    told = f"me\\u001b[2J{'x' * 194}"
+    assert capsys.readouterr().err == f"Waiting for {tmp_path / 'set'}: it is being made by {told}.\n"
+    for content in (b"", b"\n"):
+        holder.write_bytes(content)
+        assert locks._told(holder) == "another process"
+    holder.unlink()
+    assert locks._told(holder) == "another process"
+    os.mkfifo(holder)
+    assert locks._told(holder) == "another process"
+    with os.fdopen(os.open(holder, os.O_RDWR)):
+        assert locks._told(holder) == "another process"
+
+
+def test_what_is_made_in_a_groups_cache_is_the_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    folder.chmod(0o2775)
+    (tmp_path / "file").write_bytes(b"one")
+    monkeypatch.setattr(digests, "_SETTLED", -1)
+    before = os.umask(0o022)
+    try:
+        with locks.locked(folder / "wheels" / "x==1"):
+            pass
+        digests.file_sha256(tmp_path / "file", folder)
+        (tmp_path / "everybodys").mkdir()
+        (tmp_path / "everybodys").chmod(0o1777)
+        locks.make_folder(tmp_path / "everybodys" / "cache" / "wheels")
+    finally:
+        os.umask(before)
+    (note,) = (folder / "digests").iterdir()
+    places = {folder / "wheels": 0o2775, folder / "digests": 0o2775, note: 0o664}
+    places |= dict.fromkeys([tmp_path / "everybodys" / "cache", tmp_path / "everybodys" / "cache" / "wheels"], 0o755)
+    assert {place: stat.S_IMODE(place.stat().st_mode) for place in places} == places
 
 
 def as_other_user(folder: Path, group: int) -> "subprocess.CompletedProcess[str]":

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from unroll.data.locks import make_folder, share
 from unroll.drafts import replacing
 
 _SETTLED = 2_000_000_000  # nanoseconds after which a file system's clock shows that a file was written again
@@ -50,9 +51,10 @@ def _sha256(path: Path, cache: Path, seen: tuple[int, ...], settled: bool) -> st
         known = _read(path) if path.is_file() else sha256_of_many({n: _read(f) for n, f in files_below(path).items()})
         if settled:
             with suppress(OSError):  # a cache that cannot be written costs time, and nothing else
-                note.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(note.parent)
                 with replacing(note) as draft:
                     draft.write_text(_line(seen, known), encoding="utf-8")
+                    share(draft, note.parent)
     return known
 
 

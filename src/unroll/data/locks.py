@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import socket
-import sys
+import stat
 import time
 import uuid
 from collections.abc import Iterator
@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING
 
 from unroll.errors import UserError
 from unroll.planning.trouble import storage_trouble
+from unroll.visible import say
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 FIRST_WORD, LONGEST_SILENCE = 5.0, 600.0  # seconds that a wait is silent: at first, and after it has gone on for long
 ABANDONED_AFTER = 86_400.0  # seconds
+_LONGEST_NOTE = 200  # bytes of what a lock's holder says of itself
 _DRAFT = re.compile(r"\.(.+-[0-9a-f]{16}|.+==.+)-[a-z0-9_]{8}")  # of a prepared set, of a wheel
 
 
@@ -34,7 +36,7 @@ def locked(path: Path) -> Iterator[None]:
         UserError: the cache cannot be written.
     """
     with writing(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         lock, holder = _lock_of(path), path.with_name(f".{path.name}.holder")
         _acquire(lock, path, holder)
         since = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
@@ -77,6 +79,18 @@ def draft_folder(path: Path) -> Iterator[Path]:
         yield draft
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder of the cache, and those above it, where there is none; who may write above may write in it.
+
+    What lies in a folder of everybody's, such as /tmp, is one's own.
+    """
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        if not folder.parent.stat().st_mode & stat.S_ISVTX:
+            share(folder, folder.parent)
 
 
 def share(path: Path, folder: Path) -> None:
@@ -133,12 +147,20 @@ def _acquire(lock: "BaseFileLock", path: Path, holder: Path) -> None:
             lock.acquire(timeout=silence)
             return
         except Timeout:
-            print(f"Waiting for {path}: it is being made by {_told(holder)}.", file=sys.stderr, flush=True)
+            say(f"Waiting for {path}: it is being made by {_told(holder)}.", err=True)
             silence = min(4 * silence, LONGEST_SILENCE)
 
 
 def _told(holder: Path) -> str:
+    """What the holder of a lock has written of itself: one line, since anybody may write there who shares the cache."""
     try:
-        return holder.read_text(encoding="utf-8") or "another process"
-    except (OSError, ValueError):
+        with open(holder, "rb", buffering=0, opener=_at_once) as file:
+            lines = (file.read(_LONGEST_NOTE) or b"").decode("utf-8", "replace").splitlines()
+    except OSError:
         return "another process"
+    return next(iter(lines), "") or "another process"
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open a file; a pipe of that name is not waited for."""
+    return os.open(path, flags | os.O_NONBLOCK)
