@@ -268,3 +268,11 @@ def test_what_is_trained_again_begins_anew_where_all_checkpoints_are_kept(own: O
     train(own.trial(*network))
     again = train(own.trial(*network, "trainer.again=true"))
     assert again["run"]["attempts"] == 1
+
+
+def test_names_in_the_data_are_shown_and_not_obeyed(own: Own) -> None:
+    lines = [f"2020-01-{1 + n // 24:02} {n % 24:02}:00:00,{n % 7},1" for n in range(200)]
+    own.file("river.csv", "\n".join(["date,level,still\x1b[2J", *lines, ""]).encode())
+    told = said(own, "train", *SMALL, *BASELINE, "data=river")
+    assert "note: column still\\u001b[2J: constant in train and everywhere" in told
+    assert "\x1b" not in told

@@ -10,7 +10,6 @@ import json
 import os
 import shlex
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from unroll.data.locks import draft_folder, locked, share, sweep, writing
 from unroll.data.readers.columns import Splits
 from unroll.errors import UserError
+from unroll.visible import say
 
 if TYPE_CHECKING:
     import datasets
@@ -49,7 +49,7 @@ def prepare(folder: Path, make: Callable[[], Splits], describe: Callable[[Splits
         with locked(folder):
             found = damage(folder)
             if found:
-                print(f"{folder / found} is damaged: the data are prepared again.", file=sys.stderr, flush=True)
+                say(f"{folder / found} is damaged: the data are prepared again.", err=True)
             if found is not None:
                 _write(folder, make(), describe)
     return _read(folder)

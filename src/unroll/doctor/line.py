@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from unroll.errors import UserError
+from unroll.visible import say, visible
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
 COLOURS = {OK: "green", WARNING: "yellow", PROBLEM: "red"}
@@ -73,7 +74,7 @@ def show(lines: Sequence[Line]) -> None:
         console.print(_table(lines))
     else:
         for line in lines:
-            print(": ".join(filter(None, [line.state, line.check, line.seen])) + (line.todo and f" -> {line.todo}"))
+            say(": ".join(filter(None, [line.state, line.check, line.seen])) + (line.todo and f" -> {line.todo}"))
     counts = {state: sum(line.state == state for line in lines) for state in (PROBLEM, WARNING, OK)}
     print(", ".join(f"{count} {state}" for state, count in counts.items()), flush=True)
 
@@ -87,7 +88,8 @@ def _table(lines: Sequence[Line]) -> Any:
     for name in ("", "check", "seen", "what to do"):
         table.add_column(name, overflow="fold")
     for line in lines:
-        table.add_row(Text(line.state, style=COLOURS[line.state]), line.check, Text(line.seen), Text(line.todo))
+        words = [Text(visible(word)) for word in (line.check, line.seen, line.todo)]
+        table.add_row(Text(line.state, style=COLOURS[line.state]), *words)
     return table
 
 

@@ -35,6 +35,7 @@ from unroll.planning.planned import Planned
 from unroll.planning.space import probing, split, tunes
 from unroll.planning.state import record_identity
 from unroll.planning.trial import Trial
+from unroll.visible import say
 
 
 def run(arguments: Sequence[str]) -> bool:
@@ -61,7 +62,7 @@ def run(arguments: Sequence[str]) -> bool:
     except TrialFailed:
         return False
     except SweepFailed as error:
-        print(error, file=sys.stderr, flush=True)
+        say(error, err=True)
         return False
     return True
 
@@ -154,18 +155,18 @@ def train_job(config: DictConfig) -> float:
         record = train(trial)
     except (UserError, TrialFailed) as error:
         if isinstance(error, TrialFailed) or HydraConfig.get().mode is not RunMode.RUN:  # else the command says it
-            print(error, file=sys.stderr, flush=True)
+            say(error, err=True)
         raise
     primary: dict[str, Any] = record["result"]["primary"]
     if rank() == 0:
         runs = config.paths.runs
-        print(f"{record['trial_id']}: test {primary['name']} {primary['value']:.6g} {primary['unit']}")
+        say(f"{record['trial_id']}: test {primary['name']} {primary['value']:.6g} {primary['unit']}")
         if before is not None and record_identity(trial) == before:
-            print(f"finished at {_ended(record['run'])}, nothing trained; trainer.again=true trains it again")
-        print(f"{runs}/{record['trial_id']}/record.json", flush=True)
+            say(f"finished at {_ended(record['run'])}, nothing trained; trainer.again=true trains it again")
+        say(f"{runs}/{record['trial_id']}/record.json")
         if not record["data"]["verified"]:
             for warning in (record["data"].get("profile") or {}).get("warnings", []):
-                print(f"note: {warning}", file=sys.stderr, flush=True)
+                say(f"note: {warning}", err=True)
     return float(primary["value"])
 
 

@@ -118,7 +118,7 @@ def _line(one: Seen) -> str:
 
 def _total(seen: Sequence[Seen], suite: str | None = None) -> str:
     found = ", ".join(f"{count} {name}" for name, count in counts(seen).items())
-    return f"{'' if suite is None else f'Suite {suite}: '}{len(seen)} trials" + (f": {found}" if found else "")
+    return visible(f"{'' if suite is None else f'Suite {suite}: '}{len(seen)} trials" + (f": {found}" if found else ""))
 
 
 def _duration(seconds: float) -> str:

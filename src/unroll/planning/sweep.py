@@ -1,6 +1,5 @@
 """`unroll sweep`: the trials of a suite that have no finished record are trained, then the table is printed."""
 
-import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from unroll.planning.space import tunes
 from unroll.planning.state import read_head, state, why_stale
 from unroll.planning.suites import plan
 from unroll.planning.trial import Trial
-from unroll.visible import visible
+from unroll.visible import say, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -59,7 +58,7 @@ def run_sweep(
         for item in trials:
             print(f"{states[item.trial.trial_id]:8} {item.trial.trial_id}  {' '.join(item.overrides)}")
             if states[item.trial.trial_id] == "stale":
-                print(f"{'':8} {why_stale(read_head(item.trial.record_path) or {}, item.trial)}")
+                say(f"{'':8} {why_stale(read_head(item.trial.record_path) or {}, item.trial)}")
         if tunes(todo.hydra):
             print("Networks are tuned: the points of the space take the place of what is listed.")
         return True
@@ -193,10 +192,10 @@ def _report(todo: Plan, trials: Sequence[Trial], folder: Path, console: "Console
         records, folder / "report.md", trials, f"Suite {todo.name}", scores, answers(todo, records, scores), refused
     )
     for error in refused:
-        print(visible(str(error)), file=sys.stderr)
+        say(error, err=True)
     unfinished = [trial for trial in trials if states[trial.trial_id] != "finished"]
     for trial in unfinished:
-        print(f"{states[trial.trial_id]}: {trial.record_path}")
+        say(f"{states[trial.trial_id]}: {trial.record_path}")
     print(f"{len(trials) - len(unfinished)} of {len(trials)} trials finished")
     if any(value == "failed" for value in states.values()):
         print("Failed trials are trained again with --retry-failed.")

@@ -1,7 +1,6 @@
 """A trial's metrics go into metrics.jsonl, and to the trackers of its config, which never touch the trial."""
 
 import shlex
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, Literal, Protocol
 from unroll.planning.trial import Trial
 from unroll.tracking.lines import MetricLines
 from unroll.tracking.wandb_run import WandbRun
+from unroll.visible import say
 
 _EMPTY = 7  # bytes of a .wandb file that holds nothing
 Ended = Literal["finished", "failed", "preempted"]
@@ -98,7 +98,7 @@ class Tracking:
                     tracker.abandon()
             kept = self.trial.directory / "metrics.jsonl"
             said = f"{name} is left out from here on: {why}\n  The trial is not affected; {kept} has its numbers."
-            print(f"Warning: {said}{_what_to_do(name, self.trial.directory)}", file=sys.stderr, flush=True)
+            say(f"Warning: {said}{_what_to_do(name, self.trial.directory)}", err=True)
 
 
 class _Lightning:

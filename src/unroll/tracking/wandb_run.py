@@ -14,6 +14,7 @@ from unroll.errors import UserError
 from unroll.planning.trackers import LONGEST, wandb_names
 from unroll.planning.trial import Trial
 from unroll.tracking import wandb_process
+from unroll.visible import say
 
 _COMMAND = [sys.executable, "-P", wandb_process.__file__]
 _SECONDS_TO_ASK = 60.0
@@ -116,7 +117,7 @@ class WandbRun:
             if "error" in message:
                 raise WandbTrouble(message["error"])
             if "url" in message:
-                print(f"W&B: {message['url']}", file=sys.stderr, flush=True)
+                say(f"W&B: {message['url']}", err=True)
             self._complete |= "complete" in message
 
     def _ended_early(self) -> WandbTrouble:
