@@ -59,6 +59,19 @@ def test_a_table_on_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: 
     assert "\x1b[31mproblem" in said
 
 
+@pytest.mark.parametrize("colour", [{}, {"FORCE_COLOR": "1", "COLUMNS": "80"}])
+def test_what_was_seen_is_shown_and_not_obeyed(
+    colour: dict[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in colour.items():
+        monkeypatch.setenv(name, value)
+    show([Line("a", OK, "fine\x1b[2J", "mend\x07")])
+    said = capsys.readouterr().out
+    assert "fine\\u001b[2J" in said
+    assert "mend\\u0007" in said
+    assert "\x1b[2J" not in said
+
+
 @pytest.mark.parametrize(
     ("version", "needed", "pinned", "state", "words"),
     [

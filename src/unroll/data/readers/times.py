@@ -115,7 +115,7 @@ def joined(parts: Sequence[Sequence[str]], where: Callable[[int], str], names: S
     Without a day it is the first of the month. Raises UserError for a part that is no whole number, or a date that is
     none.
     """
-    if len(parts) == 2 and not _are_months(*parts, names[1]):
+    if len(parts) == 2 and not _are_months(parts[0], parts[1], names[1]):
         return [f"{day.strip()} {clock.strip()}" for day, clock in zip(*parts, strict=True)]
     stamps = []
     for row, cells in enumerate(zip(*parts, strict=True)):
