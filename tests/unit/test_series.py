@@ -97,7 +97,7 @@ def test_a_number_that_stands_for_a_missing_one_is_named(sentinel: str) -> None:
 
 @pytest.mark.parametrize(
     ("sentinel", "step", "others"),
-    [("-99", 3.25, "0 to 97.5"), ("-9999", 400, "0 to 12000"), ("999", -400, "-12000 to 0")],
+    [("-99", 3.5, "0 to 105"), ("-9999", 400, "0 to 12000"), ("999", -400, "-12000 to 0")],
 )
 def test_a_number_of_another_sign_than_all_others_is_named(sentinel: str, step: float, others: str) -> None:
     """Humidity, a flow and a depth: the others are as far apart as from the one that is none of them."""
