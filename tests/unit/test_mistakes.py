@@ -52,6 +52,10 @@ def unroll(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], t
         (["task.primary.direction=lower"], "run:     unroll train 'task.primary.direction='\"'\"'higher'\"'\"''"),
         (["task.primary.unit=dB"], "allowed: %"),
         (["task=compression", "task.selection.name=psnr"], "allowed: mse"),
+        (["architecture=5"], "There is no architecture '5'."),
+        (["~data=5"], "There is no data '5'."),
+        (["architecture=null"], "There is no architecture 'null'."),
+        (["hydra/help=5"], "What a group offers is chosen by a name."),
     ],
 )
 def test_what_was_meant(unroll, words: list[str], said: str) -> None:
@@ -60,6 +64,20 @@ def test_what_was_meant(unroll, words: list[str], said: str) -> None:
     assert said in err
     assert "Traceback" not in err
     assert "Error executing job" not in err
+
+
+def test_a_name_that_hydra_reads_as_a_number_is_quoted(unroll, tmp_path: Path) -> None:
+    (tmp_path / "mine" / "data").mkdir(parents=True)
+    (tmp_path / "mine" / "data" / "2020.yaml").write_text("defaults: [copying, _self_]\nname: twenty\n")
+    code, err = unroll("train", "--config-dir", "mine", "task=copying", "data=2020")
+    assert (code, "allowed: 'data='\"'\"'2020'\"'\"''" in err) == (2, True)
+
+
+def test_a_yaml_of_another_encoding_is_one_message(unroll, tmp_path: Path) -> None:
+    (tmp_path / "mine" / "data").mkdir(parents=True)
+    (tmp_path / "mine" / "data" / "own.yaml").write_bytes("name: café\n".encode("latin-1"))
+    code, err = unroll("train", "--config-dir", "mine", "task=copying", "data=own")
+    assert (code, "A YAML file cannot be read." in err) == (2, True)
 
 
 def test_a_mistake_that_the_data_show_is_told_without_hydras_line(unroll, tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ from unroll.errors import COMMAND, UserError, suggest
 from unroll.planning.groups import config_directories, group_options
 
 _EXTRAS = {("hydra/launcher", "ray")}  # options that come with an extra of ours, of the same name
-COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError)
+COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError)
+"""What Hydra raises while it composes; a ValueError for a file of another encoding, and an option that is no text."""
 
 
 def explain(
@@ -32,14 +33,18 @@ def explain(
     path: Sequence[str],
     config_dir: str | None,
 ) -> UserError:
-    """Turn what Hydra, OmegaConf or the YAML parser raised into a UserError."""
+    """Turn what Hydra, OmegaConf or the YAML parser raised into a UserError; raises a ValueError of anything else."""
     if isinstance(error, OverrideParseException):
         return UserError(
             "An override is not written as Hydra reads them.",
             saw=error.override,
             allowed="key=value; quote what holds spaces, commas or brackets: \"key='a, b'\"",
         )
-    if isinstance(error, yaml.YAMLError):
+    if isinstance(error, ValueError) and "Config group override" in str(error):
+        return _no_text(overrides, config_dir)
+    if isinstance(error, ValueError) and not isinstance(error, OmegaConfBaseException | UnicodeDecodeError):
+        raise error
+    if isinstance(error, yaml.YAMLError | UnicodeDecodeError):
         return UserError("A YAML file cannot be read.", saw=" ".join(str(error).split()))
     text = str(error)
     if "requires --multirun" in text or "Ambiguous value" in text:
@@ -105,6 +110,25 @@ def _of_sweeps(key: str, saw: str) -> UserError | None:
     return UserError(f"'{key}' is a key of `unroll sweep`, not of a trial.", saw=saw, run=run)
 
 
+def _no_text(overrides: Sequence[str], config_dir: str | None) -> UserError:
+    """What to say of a group's option that Hydra reads as a number, true, false or null."""
+    for text, one in zip(overrides, OverridesParser.create().parse_overrides(list(overrides)), strict=True):
+        options = [] if one.is_sweep_override() else _options(one.key_or_group, config_dir)
+        if options and not isinstance(one.value(), str):
+            name = text.partition("=")[2]
+            if name in options:
+                quoted = shlex.quote(f"{one.key_or_group}='{name}'")
+                return UserError(f"Hydra reads '{name}' as a value that is no name.", saw=text, allowed=quoted)
+            return UserError(f"There is no {one.key_or_group} '{name}'.", saw=text, allowed=options)
+    return UserError("What a group offers is chosen by a name.", saw=" ".join(overrides), allowed="group=NAME")
+
+
+def _options(group: str, config_dir: str | None) -> list[str]:
+    """What a group offers, Hydra's own with those of plugins."""
+    options = group_options(group, config_dir)
+    return sorted({*options, *_of_plugins(group)}) if group.startswith("hydra/") else options
+
+
 def _offending(config_name: str, overrides: Sequence[str], path: Sequence[str]) -> str | None:
     """Return the one override without which the rest composes, else the first that fails by itself."""
     for override in overrides:
@@ -133,9 +157,7 @@ def _unknown_option(
     group, _, option = missing.rpartition("/")
     group = group or offending.lstrip("+").partition("=")[0]
     saw = next((override for override in overrides if override.lstrip("+") == f"{group}={option}"), offending)
-    options = group_options(group, config_dir)
-    if group.startswith("hydra/"):
-        options = sorted({*options, *_of_plugins(group)})
+    options = _options(group, config_dir)
     if not options:
         return UserError(f"There is no file for '{missing}'.", saw=saw)
     run = f"pip install '{DISTRIBUTION}[{option}]'" if (group, option) in _EXTRAS else None
