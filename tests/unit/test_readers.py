@@ -203,11 +203,20 @@ def test_digits_come_out_of_their_sorted_file_mixed():
         ("ssst", {}, "Did you mean 'sst'"),
         ("parallel_lines", {"source": "de"}, "needs data.options.target"),
         ("series", {"chanels": None}, "Did you mean 'channels'"),
+        ("series", {"sort": "yes"}, "true or false"),
+        ("series", {"missing": -999}, r"data.options.missing=\[-999\]"),
+        ("series", {"columns": "a,b"}, r"data.options.columns=\[a,b\]"),
     ],
 )
 def test_options_are_checked_against_the_signature(name: str, options: dict[str, Any], says: str):
     with pytest.raises(UserError, match=says):
         readers.check(name, options)
+
+
+def test_options_of_every_type_that_a_reader_takes():
+    readers.check("series", {"timestamp": ["day", "clock"], "columns": None, "missing": [-999, "NA"], "sort": True})
+    readers.check("series", {"timestamp": "day", "rows": [3, 2, 1], "validation": 0.1})
+    readers.check("labelled_text", {"text": 2, "label": 1, "labels": ["a", 1], "header": False})
 
 
 def test_a_variant_is_named_by_what_differs_from_the_defaults():

@@ -111,6 +111,8 @@ def test_json_and_parquet_keep_what_is_written() -> None:
         ("a.jsonl", b'{"a": 1, "a": 2}', {}, "stands twice"),
         ("a.jsonl", b'{"a": 1}\n3', {}, "line 2 is no JSON object"),
         ("a.jsonl", b'"a"', {}, "no JSON object"),
+        ("a.json", b"[" * 100_000, {}, "a.json, line 1 is not JSON"),
+        ("a.csv", CSV.encode(), {"quote": 5}, "data.options.quote"),
     ],
 )
 def test_what_is_no_table_is_refused(file: str, content: bytes, options: dict[str, Any], says: str) -> None:

@@ -16,7 +16,7 @@ from unroll.planning.space import tunes
 from unroll.planning.state import read_head, state, why_stale
 from unroll.planning.suites import plan
 from unroll.planning.trial import Trial
-from unroll.visible import say, visible
+from unroll.visible import say
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -9,8 +9,9 @@ import functools
 import importlib
 import inspect
 import json
+import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from unroll.errors import UserError, suggest
@@ -52,6 +53,7 @@ def check(name: str, options: Mapping[str, Any]) -> None:
         choices = _choices(function, key)
         if choices and not any(value == choice and type(value) is type(choice) for choice in choices):
             raise UserError(f"data.options.{key} of reader '{name}'", saw=repr(value), allowed=choices)
+        _require_type(name, key, known[key].annotation, value)
     _require_shares(function, options)
     for key, parameter in known.items():
         if parameter.default is parameter.empty and options.get(key) is None:
@@ -82,6 +84,18 @@ def _require_known(name: str, options: Mapping[str, Any]) -> None:
             raise UserError(
                 f"unknown option 'data.options.{key}' of reader '{name}'.{suggest(key, known)}", allowed=known
             )
+
+
+def _require_type(reader: str, key: str, annotation: Any, value: Any) -> None:
+    """Raise UserError for an option that is not true or false where that is meant, or no list."""
+    kinds = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
+    what = f"data.options.{key} of reader '{reader}'"
+    if bool in kinds and not isinstance(value, bool):
+        raise UserError(what, saw=repr(value), allowed="true or false")
+    if any(typing.get_origin(kind) is list for kind in kinds):
+        text = isinstance(value, str)
+        if (text and str not in kinds) or not isinstance(value, Sequence | None):
+            raise UserError(what, saw=repr(value), allowed=f"a list, such as data.options.{key}=[{value}]")
 
 
 def _require_shares(function: Callable[..., Any], options: Mapping[str, Any]) -> None:

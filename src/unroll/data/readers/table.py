@@ -125,7 +125,7 @@ def separated_rows(file: str, text: str, separator: str, quote: str | None = '"'
     Raises UserError for a quote that is opened and not closed, or closed within a cell.
     """
     quoting: dict[str, Any] = {"quoting": csv.QUOTE_NONE} if not quote else {"quotechar": quote}
-    if quote and len(quote) != 1:
+    if quote and (not isinstance(quote, str) or len(quote) != 1):
         raise UserError("data.options.quote", saw=repr(quote), allowed="one character, or null")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True, **quoting)
     line = 1
@@ -235,7 +235,7 @@ def _json(file: str, line: int, text: str) -> Any:
 
     try:
         return json.loads(text, parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=once)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(
             f"{file}, line {line} is not JSON: {error}", saw=text.strip()[:80], allowed='{"column": "value"}'
         ) from error
