@@ -1,7 +1,7 @@
 """The commands `unroll data ...`. Each imports what it needs when it runs."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -105,6 +105,7 @@ def add_command(
     """Write the YAML of your own files: guess what they hold, read them, state their hashes, say how to train."""
     from unroll.data.add import Wish, add, command
     from unroll.data.guess import COLUMNS
+    from unroll.data.overrides import below_data, is_override
     from unroll.data.profile_view import lines
     from unroll.planning.compose import compose
     from unroll.planning.groups import config_directories
@@ -112,11 +113,12 @@ def add_command(
     folder = Path(config_dir or "mine")
     said = dict(zip(COLUMNS, (time, text, label, source, target), strict=True))
     columns = {column: value for column, value in said.items() if value is not None}
-    files = [word for word in words if not word.startswith("data.")]
-    overrides = _below_data([word for word in words if word.startswith("data.")])
+    files = [word for word in words if not is_override(word)]
+    overrides = below_data([word for word in words if is_override(word)])
     if not files:
         raise UserError("Which files?", saw=" ".join(words) or "nothing", allowed="unroll data add FILE")
-    wish = Wish(name, kind, columns, languages.split(",") if languages else (), overrides, force)
+    codes = [code.strip() for code in languages.split(",")] if languages else []
+    wish = Wish(name, kind, columns, codes, overrides, force)
     there = config_directories(str(folder) if folder.is_dir() else None)
     try:
         added = add(files, folder, _paths(None), there, wish)
@@ -125,7 +127,7 @@ def add_command(
         raise
     try:
         compose(added.overrides, str(folder))
-    except UserError:
+    except BaseException:
         added.undo()
         raise
     say(f"{added.path}: {added.node['kind']}, reader {added.node['reader']}, from {added.examples.source}")
@@ -139,17 +141,6 @@ def add_command(
     if added.aside:
         say(f"  columns that nothing reads: {', '.join(added.aside)}")
     say(command(added, folder))
-
-
-def _below_data(words: list[str]) -> dict[str, Any]:
-    """Overrides such as data.options.separator=';' as what lies below `data`."""
-    from omegaconf import OmegaConf
-
-    for word in words:
-        if "=" not in word:
-            raise UserError("An override has a value.", saw=word, allowed=f"{word}=VALUE")
-    found: Any = OmegaConf.to_container(OmegaConf.from_dotlist([word.removeprefix("data.") for word in words]))
-    return dict(found)
 
 
 def _paths(config_dir: str | None) -> dict[str, str | None]:

@@ -12,6 +12,7 @@ import yaml
 from tiny_data import small_overrides
 from typer.testing import CliRunner
 
+from unroll import planning
 from unroll.api import compose, train
 from unroll.cli import app
 from unroll.data.guess import guess
@@ -117,7 +118,35 @@ CASES: dict[str, tuple[dict[str, bytes], list[str]]] = {
         {"sentences.tsv": pairs().replace(b"de\ten", b"before\tafter")},
         ["--source", "after", "--target", "before", "--languages", "en,de"],
     ),
+    "languages that no name tells": ({"train.src": lines(60), "train.tgt": lines(60)}, ["--languages", "en,zh"]),
+    "languages by an override": ({"train.src": lines(60), "train.tgt": lines(60)}, ["data.languages=[en,de]"]),
+    "IMDB": (
+        {
+            "README": b"hello",
+            "imdb.vocab": b"the",
+            ".git/refs/1.txt": b"hidden",
+            **{f"train/{beside}": b"1 1:1" for beside in ("labeledBow.feat", "urls_neg.txt", "urls_pos.txt")},
+            **{
+                f"{split}/{c}/{n}_9.txt": sentence(n).encode()
+                for split in ("train", "test")
+                for c in ("neg", "pos")
+                for n in range(30)
+            },
+        },
+        [],
+    ),
+    "a decimal comma": (
+        {"river.csv": series(";").replace(b"00;", b"00;0,")},
+        ["data.options.separator=;", "data.options.decimal=,"],
+    ),
+    "no header": (
+        {"notes.csv": texts().split(b"\n", 1)[1]},
+        ["--text", "2", "--label", "3", "data.options.header=false"],
+    ),
+    "a file that is called as overrides are": ({"data.csv": series()}, []),
+    "a number for a name": ({"2020.csv": series()}, []),
     "images": ({"digits.csv": images()}, []),
+    "images and tabs": ({"digits.tsv": images().replace(b",", b"\t")}, ["--kind", "images"]),
     "labels first": ({"digits.csv": images(first=True)}, ["data.options.label=first"]),
 }
 
@@ -196,6 +225,12 @@ def test_the_yaml_says_what_was_read(here: Path, monkeypatch: pytest.MonkeyPatch
         ({"a.csv": b"date,level\n2020-01-01,1\n"}, [], "No example is left for train"),
         ({}, ["gone.csv"], "There is no file"),
         ({"a.csv": series()}, ["data.tokenizer.kind=word"], "data.tokenizer of series"),
+        ({"a.csv": series()}, ["--name", "2020"], "--name data_2020"),
+        ({"a.csv": series()}, ["data.options.header"], "an override has a value"),
+        ({"a.csv": series()}, ["--kind", "serie"], "Did you mean 'series'"),
+        ({"a.json": b"[" * 100_000}, [], "is not JSON"),
+        ({"train.src": lines(60), "train.tgt": lines(60)}, [], "(?s)source src, target tgt.*--languages de,en"),
+        ({"a.de": lines(60), "a.en": lines(60)}, ["--languages", "en,de"], "--source en --target de"),
     ],
 )
 def test_what_cannot_be_added_is_one_message_and_leaves_no_yaml(
@@ -249,6 +284,40 @@ def test_a_failed_replacement_leaves_the_old_yaml(here: Path) -> None:
     with pytest.raises(UserError, match="out of range"):
         run(file, "--force", "data.epochs=0")
     assert (here / "mine" / "data" / "river.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["nan", "inf", "null", "true", "1e5", "2020_01"])
+def test_a_name_that_hydra_reads_as_a_value_gets_more(name: str, here: Path) -> None:
+    (file,) = put(here / "own", {f"{name}.csv": series()})
+    assert f"data=data_{name}" in run(file)
+
+
+def test_whatever_happens_no_yaml_is_left_that_does_not_compose(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    (file,) = put(here / "own", {"river.csv": series()})
+    real = planning.compose.compose
+    monkeypatch.setattr(planning.compose, "compose", lambda overrides, _: stop() if overrides else real([]))
+    CliRunner().invoke(app, ["data", "add", file])
+    assert not list(here.glob("mine/data/*.yaml"))
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_folder_has_one_hash_where_all_of_it_is_meant(whole: bool, here: Path) -> None:
+    put(here / "own", {f"{c}/{n}.txt": sentence(n).encode() for c in ("neg", "pos") for n in range(10, 40)})
+    some = [f"neg/{n}.txt" for n in range(10, 39)]
+    given = ["neg"] if whole else some
+    run(*(str(here / "own" / name) for name in [*given, "pos"]), "--name", "own")
+    node = yaml.safe_load((here / "mine" / "data" / "own.yaml").read_text())
+    assert list(node["origin"]["sources"][0]["files"]) == [*given, "pos"]
+
+
+def test_an_override_changes_a_part_of_what_is_written(here: Path) -> None:
+    (file,) = put(here / "own", {"notes.csv": texts()})
+    run(file, "data.tokenizer.min_count=3")
+    tokenizer = yaml.safe_load((here / "mine" / "data" / "notes.yaml").read_text())["tokenizer"]
+    assert (tokenizer["kind"], tokenizer["min_count"]) == ("word", 3)
 
 
 def test_labels_that_differ_in_case_alone_are_told_of(here: Path) -> None:

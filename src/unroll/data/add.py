@@ -1,6 +1,5 @@
 """`unroll data add`: the YAML of a person's own files, checked by reading them."""
 
-import hashlib
 import os
 import re
 import shlex
@@ -11,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from unroll.data import readers
-from unroll.data.catalogue import check_name
+from unroll.data.digests import file_sha256, files_below
 from unroll.data.examples import Examples, load_examples
 from unroll.data.guess import Guess, guess
 from unroll.data.languages import without_spaces
+from unroll.data.overrides import read
 from unroll.data.sources import uncompressed
 from unroll.drafts import replacing
 from unroll.errors import UserError
@@ -85,61 +85,92 @@ def add(
         UserError: a file is missing or cannot be read, what it holds cannot be guessed, or the name is taken.
     """
     above, names = _located(files)
-    contents = {name: (above / name).read_bytes() for name in names}
     more = dict(wish.overrides or {})
     options = dict(more.pop("options", {}) or {})
-    plain = {name: uncompressed(name, content) for name, content in contents.items()}
+    plain = {name: uncompressed(name, (above / name).read_bytes()) for name in names}
     guessed = guess(plain, dict(wish.columns or {}), options, wish.kind)
-    name = wish.name or _name(above, names)
+    wanted = _wanted(above, names, guessed.files)
+    name = wish.name or _name(above, wanted)
     path = folder / "data" / f"{name}.yaml"
-    if path.exists() and not wish.force:
-        raise UserError(
-            f"There is {path} already.", saw=f"name {name}", allowed="--name OTHER, or --force to replace it"
-        )
+    _require_free(name, path, config_dirs[0], wish.force)
 
-    hashes = {each: hashlib.sha256(content).hexdigest() for each, content in contents.items()}
+    cache = Path(str(paths["cache"])).expanduser()
+    hashes = {each: file_sha256(above / each, cache) for each in wanted}
     source = {"local": _local(above, paths), "files": hashes}
     node: dict[str, Any] = {"name": name, "kind": guessed.kind, "reader": guessed.reader}
     node["options"] = {**guessed.options, **options}
     node["origin"] = {"sources": [source]}
-    check_name(node, [*config_dirs[:1]])
     examples = load_examples(node, paths, download=False)
     variant = readers.variant(node["reader"], node["options"])
     node.pop("origin")
-    node |= {**_chosen(guessed, wish, examples), **more}
+    stated = more.get("languages")
+    node |= _chosen(guessed, wish.languages or (stated if isinstance(stated, list) else []), examples)
+    for key, value in more.items():
+        both = isinstance(value, dict) and isinstance(node.get(key), dict)
+        node[key] = node[key] | value if both else value
     node["origin"] = {"content_sha256": {variant: examples.content_sha256}, "sources": [source]}
+    overrides = [*TASKS[guessed.kind], f"data={name}", *_fitting(node, examples)]
     before = path.read_bytes() if path.exists() else None
     _write(path, node, examples)
-    overrides = [*TASKS[guessed.kind], f"data={name}", *_fitting(node, examples)]
     return Added(path, node, examples, guessed.aside, overrides, before)
 
 
 def _located(files: Sequence[str | Path]) -> tuple[Path, list[str]]:
-    """Return the folder above all files, and their names in it."""
+    """Return the folder above all files, and their names in it; hidden ones of a folder are passed over."""
     found: list[Path] = []
-    for file in (Path(each).expanduser().absolute() for each in files):
+    given = [Path(each).expanduser().absolute() for each in files]
+    for file in given:
         if file.is_dir():
-            inside = sorted(path for path in file.rglob("*") if path.is_file() and not path.name.startswith("."))
+            inside = files_below(file)
             if not inside:
                 raise UserError(f"The folder {file} holds no files.")
-            found += inside
+            found += inside.values()
         elif file.is_file():
             found.append(file)
         else:
-            raise UserError(f"There is no file {file}.", saw=str(file.name))
-    folders = [each for each in map(Path, files) if each.is_dir()]
-    above = (
-        folders[0].absolute()
-        if len(files) == len(folders) == 1
-        else Path(os.path.commonpath([p.parent for p in found]))
-    )
-    return above, [path.relative_to(above).as_posix() for path in found]
+            raise UserError(
+                f"There is no file {file}.",
+                saw=str(file.name),
+                allowed="files and folders; an override has a value: data.options.KEY=VALUE",
+            )
+    above = given[0] if len(given) == 1 and given[0].is_dir() else Path(os.path.commonpath([p.parent for p in found]))
+    return above, list(dict.fromkeys(path.relative_to(above).as_posix() for path in found))
+
+
+def _wanted(above: Path, names: Sequence[str], guessed: Sequence[str]) -> list[str]:
+    """The files and folders that the YAML names: a folder where all files below it were given, else those."""
+    found = []
+    for each in guessed:
+        below = [name for name in names if name.startswith(f"{each}/")]
+        whole = not below or len(below) == len(files_below(above / each))
+        found += [each] if whole else below
+    return found
+
+
+def _require_free(name: str, path: Path, shipped: Path, force: bool) -> None:
+    if not isinstance(read(name), str):
+        raise UserError(
+            "The name of a data set is text, and Hydra reads this as another value.",
+            saw=f"--name {name}",
+            allowed=f"--name data_{name}",
+        )
+    if (shipped / "data" / f"{name}.yaml").is_file():
+        raise UserError(
+            f"The name '{name}' is that of a data set that ships with Unroll.",
+            saw=f"name {name}",
+            allowed=f"--name my_{name}",
+        )
+    if path.exists() and not force:
+        raise UserError(
+            f"There is {path} already.", saw=f"name {name}", allowed="--name OTHER, or --force to replace it"
+        )
 
 
 def _name(above: Path, names: Sequence[str]) -> str:
-    """A name for the set: of its one file, else of the folder."""
+    """A name for the set: of its one file, else of the folder; with more where Hydra reads it as a number or null."""
     stem = Path(names[0]).name.partition(".")[0] if len(names) == 1 else above.name
-    return re.sub(r"[^A-Za-z0-9_.]+", "_", stem).strip("_.")[:50] or "mine"
+    found = re.sub(r"[^A-Za-z0-9_.]+", "_", stem).strip("_.")[:50] or "mine"
+    return found if isinstance(read(found), str) else f"data_{found}"
 
 
 def _local(above: Path, paths: Mapping[str, Any]) -> str:
@@ -151,17 +182,24 @@ def _local(above: Path, paths: Mapping[str, Any]) -> str:
     return str(above)
 
 
-def _chosen(guessed: Guess, wish: Wish, examples: Examples) -> dict[str, Any]:
+def _chosen(guessed: Guess, stated: Sequence[str], examples: Examples) -> dict[str, Any]:
     """What a data set's YAML says of training: tokenizer, channels, batch size, epochs."""
     train = len(examples.splits["train"])
     found: dict[str, Any] = {}
     if guessed.kind in ("labelled_text", "pairs"):
-        languages = list(wish.languages) or guessed.languages or [_ASSUMED] * (guessed.kind == "labelled_text")
+        languages = list(map(str, stated)) or guessed.languages or [_ASSUMED] * (guessed.kind == "labelled_text")
+        sides = [str(guessed.options.get(side)) for side in ("source", "target")]
         if guessed.kind == "pairs" and len(languages) != 2:
             raise UserError(
                 "Translations have two languages.",
-                saw=", ".join(languages) or "none stated",
+                saw=f"{', '.join(languages) or 'none stated'}; source {sides[0]}, target {sides[1]}",
                 allowed="their codes, source first, such as: --languages de,en",
+            )
+        if languages == guessed.languages[::-1] != guessed.languages:
+            raise UserError(
+                "The languages stand in another order than the sides.",
+                saw=f"--languages {','.join(languages)}; source {sides[0]}, target {sides[1]}",
+                allowed=f"--source {sides[1]} --target {sides[0]}, or --languages {','.join(guessed.languages)}",
             )
         spaces = not any(map(without_spaces, languages))
         longest = max(quantiles[-1] for splits in examples.profile["lengths"].values() for quantiles in splits.values())

@@ -11,12 +11,29 @@ _TWO_LETTERS = {
     }.items()
     for three in codes.split()
 }  # fmt: skip
+_KNOWN = frozenset(_TWO_LETTERS) | {
+    first + second
+    for first, seconds in {
+        "a": "abefkmnrsvyz", "b": "aeghimnors", "c": "aehorsuvy", "d": "aevz", "e": "elnostu", "f": "afijory",
+        "g": "adlnuv", "h": "aeiortuyz", "i": "adegikostu", "j": "av", "k": "agijklmnorsuvwy", "l": "abginotuv",
+        "m": "ghiklnrsty", "n": "abdeglnorvy", "o": "cjmrs", "p": "ailst", "q": "u", "r": "mnouw",
+        "s": "acdegiklmnoqrstuvw", "t": "aeghiklnorstwy", "u": "gkrz", "v": "eio", "w": "ao", "x": "h", "y": "io",
+        "z": "ahu",
+    }.items()
+    for second in seconds
+}  # fmt: skip
+"""The codes of ISO 639-1, by their first letters, and those of three letters above."""
 _WITHOUT_SPACES = ("zh", "ja", "th", "lo", "km", "my", "bo", "dz")
 
 
 def is_code(language: str) -> bool:
-    """Whether this looks like a language's code."""
+    """Whether this looks like a language's code, where a user says that it is one."""
     return bool(_CODE.fullmatch(language))
+
+
+def is_known(word: str) -> bool:
+    """Whether a file's ending or a column's name is a language's code, and no other word of two or three letters."""
+    return word in _KNOWN
 
 
 def primary(language: str) -> str:
