@@ -10,6 +10,7 @@ Record = Mapping[str, Any]
 FASTEST_CORE, FASTEST_DEVICE = 1e12, 1e16  # operations a second of a CPU's core and of an accelerator: none reaches it
 _BACKWARD_FACTOR = 3  # forward plus backward, by the number of forward passes
 _ROUNDING = 1e-6
+_APART = 10.0  # seconds: any rank's clock ends training, and the record has the time of the first one's
 
 
 def per_epoch(record: Record) -> int:
@@ -79,6 +80,9 @@ def impossible_times(record: Record, training: float) -> Iterator[tuple[str, str
         low, high = (number / training for number in trained_examples(record))
         if not low * (1 - _ROUNDING) <= speed <= high * (1 + _ROUNDING):
             yield f"{speed:g} examples a second", f"{low:g}, of the examples and the seconds"
-    seconds = record["config"]["budget"].get("seconds")
-    if seconds is not None and training < seconds and math.isfinite(seconds):
+    budget = record["config"]["budget"]
+    seconds = budget.get("seconds")
+    if seconds is None or budget.get("patience") is not None:  # early stopping ends it sooner
+        return
+    if training < seconds - _APART * (ranks > 1) and math.isfinite(seconds):
         yield f"{training:g} s of training", f"at least budget.seconds={seconds:g}"
