@@ -8,12 +8,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from unroll.errors import UserError
-from unroll.results.arrays import names, read_array
+from unroll.results.arrays import describe, in_parts, names
 from unroll.results.record import FILE_NAME
-from unroll.results.scores import PREDICTIONS, SUFFIX, in_unit, raw_scores, score_name, scores_sha256
+from unroll.results.scores import PREDICTIONS, SUFFIX, in_unit, raw_scores, score_name, scores_sha256, that_has_scores
 from unroll.results.truth import Found
 
 Record = Mapping[str, Any]
@@ -30,13 +28,11 @@ def place(record: Record, path: Path) -> Iterator[Found]:
 
 def score_path(record: Record, path: Path) -> Path | None:
     """The file of a record's test scores: its trial's predictions, or what was committed of them."""
-    if score_name(record["result"]["primary"]["name"]) is None:
-        return None
     committed = f"{record['trial_id']}{SUFFIX}"
     places = [path.with_name(committed)]
     if path.name == FILE_NAME:
         places = [path.with_name(PREDICTIONS), path.parent.with_name(committed)]
-    return next((each for each in places if os.path.lexists(each)), None)
+    return that_has_scores(record, places)
 
 
 def scores(record: Record, path: Path) -> Iterator[Found]:
@@ -75,9 +71,10 @@ def predictions(record: Record, path: Path) -> Iterator[Found]:
     digest = hashlib.sha256()
     try:
         for name in names(file):
-            array = read_array(file, name)
-            digest.update(f"{name} {array.dtype} {array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).tobytes())
+            found = describe(file, name)
+            digest.update(f"{name} {found.dtype} {found.shape}".encode())
+            for part in in_parts(file, name):
+                digest.update(part.tobytes())
     except UserError as error:
         yield Found(f"{error.what} {error.saw}", "the arrays that training wrote")
         return

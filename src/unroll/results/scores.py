@@ -2,14 +2,14 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from unroll.errors import UserError
-from unroll.results.arrays import read_array
+from unroll.results.arrays import names, read_array
 
 PREDICTIONS = "predictions.npz"  # in a trial's directory
 SUFFIX = ".scores.npz"  # beside a committed record <trial_id>.json: the test scores alone
@@ -49,10 +49,24 @@ def scores_under(folder: str | Path) -> Scores:
 
 def score_file(record: Mapping[str, Any], folder: str | Path) -> Path | None:
     """Return the file under a folder of trials or records that holds a finished record's scores, if it has any."""
-    if score_name(record["result"]["primary"]["name"]) is None:
-        return None
-    places = (Path(folder) / record["trial_id"] / PREDICTIONS, Path(folder) / f"{record['trial_id']}{SUFFIX}")
-    return next((place for place in places if os.path.lexists(place)), None)
+    return that_has_scores(
+        record, (Path(folder) / record["trial_id"] / PREDICTIONS, Path(folder) / f"{record['trial_id']}{SUFFIX}")
+    )
+
+
+def that_has_scores(record: Mapping[str, Any], places: Iterable[Path]) -> Path | None:
+    """Return the first of some files that is there, if a finished record has scores in it.
+
+    A task may keep other arrays than those of a metric of this name. A file that cannot be read is returned.
+    """
+    name = score_name(record["result"]["primary"]["name"])
+    file = next((place for place in places if os.path.lexists(place)), None)
+    if name is None or file is None or record["result"].get("scores_sha256") is not None:
+        return None if name is None else file
+    try:
+        return file if f"test/{name}" in names(file) else None
+    except UserError:
+        return file
 
 
 def raw_scores(record: Mapping[str, Any], path: str | Path) -> np.ndarray:
@@ -78,7 +92,8 @@ def in_unit(record: Mapping[str, Any], values: np.ndarray) -> np.ndarray:
 
 def published(name: str, values: np.ndarray) -> np.ndarray:
     """Return raw scores as they are committed: right or wrong as bytes, all else in single precision."""
-    return values.astype(np.uint8 if name == "correct" else np.float32)
+    is_right_or_wrong = name == "correct" and bool(np.isin(values, (0, 1)).all())  # a task's own may be shares
+    return values.astype(np.uint8 if is_right_or_wrong else np.float32)
 
 
 def scores_sha256(name: str, values: np.ndarray) -> str:
@@ -91,10 +106,10 @@ def scores_sha256(name: str, values: np.ndarray) -> str:
 
 def copy_scores(record: Mapping[str, Any], folder: str | Path, out: str | Path) -> Path | None:
     """Copy a trial's test scores out of its predictions, in single precision; return the file, or None without any."""
-    name = score_name(record["result"]["primary"]["name"])
-    source = Path(folder) / PREDICTIONS
-    if name is None or not source.is_file():
+    source = that_has_scores(record, [Path(folder) / PREDICTIONS])
+    if source is None:
         return None
+    name = str(score_name(record["result"]["primary"]["name"]))
     path = Path(out) / f"{record['trial_id']}{SUFFIX}"
     values = published(name, raw_scores(record, source))
     np.savez_compressed(path, allow_pickle=False, **{f"test/{name}": values})

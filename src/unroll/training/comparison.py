@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from unroll.results.arrays import names, read_array
+from unroll.results.arrays import describe, in_parts, names
 from unroll.results.devices import device_used
 from unroll.training.tolerance import tolerance
 
@@ -138,14 +138,17 @@ def changed_examples(first: Path, second: Path) -> list[Changed]:
 
     found = []
     for name in sorted(set(names(first)) & set(names(second))):
-        one, other = read_array(first, name), read_array(second, name)
-        if one.shape != other.shape:
-            found.append(Changed(name, max(len(one), len(other)), max(len(one), len(other)), None))
-            continue
-        unlike = one != other
-        differ = int(unlike.reshape(len(one), -1).any(axis=1).sum())
+        one, other = describe(first, name), describe(second, name)
+        examples = max(each.shape[0] if each.shape else 1 for each in (one, other))
         numbers = one.dtype.kind in "biuf" and other.dtype.kind in "biuf"
-        apart = np.abs(one.astype(np.float64) - other.astype(np.float64)) if numbers else None
-        largest = None if apart is None else float(apart.max(initial=0.0))
-        found.append(Changed(name, differ, len(one), largest))
+        if one.shape != other.shape or not (numbers or one.dtype.kind == other.dtype.kind):
+            found.append(Changed(name, examples, examples, None))
+            continue
+        differ, largest, count = 0, 0.0, min(one.at_once, other.at_once)
+        for here, there in zip(in_parts(first, name, count), in_parts(second, name, count), strict=True):
+            differ += int((here != there).reshape(len(here), -1).any(axis=1).sum())
+            if numbers:
+                apart = np.abs(here.astype(np.float64) - there.astype(np.float64))
+                largest = float(np.maximum(largest, apart.max()))  # of what is no number, that
+        found.append(Changed(name, differ, examples, largest if numbers else None))
     return found

@@ -16,7 +16,7 @@ IMAGES = "images.npz"
 
 def _arrays(predictions: dict[str, Outputs]) -> dict[str, np.ndarray]:
     return {
-        f"{split}/{name}": np.asarray(values)
+        f"{split}/{name}": np.asarray(values, order="C")  # by rows, so that a large one can be read in parts
         for split, outputs in sorted(predictions.items())
         for name, values in sorted(outputs.items())
     }
@@ -30,7 +30,7 @@ def save(directory: Path, predictions: dict[str, Outputs], replacing: Replacing 
     digest = hashlib.sha256()
     for name, array in arrays.items():
         digest.update(f"{name} {array.dtype} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
+        digest.update(array.tobytes())
     return digest.hexdigest()
 
 
