@@ -19,8 +19,10 @@ from unroll.planning.compose import compose
 from unroll.planning.planned import Plan
 from unroll.planning.trial import make_trial
 from unroll.results.cells import Grid
-from unroll.results.markdown import grid, plain
+from unroll.results.markdown import grid, page, plain
+from unroll.results.page import Section
 from unroll.results.record import read_record, write_record
+from unroll.results.report import write_report
 from unroll.visible import as_cell, visible
 
 pytestmark = pytest.mark.usefixtures("believed")
@@ -115,14 +117,44 @@ def test_messages_of_errors_are_shown() -> None:
 
 @pytest.mark.parametrize(
     "ours",
-    ["p < 0.05", "**lstm** `a < b`", "[0](../records/a-b.json)", "<https://arxiv.org/abs/1>", "a [b] (c)", "x<=3"],
+    ["p < 0.05", "**lstm** `a < b`", "[0](../records/a-b.json)", "[m](tables/m.md)", "a [b] (c)", "x<=3", "6: a"],
 )
 def test_our_own_marks_stay(ours: str) -> None:
     assert plain(ours) == ours
 
 
+@pytest.mark.parametrize(
+    ("theirs", "shown"),
+    [
+        ("![x](//evil.example/t.png)", r"![x\](//evil.example/t.png)"),
+        ("[x](/etc)", r"[x\](/etc)"),
+        (r"[x\](https://evil.example)", r"[x\\\](https&#58;//evil.example)"),
+        ("[x]: //evil.example", r"[x\]: //evil.example"),
+        ("<https://evil.example>", "&lt;https&#58;//evil.example>"),
+        ("<mailto:a@evil.example>", "&lt;mailto:a@evil.example>"),
+        ("<1@evil.example>", "&lt;1@evil.example>"),
+        ("see http://evil.example or www.evil.example", "see http&#58;//evil.example or www&#46;evil.example"),
+    ],
+)
+def test_no_image_and_no_address_of_theirs_comes_alive(theirs: str, shown: str) -> None:
+    assert plain(theirs) == shown
+
+
+def test_a_link_that_a_section_calls_ours_lives() -> None:
+    text = "Paper, <https://arxiv.org/abs/1>, not <https://evil.example>."
+    found = page([Section(text=(text,), links=("https://arxiv.org/abs/1", "img src=x"), notes=("<img src=x>",))])
+    assert found == "Paper, <https://arxiv.org/abs/1>, not &lt;https&#58;//evil.example>.\n\n- &lt;img src=x>\n"
+
+
+def test_a_refused_record_shows_what_it_holds_and_loads_nothing(tmp_path: Path) -> None:
+    told = UserError("The record x is not true to itself.", saw="hashes: weights_sha256 '![x](//evil.example/t.png)'")
+    text = write_report([], tmp_path / "report.md", refused=[told]).read_text(encoding="utf-8")
+    assert text.endswith("Seen: hashes: weights_sha256 '![x\\](//evil.example/t.png)'\n")
+
+
 def test_a_cell_stays_in_its_column() -> None:
-    assert grid(Grid(("a", "b"), (("x | y\n# z", "<b>"),), None)).splitlines()[-1] == "| x \\| y # z | &lt;b> |"
+    found = grid(Grid(("a", "b"), (("x | y\n# z", "<b>"), ("x \\| y", "z")), None)).splitlines()
+    assert found[-2:] == ["| x \\| y # z | &lt;b> |", "| x \\\\\\| y | z |"]
 
 
 @pytest.mark.parametrize("name", ["../outside", "/tmp/outside", ".."])

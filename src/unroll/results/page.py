@@ -54,13 +54,17 @@ GAP_NOTE = "Train − test: of a sample of train no larger than test; mean ± sa
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, paragraphs, one grid and notes below it; any of them may be absent."""
+    """A heading, paragraphs, one grid and notes below it; any of them may be absent.
+
+    Of the addresses that the paragraphs hold as <address>, `links` are Unroll's own, and no record's.
+    """
 
     title: str = ""
     level: int = 2
     text: tuple[str, ...] = ()
     grid: Grid | None = None
     notes: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
 
 
 def sections(tables: Sequence[Table], title: str, answers: Sequence[Answer] = (), trials: bool = True) -> list[Section]:

@@ -131,7 +131,8 @@ def sections(found: Reproduction, level: int = 1, link: Link | None = None) -> l
     data = f"Data: {table.data}; {table.split}. Protocol: {' '.join(table.protocol.split())}"
     rule = f"Rule. {verdicts.RULE} Tolerance: {table.tolerance}{_other_tolerances(found)}."
     text, numbers = tuple(filter(None, (source, data, _budget(found)))), rows(found, link)
-    shown = [Section(table.title, level, text, Grid(HEADER, numbers) if numbers else None), Section(text=(rule,))]
+    grid = Grid(HEADER, numbers) if numbers else None
+    shown = [Section(table.title, level, text, grid, links=(table.link,)), Section(text=(rule,))]
     if found.orderings:
         said = tuple(_order(found, one) for one in found.orderings)
         shown.append(Section("Orders of the published values", level + 1, (orderings.RULE,), notes=said))
