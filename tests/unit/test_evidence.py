@@ -1,4 +1,4 @@
-"""Records beside their files: arrays of any size, and tasks that keep other arrays than their metric's name suggests."""
+"""Records beside their files: arrays of any size, and tasks that keep other arrays than their metric suggests."""
 
 from pathlib import Path
 from typing import Any

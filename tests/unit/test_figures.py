@@ -229,9 +229,44 @@ def test_images_stand_side_by_side_below_what_they_reconstruct(tmp_path: Path) -
             tmp_path / found["trial_id"] / "images.npz", original=images, reconstruction=images + 1, samples=images
         )
     table = table_of(*records)
-    labels = [label for label, _ in pictures.strips(table, tmp_path, "reconstruction")]
-    assert labels == ["original", "lstm, seed 1", "rnn"]
-    assert pictures.strips(table, tmp_path, "samples")[1][1].tolist() == images.tolist()
+    kept = pictures.images_of(table, tmp_path, [])
+    assert [label for label, _ in pictures.strips(kept, "reconstruction")] == ["original", "lstm, seed 1", "rnn"]
+    assert pictures.strips(kept, "samples")[1][1].tolist() == images.tolist()
+
+
+@pytest.mark.parametrize(
+    ("kept", "why"),
+    [
+        ({"samples": np.zeros(5, np.uint8)}, "'samples' (5,) of uint8"),
+        ({"samples": np.zeros((0, 100_000, 100_000), np.uint8)}, "an example of 'samples' has 10,000,000,000 bytes"),
+        ({"samples": np.zeros((0, 28, 28), np.uint8)}, "'samples' (0, 28, 28) of uint8"),
+        ({"samples": np.zeros((1, 1, 600), np.uint8)}, "'samples' (1, 1, 600) of uint8"),
+        ({"samples": np.zeros((1, 28, 28))}, "'samples' (1, 28, 28) of float64"),
+        ({f"samples_{number}": np.zeros((1, 1, 1), np.uint8) for number in range(13)}, "13 arrays"),
+        (None, "File is not a zip file"),
+    ],
+    ids=["a line", "huge and empty", "empty", "wide", "no bytes", "many", "rotten"],
+)
+def test_a_file_of_no_images_is_said_and_ends_no_other_figure(tmp_path: Path, kept: Any, why: str) -> None:
+    records = [record("lstm", 0, 81.0), record("rnn", 0, 70.0)]
+    for found, arrays in zip(records, (kept, {"samples": np.zeros((2, 2, 2), np.uint8)}), strict=True):
+        found["config"]["task"]["kind"] = "images"
+        path = tmp_path / found["trial_id"] / "images.npz"
+        path.parent.mkdir()
+        path.write_bytes(b"rotten") if arrays is None else np.savez_compressed(path, **arrays)
+    drawn = draw_tables([table_of(*records)], tmp_path, tmp_path / "out")
+    assert [why in said for said in drawn.skipped] == [False, True], drawn.skipped
+    names = sorted(path.name for path in drawn.paths if path.suffix == ".svg")
+    assert names == ["sentiment-sst2-parameters.svg", "sentiment-sst2-samples.svg", "sentiment-sst2-seconds.svg"]
+    assert "No images kept: lstm." in (tmp_path / "out" / "sentiment-sst2-samples.svg").read_text()
+
+
+def test_dollars_are_no_formula(tmp_path: Path) -> None:
+    """But the numbers of a logarithmic axis are."""
+    table = table_of(drawn(r"$\nothing{$", 0, 0.01), drawn("rnn", 0, 1e5))
+    (path,) = (path for path in draw_tables([table], tmp_path, tmp_path).paths if path.name.endswith("parameters.svg"))
+    assert r"$\nothing{$" in path.read_text()
+    assert "<tspan" in path.read_text()
 
 
 def test_titles_say_seeds_and_failed_and_missing_trials() -> None:

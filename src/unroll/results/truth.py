@@ -16,6 +16,7 @@ from unroll.planning.identity import is_baseline
 from unroll.planning.trial import make_trial
 from unroll.planning.validate import completed
 from unroll.results.effort import impossible_times, steps_trained, training_operations, validations
+from unroll.results.record import wrong_config
 
 Record = Mapping[str, Any]
 TEXTS = ("labelled_text", "pairs")  # kinds of data
@@ -43,6 +44,12 @@ def trial_id(record: Record) -> Iterator[Found]:
     expected = make_trial(completed(record["config"])).trial_id  # options that came later, and values of other types
     if record["trial_id"] != expected:
         yield Found(record["trial_id"], f"{expected}, by the config")
+
+
+def config(record: Record) -> Iterator[Found]:
+    """The config has the sections of one, of the types that tables read."""
+    if found := wrong_config(record["config"]):
+        yield Found(" ".join(found.split()), "a whole config")
 
 
 def protocol(record: Record) -> Iterator[Found]:
@@ -288,7 +295,9 @@ def reportable(record: Record) -> Iterator[Found]:
         yield Found("reportable", f"not, since {' and '.join(reasons)}")
 
 
+OF_FAILED = (trial_id, config, protocol)  # that has no result
 CHECKS = (
-    *(trial_id, protocol, data, hashes, primary, numbers, examples, steps, operations, parameters),
+    *OF_FAILED,
+    *(data, hashes, primary, numbers, examples, steps, operations, parameters),
     *(curve, selection, gap, seconds, reportable),
 )

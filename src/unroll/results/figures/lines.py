@@ -53,17 +53,17 @@ def learning(row: Row, metric: str) -> Line | None:
 
     def points(trial: dict[str, Any]) -> Points:
         measured = trial["result"].get("curves", {}).get("validation", [])
-        return [(item["step"], item[metric]) for item in measured if metric in item]
+        return [(item["step"], item[metric]) for item in measured if {"step", metric} <= item.keys()]
 
     return line(row.label, map(points, row.finished))
 
 
 def gradient(row: Row) -> Line | None:
-    """The norm of the loss's gradient to the input that many steps before the last; null and zero are left out."""
+    """The norm of the loss's gradient to the input that many steps before the last, where it is above zero."""
 
     def points(trial: dict[str, Any]) -> Points:
         found = ((trial.get("diagnostics") or {}).get("gradient") or {}).get("by_distance") or []
-        return [(distance, norm) for distance, norm in enumerate(found) if norm]
+        return [(distance, norm) for distance, norm in enumerate(found) if norm is not None and norm > 0]
 
     return line(row.label, map(points, row.finished), geometric=True)
 
@@ -72,10 +72,14 @@ def rate_distortion(row: Row) -> Line | None:
     """PSNR against bits per pixel. Seeds meet at quantiser steps equally far from their own, so both are averaged."""
     curves = [trial["result"].get("curves", {}).get("rate_distortion", []) for trial in row.finished]
 
-    def along(key: str) -> Line | None:
-        return line(row.label, [[(place, point[key]) for place, point in enumerate(curve)] for curve in curves])
+    def along(key: str, other: str) -> Line | None:
+        both = [
+            [(place, point[key]) for place, point in enumerate(curve) if {key, other} <= point.keys()]
+            for curve in curves
+        ]
+        return line(row.label, both)
 
-    rates, quality = along("bits_per_pixel"), along("psnr")
+    rates, quality = along("bits_per_pixel", "psnr"), along("psnr", "bits_per_pixel")
     if rates is None or quality is None:
         return None
     return Line(row.label, rates.mean, quality.mean, quality.low, quality.high, quality.n)

@@ -1,11 +1,13 @@
 """Reconstructions and samples, a strip a network, from the images.npz that trials keep beside their predictions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unroll.errors import UserError
 from unroll.results.arrays import names, read_array
 from unroll.results.figures import style
 from unroll.results.tables import Row, Table
@@ -13,37 +15,73 @@ from unroll.results.tables import Row, Table
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-LARGEST = 2**26  # bytes of the images of a kind, of which there are few
+SIDE = 512  # pixels of an image at most
+MOST = 2**26  # bytes of the images of a kind, of which there are few
+KINDS = 12  # arrays of a file at most: the tasks keep two or three
 IMAGES = "images.npz"  # in a trial's directory: uint8 [n, H, W] by kind
 ONE_COLUMN = 12  # strips that stand below each other; more stand in two columns
 Strip = tuple[str, np.ndarray]  # a label, images [n, H, W]
 
 
-def images_of(row: Row, folder: Path) -> tuple[int, dict[str, np.ndarray]] | None:
-    """Return the first seed of a row that has images, and those; None where no finished trial kept any."""
-    for trial in row.finished:
-        path = folder / trial["trial_id"] / IMAGES
-        if path.is_file():
-            return trial["config"]["seed"], {name: read_array(path, name, LARGEST) for name in names(path)}
-    return None
+@dataclass(frozen=True)
+class Kept:
+    """The images of a row: of its first seed that has any."""
+
+    seed: int
+    images: dict[str, np.ndarray]
+
+    def of(self, kind: str) -> Iterator[tuple[str, np.ndarray]]:
+        """What a kind's images are called beyond it, and they."""
+        for name, images in self.images.items():
+            if name.startswith(kind):
+                yield name.removeprefix(kind).replace("_", " "), images
 
 
-def strips(table: Table, folder: Path, kind: str) -> list[Strip]:
+def images_of(table: Table, folder: Path, refused: list[UserError]) -> list[tuple[Row, Kept]]:
+    """Return the rows whose trials kept images, with these; `refused` takes an error for each file that is none."""
+    found = []
+    for row in table.rows:
+        for trial in row.finished:
+            path = folder / trial["trial_id"] / IMAGES
+            if not path.is_file():
+                continue
+            try:
+                found.append((row, Kept(trial["config"]["seed"], _read(path))))
+            except UserError as error:
+                refused.append(error)
+                continue
+            break
+    return found
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    kinds = names(path)
+    if len(kinds) > KINDS:
+        raise UserError(f"{path} cannot be used.", saw=f"{len(kinds)} arrays", allowed=f"{KINDS} at most")
+    found = {name: read_array(path, name, MOST) for name in kinds}
+    for name, images in found.items():
+        count, height, width = images.shape if images.ndim == 3 else (0, 0, 0)
+        if images.dtype != np.uint8 or not (count and 0 < height <= SIDE and 0 < width <= SIDE):
+            raise UserError(
+                f"{path} cannot be used.",
+                saw=f"'{name}' {images.shape} of {images.dtype}",
+                allowed=f"images [n, H, W] of uint8, {SIDE} pixels a side at most",
+            )
+    return found
+
+
+def strips(kept: Sequence[tuple[Row, Kept]], kind: str) -> list[Strip]:
     """Return the images of a kind of each row that has them: best network first, then baselines.
 
     Reconstructions come below what was reconstructed, which is the same for every row.
     """
     found: list[Strip] = []
-    for row in table.rows:
-        kept = images_of(row, folder)
-        for name, images in (kept[1] if kept else {}).items():
-            if name == "original" and kind == "reconstruction" and not found:
-                found.append(("original", images))
-        for name, images in (kept[1] if kept else {}).items():
-            if name.startswith(kind):
-                suffix = name.removeprefix(kind).replace("_", " ")
-                label = row.label + (" (baseline)" if row.baseline else "") + suffix
-                found.append((label if not kept or kept[0] == 0 else f"{label}, seed {kept[0]}", images))
+    for row, one in kept:
+        if kind == "reconstruction" and not found and "original" in one.images:
+            found.append(("original", one.images["original"]))
+        for suffix, images in one.of(kind):
+            label = row.label + (" (baseline)" if row.baseline else "") + suffix
+            found.append((label if one.seed == 0 else f"{label}, seed {one.seed}", images))
     return found
 
 

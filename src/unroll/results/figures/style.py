@@ -121,8 +121,20 @@ def save(path: Path, title: str, make: Callable[[], "Figure"]) -> list[Path]:
     found = []
     with settings():
         made = make()
+        _no_formulas(made)
         for suffix, metadata in ((".svg", {"Date": None, "Creator": "unroll"}), (".png", {"Software": None})):
             file = path.with_name(path.name + suffix)
             made.savefig(file, format=suffix[1:], dpi=DPI, metadata={**metadata, "Title": title})
             found.append(file)
     return found
+
+
+def _no_formulas(made: "Figure") -> None:
+    """Show text as it is, what records say with dollars in it too: only the axes' own numbers are set as formulas."""
+    from matplotlib.text import Text
+
+    axes = [axis for each in made.axes for axis in (each.xaxis, each.yaxis)]
+    numbers = {text for axis in axes for text in axis.findobj(Text) if text is not axis.label}
+    for text in made.findobj(Text):
+        if text not in numbers:
+            text.set_parse_math(False)

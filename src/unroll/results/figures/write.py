@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unroll.errors import UserError
 from unroll.results.across import Group, across
 from unroll.results.audit import trusted
 from unroll.results.cells import ARROWS
@@ -221,11 +222,16 @@ def _data_fraction(table: Table, metric: Axis) -> Iterator[Drawing]:
 def _pictures(table: Table, folder: Path) -> Iterator[Drawing]:
     if table.rows[0].trials[0]["config"]["task"].get("kind") != "images":
         return
-    found = {kind: pictures.strips(table, folder, kind) for kind in PICTURES}
-    if not any(found.values()):
+    refused: list[UserError] = []
+    kept = pictures.images_of(table, folder, refused)
+    for error in refused:
+        yield Drawing("images", "reconstructions and samples", None, f"of a trial: {error.what} {error.saw}")
+    found = {kind: pictures.strips(kept, kind) for kind in PICTURES}
+    if not refused and not any(found.values()):
         reason = f"no finished trial has its {pictures.IMAGES} under {folder} (committed records have none)"
         yield Drawing("images", "reconstructions and samples", None, reason)
-    without = [row.label for row in table.rows if pictures.images_of(row, folder) is None]
+    shown = {(row.baseline, row.label) for row, _ in kept}
+    without = [row.label for row in table.rows if (row.baseline, row.label) not in shown]
     for kind, said in PICTURES.items():
         if strips := found[kind]:
             title = said.lower()
