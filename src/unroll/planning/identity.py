@@ -22,6 +22,7 @@ _DESCRIPTIONS = {
     "bottleneck": {"name"},
     "budget": {"name"},
 }
+_PARTS = ("encoder", "decoder")
 NUMBERS = ("precision", "tf32")  # of the trainer: what kind of numbers a network computes with
 
 
@@ -49,7 +50,7 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
     if is_baseline(config):
         return found | {"baseline": _component(config["baseline"], "name", *_DESCRIPTIONS["baseline"])}
     architecture, bottleneck = config["architecture"], config["bottleneck"]
-    parts = {part: _component(architecture[part]) for part in ("encoder", "decoder")}
+    parts = {part: _component(architecture[part]) for part in _PARTS}
     terms = [[name, _component(node)] for name, node in bottleneck["terms"].items()]  # they act in order
     sizes = {key: value for key, value in bottleneck.items() if key not in ("name", "terms")}
     return found | {
@@ -62,16 +63,20 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the same part of a config as a user sets it: each value under its own key, with the defaults filled in."""
+    """Return the same part of a config as a user sets it: each value under its own key, with the defaults filled in.
+
+    What the config of somebody else's record lacks, or names without a description, stays as it is.
+    """
     chosen = {"task": _filled(_decisive(config, "task")), "data": _with_defaults("data", _decisive(config, "data"))}
-    chosen["data"]["options"] = _reader(config["data"]).defaults | _reader_options(config["data"])
+    reader = listed("readers").get(config["data"].get("reader", ""))
+    chosen["data"]["options"] = {**(reader.defaults if reader else {}), **_reader_options(config["data"])}
     if is_baseline(config):
         chosen["baseline"] = _filled(_decisive(config, "baseline"))
-        read = ("name", "protocol_version", "kind", "primary", *config["task"]["problem"])
+        read = ("name", "protocol_version", "kind", "primary", *config["task"].get("problem", ()))
         chosen["task"] = {key: value for key, value in chosen["task"].items() if key in read}
         return chosen | {"seed": config["seed"]}
     architecture, bottleneck = config["architecture"], config["bottleneck"]
-    parts = {part: _filled(architecture[part]) for part in ("encoder", "decoder")}
+    parts = {part: _filled(architecture[part]) for part in _PARTS if part in architecture}
     terms = {name: _filled(node) for name, node in bottleneck["terms"].items()}
     return chosen | {
         "architecture": {**architecture, **parts},
@@ -86,15 +91,16 @@ def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
 def null_by_default(config: Mapping[str, Any]) -> set[str]:
     """Return the dotted keys of `decisive` whose options are null by default."""
     sections = {name: listed("sections")[name].defaults for name in ("data", "bottleneck", "optimizer", "budget")}
-    sections["task"] = component(config["task"]).defaults
+    sections["task"] = _defaults(config["task"])
     if is_baseline(config):
-        sections["baseline"] = component(config["baseline"]).defaults
+        sections["baseline"] = _defaults(config["baseline"])
     else:
-        parts = {part: component(config["architecture"][part]).defaults for part in ("encoder", "decoder")}
+        architecture = config["architecture"]
+        parts = {part: _defaults(architecture[part]) for part in _PARTS if part in architecture}
         sections |= {f"architecture.{part}": defaults for part, defaults in parts.items()}
-        sections["architecture"] = parts["decoder"] | parts["encoder"]  # knobs that are passed on
+        sections["architecture"] = {**parts.get("decoder", {}), **parts.get("encoder", {})}  # knobs that are passed on
         for name, node in config["bottleneck"]["terms"].items():
-            sections[f"bottleneck.terms.{name}"] = component(node).defaults
+            sections[f"bottleneck.terms.{name}"] = _defaults(node)
     return {
         f"{section}.{key}"
         for section, defaults in sections.items()
@@ -137,7 +143,7 @@ def _reader(data: Mapping[str, Any]) -> Component:
 
 
 def _reader_options(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in data["options"].items() if key not in GUARDS}
+    return {key: value for key, value in data.get("options", {}).items() if key not in GUARDS}
 
 
 def _component(node: Mapping[str, Any], *without: str) -> dict[str, Any]:
@@ -145,7 +151,15 @@ def _component(node: Mapping[str, Any], *without: str) -> dict[str, Any]:
 
 
 def _filled(node: Mapping[str, Any]) -> dict[str, Any]:
-    return {**component(node).defaults, **{key: node[key] for key in node if key != KEPT}}
+    return {**_defaults(node), **{key: node[key] for key in node if key != KEPT}}
+
+
+def _defaults(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Those of a node's class; none where nothing tells of it, as in a record of code that is not here."""
+    try:
+        return component(node).defaults
+    except KeyError:
+        return {}
 
 
 def _section(name: str, values: Mapping[str, Any]) -> dict[str, Any]:

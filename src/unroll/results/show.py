@@ -54,7 +54,7 @@ def _config(directory: Path) -> dict[str, Any] | None:
         config = yaml.safe_load((directory / _CONFIG).read_bytes())
         if wrong_config(config):
             return None
-        identity(config)
+        decisive(config)
     except (yaml.YAMLError, *UNREADABLE):
         return None
     return dict(config)
