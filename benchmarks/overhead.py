@@ -35,13 +35,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unroll.architectures.network import Network
+from unroll.config.compose import compose
+from unroll.config.trial import Trial
 from unroll.data.batching import POOL, TrainingBatches
 from unroll.data.splits import Batch
 from unroll.errors import UserError
-from unroll.planning.compose import compose
-from unroll.planning.trial import Trial
-from unroll.randomness import derive, generator
+from unroll.models.network import Network
+from unroll.seeds import derive, generator
 from unroll.tasks.task import Task
 from unroll.tracking.tracking import Tracking
 from unroll.training.callbacks import Training

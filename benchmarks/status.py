@@ -24,14 +24,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from unroll.planning.claims import PROGRESS, claimed
-from unroll.planning.compose import compose
-from unroll.planning.status import Watched, counts
-from unroll.planning.suites import plan
-from unroll.planning.planned import Planned
-from unroll.planning.trial import Trial, make_trial
-from unroll.results.record import read_record, write_record
-from unroll.results.seal import sealed
+from unroll.config.compose import compose
+from unroll.config.planned import Planned
+from unroll.config.trial import Trial, make_trial
+from unroll.records.lease import PROGRESS, claimed
+from unroll.records.record import read_record, write_record
+from unroll.records.seal import sealed
+from unroll.sweeps.status import Watched, counts
+from unroll.sweeps.suite import plan
 
 ARCHITECTURES = ("lstm", "gru", "mlp", "ae")
 ROUNDS = 3

@@ -42,9 +42,9 @@ import yaml
 from omegaconf import DictConfig
 
 from unroll.errors import UserError
-from unroll.planning.job import train_job
-from unroll.planning.sweep import run_sweep
-from unroll.results.record import read_record
+from unroll.records.record import read_record
+from unroll.sweeps.job import train_job
+from unroll.sweeps.sweep import run_sweep
 
 PARTS = ("overhead", "share", "ddp")
 ARCHITECTURES = ("ae", "lstm")

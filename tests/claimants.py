@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from unroll.planning.claims import Claim, Claimed, ClaimLost
+from unroll.records.lease import Claim, Claimed, ClaimLost
 
 NEVER = 10_000.0  # seconds between heartbeats: none in a test
 LOST, REFUSED, HELD = 3, 4, 5

@@ -8,10 +8,10 @@ from typing import Any
 import datasets
 import numpy as np
 
-from unroll.architectures.network import Network
+from unroll.config.compose import compose
+from unroll.config.trial import Trial
 from unroll.data.examples import Examples
-from unroll.planning.compose import compose
-from unroll.planning.trial import Trial
+from unroll.models.network import Network
 from unroll.tasks.task import Task
 from unroll.training.prepared import build_task
 

@@ -4,10 +4,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from unroll.planning.identity import is_baseline
-from unroll.planning.trial import Trial
-from unroll.results.record import write_record
-from unroll.training.provenance import provenance
+from unroll.config.identity import is_baseline
+from unroll.config.trial import Trial
+from unroll.records.provenance import provenance
+from unroll.records.record import write_record
 
 
 def distance(trial: Trial) -> float:

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import yaml
 
+from unroll.config.compose import compose
+from unroll.config.trial import Trial
 from unroll.data import readers
 from unroll.data.readers.columns import SPLITS, content_sha256
 from unroll.errors import override_key
-from unroll.planning.compose import compose
-from unroll.planning.trial import Trial
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 Sizes = Mapping[str, int]

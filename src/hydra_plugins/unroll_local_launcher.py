@@ -29,7 +29,7 @@ class LocalLauncher(Launcher):
         """Run jobs; what a job raised, and that its process was killed, is in its JobReturn."""
         from hydra.core.singleton import Singleton
 
-        from unroll.planning.workers import run_all, workers_here
+        from unroll.sweeps.workers import run_all, workers_here
 
         work = _Work(self.hydra_context, self.task_function, self.config, Singleton.get_state())
         jobs = list(enumerate(map(list, job_overrides), start=initial_job_idx))

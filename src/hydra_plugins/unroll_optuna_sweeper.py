@@ -11,12 +11,12 @@ from hydra_plugins.unroll_resumable_sweeper import ResumableSweeper
 
 
 class OptunaSweeper(ResumableSweeper):
-    """A study for each network of a suite, all with the same number of points; see `unroll.planning.tuning`.
+    """A study for each network of a suite, all with the same number of points; see `unroll.tuning.search`.
 
     Args:
         trials, parallel, sampler, random_points, seed, tuning_seed, skip_absent, final_seeds: see
             conf/hydra/sweeper/optuna.yaml.
-        space: key -> values, see `unroll.planning.space`.
+        space: key -> values, see `unroll.config.search_space`.
         rules: those of ResumableSweeper.
     """
 
@@ -33,7 +33,7 @@ class OptunaSweeper(ResumableSweeper):
         final_seeds: bool,
         **rules: Any,
     ):
-        from unroll.planning.studies import Options
+        from unroll.tuning.study import Options
 
         super().__init__(**rules)
         plain: Any = OmegaConf.to_container(space) if isinstance(space, DictConfig) else space
@@ -52,10 +52,10 @@ class OptunaSweeper(ResumableSweeper):
 
         Raises SweepFailed if not all trials of the best point finished.
         """
+        from unroll.config.search_space import split
         from unroll.errors import SweepFailed
-        from unroll.planning.job import combinations
-        from unroll.planning.space import split
-        from unroll.planning.state import state
+        from unroll.records.state import state
+        from unroll.sweeps.job import combinations
 
         given = split(arguments)
         self.space = {**self.space, **given.space}
@@ -72,14 +72,14 @@ class OptunaSweeper(ResumableSweeper):
         """
         from rich.console import Console
 
-        from unroll.planning.compose import compose_with
-        from unroll.planning.effort import summarise, table, unequal, write_summary
-        from unroll.planning.identity import is_baseline
-        from unroll.planning.planned import Planned
-        from unroll.planning.space import read_space
-        from unroll.planning.studies import make_studies
-        from unroll.planning.trial import Trial
-        from unroll.planning.tuning import finals, tune
+        from unroll.config.compose import compose_with
+        from unroll.config.identity import is_baseline
+        from unroll.config.planned import Planned
+        from unroll.config.search_space import read_space
+        from unroll.config.trial import Trial
+        from unroll.tuning.search import finals, tune
+        from unroll.tuning.study import make_studies
+        from unroll.tuning.summary import summarise, table, unequal, write_summary
 
         def compose(overrides: Sequence[str]) -> Trial:
             return compose_with(overrides, self.config_dir)
@@ -118,9 +118,9 @@ class OptunaSweeper(ResumableSweeper):
 
     def _train(self, planned: Sequence[Any], line: str) -> bool:
         """Train what has no record until all have ended; whether to go on."""
-        from unroll.planning.display import watching
-        from unroll.planning.rounds import complete, to_launch
-        from unroll.planning.sweep import in_order
+        from unroll.sweeps.progress import watching
+        from unroll.sweeps.scheduler import complete, to_launch
+        from unroll.sweeps.sweep import in_order
 
         missing = in_order(to_launch(planned, self.rules.retry_failed))
         if missing:

@@ -12,7 +12,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from unroll.planning.rounds import Rules
+from unroll.sweeps.scheduler import Rules
 
 
 class ResumableSweeper(Sweeper):
@@ -22,7 +22,7 @@ class ResumableSweeper(Sweeper):
 
     Args:
         fail_fast: start nothing more after the first trial that failed.
-        retry_failed, retries, max_batch_size, poll_seconds: see `unroll.planning.rounds.Rules`.
+        retry_failed, retries, max_batch_size, poll_seconds: see `unroll.sweeps.scheduler.Rules`.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class ResumableSweeper(Sweeper):
         self.number = 0
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        from unroll.planning.job import guarded
+        from unroll.sweeps.job import guarded
 
         folder = Path(config.hydra.sweep.dir)
         self.stop = folder / f".stop-{uuid.uuid4().hex}"
@@ -45,8 +45,8 @@ class ResumableSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> None:
         """Run every combination of a multirun's overrides. Raises SweepFailed if not all trials finished."""
         from unroll.errors import SweepFailed
-        from unroll.planning.job import combinations
-        from unroll.planning.state import state
+        from unroll.records.state import state
+        from unroll.sweeps.job import combinations
 
         planned = combinations(arguments)
         self.run(planned)
@@ -56,8 +56,8 @@ class ResumableSweeper(Sweeper):
 
     def run(self, planned: Sequence[Any]) -> None:
         """Launch `Planned` trials until each has ended."""
-        from unroll.planning.display import watching
-        from unroll.planning.rounds import complete, to_launch
+        from unroll.sweeps.progress import watching
+        from unroll.sweeps.scheduler import complete, to_launch
 
         self.stop.parent.mkdir(parents=True, exist_ok=True)
         waiting = to_launch(planned, self.rules.retry_failed)

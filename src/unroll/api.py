@@ -15,13 +15,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unroll.config.trial import Trial
 from unroll.errors import UserError
-from unroll.planning.trial import Trial
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from unroll.architectures.network import Network
+    from unroll.models.network import Network
 
 __all__ = ["Trial", "compose", "find_record", "load_model", "records", "train"]
 
@@ -36,7 +36,7 @@ def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Tri
     Raises:
         UserError: for the first thing that is wrong, with what is allowed instead.
     """
-    from unroll.planning.compose import compose
+    from unroll.config.compose import compose
 
     if isinstance(overrides, str):
         raise UserError("Overrides are a list of texts.", saw=repr(overrides), allowed=f"[{overrides!r}]")
@@ -96,8 +96,8 @@ def records(folder: str | Path = "runs") -> "pl.DataFrame":
     """
     import warnings
 
-    from unroll.results.audit import trusted
-    from unroll.results.store import frame
+    from unroll.records.audit import trusted
+    from unroll.records.store import frame
 
     refused: list[UserError] = []
     found = frame(trusted(folder, refused))
@@ -112,8 +112,8 @@ def find_record(trial: str | Path, runs: str | Path = "runs") -> dict[str, Any]:
     Raises:
         UserError: there is none, or it is damaged.
     """
-    from unroll.results.record import read_record
-    from unroll.results.store import locate
+    from unroll.records.record import read_record
+    from unroll.records.store import locate
 
     place = locate(trial, runs)
     if place.is_file():

@@ -46,7 +46,7 @@ def _run() -> None:
     any_encoding()
     try:
         if arguments[:1] in (["-sc"], ["--shell-completion"]):
-            from unroll.planning.completion import shell_completion
+            from unroll.sweeps.completion import shell_completion
 
             shell_completion(arguments)
         else:
@@ -62,7 +62,7 @@ def _run() -> None:
         sys.stderr.close()
         sys.exit(TRIALS_FAILED)
     except OSError as error:
-        from unroll.planning.trouble import file_trouble, storage_trouble
+        from unroll.storage import file_trouble, storage_trouble
 
         trouble = storage_trouble(error) or file_trouble(error)
         if trouble is None:
@@ -79,7 +79,7 @@ def _run() -> None:
 )
 def train(context: typer.Context) -> None:
     """Train one trial: a Hydra app, with overrides, -m, --cfg job, --info, --config-dir, --help."""
-    from unroll.planning.job import run
+    from unroll.sweeps.job import run
 
     if not run(context.args):
         raise typer.Exit(TRIALS_FAILED)
@@ -94,8 +94,8 @@ def sweep(
     config_dir: ConfigDir = None,
 ) -> None:
     """Train every trial of a suite that has no record yet, and print the table: suite=quickstart."""
-    from unroll.planning.overrides import refuse_repeated
-    from unroll.planning.sweep import run_sweep
+    from unroll.config.overrides import refuse_repeated
+    from unroll.sweeps.sweep import run_sweep
 
     refuse_repeated(overrides or [])
     done = run_sweep(overrides or [], config_dir, dry_run=dry_run, retry_failed=retry_failed, filters=filters or [])
@@ -113,8 +113,8 @@ def status(
     config_dir: ConfigDir = None,
 ) -> None:
     """Say how far a suite's trials are (suite=quickstart), or all trials of a folder."""
-    from unroll.planning.status import Watched
-    from unroll.planning.status_view import show
+    from unroll.sweeps.status import Watched
+    from unroll.sweeps.status_view import show
 
     show(Watched(overrides or [], runs, filters or [], config_dir), watch=watch, in_json=as_json)
 
@@ -132,8 +132,8 @@ def matrix(
     config_dir: ConfigDir = None,
 ) -> None:
     """Print the grid of architectures and tasks: which cells run, or why not; a suite's records."""
-    from unroll.planning import matrix as grids
-    from unroll.planning.matrix_view import show
+    from unroll.sweeps import matrix as grids
+    from unroll.sweeps.matrix_view import show
 
     names = tasks or [], architectures or []
     if suite is None:
@@ -156,7 +156,7 @@ def report(
 ) -> None:
     """Write the tables of all records, or of a suite's: suite=quickstart."""
     if check:
-        from unroll.results.generated import refuse_unlike
+        from unroll.pages import refuse_unlike
 
         try:
             refuse_unlike(results)
@@ -165,15 +165,15 @@ def report(
             raise typer.Exit(TRIALS_FAILED) from error
         say(f"{results}: every generated file is what the records give")
         return
-    from unroll.planning.suites import plan
-    from unroll.results.report import report as write
+    from unroll.analysis.report import report as write
+    from unroll.sweeps.suite import plan
 
     chosen = plan(overrides, config_dir) if overrides else None
     refused: list[UserError] = []
     for path in write(runs, chosen, out, refused):
         say(path)
     if figures is not None:
-        from unroll.results.figures.write import draw
+        from unroll.analysis.figures.write import draw
 
         drawn = draw(runs, figures, chosen)
         for line in (*drawn.paths, *drawn.skipped):
@@ -197,11 +197,11 @@ def audit(
     config_dir: ConfigDir = None,
 ) -> None:
     """Check that each record is true to itself: its id, data, counts, scores, curves, costs and times."""
-    from unroll.planning.groups import config_directories
-    from unroll.results.audit import audit as check
-    from unroll.results.lots import draw, draws_needed, lot_of, met_by
-    from unroll.results.store import finished
-    from unroll.training.recount import parameters
+    from unroll.records.audit import audit as check
+    from unroll.records.lots import draw, draws_needed, lot_of, met_by
+    from unroll.records.store import finished
+    from unroll.registry.groups import config_directories
+    from unroll.verification.recount import parameters
 
     config_directories(config_dir)
     found = check(folder, [parameters])
@@ -214,8 +214,8 @@ def audit(
     )
     unlike: list[str] = []
     if retrain is not None:
-        from unroll.training.retrain import retrain as train_again
-        from unroll.training.retrain import trainable
+        from unroll.verification.retrain import retrain as train_again
+        from unroll.verification.retrain import trainable
 
         chosen = trainable(records, trust)
         count, by = draws_needed(len(chosen), share, retrain), lot or lot_of(records)
@@ -245,7 +245,7 @@ def reproduce(
     config_dir: ConfigDir = None,
 ) -> None:
     """Train what published tables describe, and print reported beside reproduced numbers with verdicts."""
-    from unroll.planning import reproduce as reproduction
+    from unroll.reproduction import run as reproduction
 
     if show_list:
         reproduction.show_list(runs)
@@ -263,8 +263,8 @@ def show(
     """Print a trial's config, result, environment, the command to run it again, and its curves."""
     import json
 
-    from unroll.results.show import show as known
-    from unroll.results.show_view import lines
+    from unroll.sweeps.show import show as known
+    from unroll.sweeps.show_view import lines
 
     found = known(trial, runs, config_dir)
     if as_json:
@@ -284,13 +284,13 @@ def verify(
 ) -> None:
     """Train a trial again: the result must be bit-identical or, on other hardware, within tolerance."""
     from unroll.api import find_record
-    from unroll.planning.groups import config_directories
+    from unroll.registry.groups import config_directories
 
     record = find_record(trial, runs)
     config_directories(config_dir)  # the code that the record names lies there
-    from unroll.training.verdict import lines
-    from unroll.training.verify import predictions_of
-    from unroll.training.verify import verify as train_again
+    from unroll.verification.verify import predictions_of
+    from unroll.verification.verify import verify as train_again
+    from unroll.verification.words import lines
 
     found = train_again(record, overrides or [], runs, predictions_of(trial, runs), trust)
     if found is None:  # a rank other than 0
@@ -328,7 +328,7 @@ def export(
     status: Annotated[str | None, typer.Option("--status", help="Only such records: finished or failed.")] = None,
 ) -> None:
     """Write the records as one table, a row a trial, a column a field."""
-    from unroll.results.export import export as write
+    from unroll.records.export import export as write
 
     refused: list[UserError] = []
     say(f"{out}: {write(runs, out, status, refused)} records")

@@ -22,7 +22,7 @@ data = typer.Typer(help="Where data comes from; fetched and verified.", no_args_
 def list_command(config_dir: ConfigDir = None) -> None:
     """List the data sets with their sources, licences and citations."""
     from unroll.data.catalogue import list_data
-    from unroll.planning.groups import config_directories
+    from unroll.registry.groups import config_directories
 
     rows, wrong = list_data(config_directories(config_dir))
     for row in rows:
@@ -46,8 +46,8 @@ def fetch_command(
 ) -> None:
     """Bring data sets to this machine, verify and prepare them: before jobs on nodes without a network."""
     from unroll.data.catalogue import fetch, fetch_for
-    from unroll.planning.groups import config_directories
-    from unroll.planning.sweep import suite_trials
+    from unroll.registry.groups import config_directories
+    from unroll.sweeps.sweep import suite_trials
 
     if suite is not None:
         if names:
@@ -62,7 +62,7 @@ def fetch_command(
 def check_command(names: Names = None, config_dir: ConfigDir = None) -> None:
     """Verify every source of the data sets that lies on this machine; downloads nothing."""
     from unroll.data.catalogue import check
-    from unroll.planning.groups import config_directories
+    from unroll.registry.groups import config_directories
 
     _tell(check(names or [], _paths(config_dir), config_directories(config_dir)), absent_is_fine=True)
 
@@ -76,7 +76,7 @@ def show_command(
     """Show what a data set holds: rows, classes or times, lengths, columns, what was left out, the first rows."""
     from unroll.data.catalogue import show
     from unroll.data.profile_view import cell, lines
-    from unroll.planning.groups import config_directories
+    from unroll.registry.groups import config_directories
 
     found = show(name, _paths(config_dir), config_directories(config_dir), rows)
     say(f"{name} ({found.node['kind']}, reader {found.node['reader']}) from {found.source}")
@@ -103,12 +103,12 @@ def add_command(
     config_dir: ConfigDir = "mine",
 ) -> None:
     """Write the YAML of your own files: guess what they hold, read them, state their hashes, say how to train."""
+    from unroll.config.compose import compose
     from unroll.data.add import Wish, add, command
     from unroll.data.guess import COLUMNS
     from unroll.data.overrides import below_data, is_override
     from unroll.data.profile_view import lines
-    from unroll.planning.compose import compose
-    from unroll.planning.groups import config_directories
+    from unroll.registry.groups import config_directories
 
     folder = Path(config_dir or "mine")
     said = dict(zip(COLUMNS, (time, text, label, source, target), strict=True))
@@ -144,7 +144,7 @@ def add_command(
 
 
 def _paths(config_dir: str | None) -> dict[str, str | None]:
-    from unroll.planning.compose import compose
+    from unroll.config.compose import compose
 
     paths: dict[str, str | None] = compose([], config_dir).config["paths"]
     return paths

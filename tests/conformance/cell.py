@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import torch
 
-from unroll.architectures.network import Network
-from unroll.planning.trial import Trial
+from unroll.config.trial import Trial
+from unroll.models.network import Network
 from unroll.tasks.task import Task
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from cell import Cell, Cells
 from tiny_data import ARCHITECTURES, TASKS, Tiny, write_tiny
+from training_imports import imports_are_not_collected  # noqa: F401 - a fixture of every test here
 
 from unroll.training.prepared import prepared_task
 

@@ -8,11 +8,11 @@ from cell import Cell, Cells
 from tiny_data import ARCHITECTURES, TASKS, names
 from torch import Tensor, nn
 
-from unroll.architectures.contracts import Encoded, Shape, length_mask
-from unroll.architectures.network import Network
+from unroll.config.compose import compose
+from unroll.config.schema import Strengths
 from unroll.errors import UserError
-from unroll.planning.compose import compose
-from unroll.planning.schema import Strengths
+from unroll.models.contracts import Encoded, Shape, length_mask
+from unroll.models.network import Network
 from unroll.registry.components import create
 
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}

@@ -7,12 +7,12 @@ from cell import Cell
 from tiny_data import Tiny
 
 from unroll.api import load_model
-from unroll.architectures.network import Network
-from unroll.architectures.sizing import FURTHEST_PER_CENT, Nodes, count_parameters, solve, with_width
+from unroll.models.network import Network
+from unroll.models.sizing import FURTHEST_PER_CENT, Nodes, count_parameters, solve, with_width
+from unroll.records.record import read_record
 from unroll.registry.components import SOLVED
-from unroll.results.record import read_record
 from unroll.training.train import train
-from unroll.training.verify import verify
+from unroll.verification.verify import verify
 
 TARGET = 20_000
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from tiny_data import CONF, SIZES, Tiny, names
 from torch import Tensor
 
-from unroll.architectures.network import Network
+from unroll.config.trial import Trial, make_trial
 from unroll.data.splits import Batch
-from unroll.planning.trial import Trial, make_trial
-from unroll.results.record import read_record
+from unroll.models.network import Network
+from unroll.records.record import read_record
 from unroll.tasks.task import GaussianNoise, Task
 from unroll.training import checkpoint
 from unroll.training.train import train

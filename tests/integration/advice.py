@@ -23,7 +23,7 @@ SHORT = ["budget.epochs=null", "budget.steps=2", "trainer.diagnose=never"]
 
 
 def sites() -> set[str]:
-    """Every function of the package that gives advice: `planning/validate.py:_decays`."""
+    """Every function of the package that gives advice: `config/validate.py:_decays`."""
     found = set()
     for path in SRC.rglob("*.py"):
         for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -104,8 +104,8 @@ class Place:
         for name, value in ranks.items():
             self.monkeypatch.setenv(name, value)
         assert command[0] == "unroll"
-        self.monkeypatch.setattr("unroll.planning.job.run_hydra", lambda *given: None)
-        self.monkeypatch.setattr("unroll.training.verify.train", lambda trial: {})
+        self.monkeypatch.setattr("unroll.sweeps.job.run_hydra", lambda *given: None)
+        self.monkeypatch.setattr("unroll.verification.verify.train", lambda trial: {})
         return self.unroll(*command[1:])
 
     def follow(self, said: str) -> str:

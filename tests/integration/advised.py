@@ -16,19 +16,24 @@ from torch import distributed
 from wandb_server import KEY
 
 from unroll import api
+from unroll import pages as generated
+from unroll.config import validate
+from unroll.config.planned import Planned
+from unroll.config.trial import Trial, make_trial
 from unroll.data import cache, geometry, sources, wheels
 from unroll.doctor import software
-from unroll.planning import claims, groups, reported, tuning, validate, workers
-from unroll.planning.planned import Planned
-from unroll.planning.rounds import Rules, complete
-from unroll.planning.trial import Trial, make_trial
-from unroll.planning.trouble import storage_trouble
-from unroll.results import generated
-from unroll.results.record import FILE_NAME, read_record
+from unroll.records import lease
+from unroll.records.record import FILE_NAME, read_record
+from unroll.registry import groups
+from unroll.reproduction import published
+from unroll.storage import storage_trouble
+from unroll.sweeps import workers
+from unroll.sweeps.scheduler import Rules, complete
 from unroll.tracking import wandb_run
 from unroll.training import checkpoint, cluster, devices, load
 from unroll.training import ranks as ranks_module
-from unroll.training.verify import _folder, verify
+from unroll.tuning import search
+from unroll.verification.verify import _folder, verify
 
 ROOT = Path(__file__).resolve().parents[2]
 Make = Callable[[Place], Any]  # raises the message
@@ -69,12 +74,12 @@ def without(place: Place, module: str, function: Callable[[], Any]) -> Any:
 
 
 def claimed(place: Place) -> None:
-    with claims.claimed(stub(place).directory, 60.0) as claim:
-        raise claims._claimed(claim.directory, claims.Holding(claim.number, claim.owner, 0.0))
+    with lease.claimed(stub(place).directory, 60.0) as claim:
+        raise lease._claimed(claim.directory, lease.Holding(claim.number, claim.owner, 0.0))
 
 
 def lost(place: Place) -> None:
-    with claims.claimed(stub(place).directory, 60.0) as claim:
+    with lease.claimed(stub(place).directory, 60.0) as claim:
         claim._raise_lost()
 
 
@@ -115,7 +120,7 @@ def unreadable_point(place: Place) -> None:
     study, path = types.SimpleNamespace(name="study"), place.folder / "study" / "point-0000.json"
     path.parent.mkdir()
     path.write_text("{")
-    tuning._settled(study, None, place.folder, (), 0)  # type: ignore[arg-type]
+    search._settled(study, None, place.folder, (), 0)  # type: ignore[arg-type]
 
 
 def changed_file(place: Place) -> None:
@@ -226,19 +231,19 @@ MESSAGES: dict[str, list[Make]] = {
     "data/geometry.py:compute": [lambda place: without(place, "phate", lambda: geometry.compute(None, 2, 3))],
     "data/sources.py:check": [changed_file],
     "data/wheels.py:locate": [damaged_wheel],
-    "results/generated.py:refuse_unlike": [changed_pages],
+    "pages.py:refuse_unlike": [changed_pages],
     "doctor/software.py:constraints_file": [lambda place: elsewhere(place, software.constraints_file)],
-    "planning/groups.py:conf_directory": [lambda place: elsewhere(place, groups.conf_directory)],
-    "planning/reported.py:reported_directory": [lambda place: elsewhere(place, reported.reported_directory)],
-    "planning/claims.py:_claimed": [claimed],
-    "planning/claims.py:_raise_lost": [lost],
-    "planning/rounds.py:complete": [useless_launcher],
-    "planning/trouble.py:storage_trouble": [full_disk],
-    "planning/tuning.py:_optuna": [lambda place: without(place, "optuna", tuning._optuna)],
-    "planning/tuning.py:_settled": [unreadable_point],
-    "planning/validate.py:_no_unknown_sections": [lambda place: validate._no_unknown_sections(OmegaConf.create({}))],
-    "planning/workers.py:run_one": [killed_worker],
-    "results/record.py:read_record": [damaged_record],
+    "registry/groups.py:conf_directory": [lambda place: elsewhere(place, groups.conf_directory)],
+    "reproduction/published.py:reported_directory": [lambda place: elsewhere(place, published.reported_directory)],
+    "records/lease.py:_claimed": [claimed],
+    "records/lease.py:_raise_lost": [lost],
+    "sweeps/scheduler.py:complete": [useless_launcher],
+    "storage.py:storage_trouble": [full_disk],
+    "tuning/search.py:_optuna": [lambda place: without(place, "optuna", search._optuna)],
+    "tuning/search.py:_settled": [unreadable_point],
+    "config/validate.py:_no_unknown_sections": [lambda place: validate._no_unknown_sections(OmegaConf.create({}))],
+    "sweeps/workers.py:run_one": [killed_worker],
+    "records/record.py:read_record": [damaged_record],
     "tracking/wandb_run.py:check_wandb": [no_login],
     "training/checkpoint.py:load": [damaged_checkpoint],
     "training/checkpoint.py:load_best": [checkpoint_of_another_step],
@@ -258,8 +263,8 @@ MESSAGES: dict[str, list[Make]] = {
     ],
     "training/load.py:load_network": [other_weights, other_data],
     "training/ranks.py:met": [lonely_rank],
-    "training/verify.py:_folder": [killed_folder],
-    "training/verify.py:_of_todays_protocol": [earlier_protocol],
+    "verification/verify.py:_folder": [killed_folder],
+    "verification/verify.py:_of_todays_protocol": [earlier_protocol],
 }
 
 

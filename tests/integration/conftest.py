@@ -5,6 +5,7 @@ import os
 import pytest
 import torch
 from tiny_data import Tiny, write_tiny
+from training_imports import imports_are_not_collected  # noqa: F401 - a fixture of every test here
 
 os.environ["OMP_NUM_THREADS"] = "1"
 

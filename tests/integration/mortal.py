@@ -9,7 +9,7 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from unroll.planning.trial import Trial
+from unroll.config.trial import Trial
 
 KILLED = -signal.SIGKILL
 _server = multiprocessing.get_context("forkserver")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from unroll.planning.trial import Trial
+from unroll.config.trial import Trial
 
 _server = multiprocessing.get_context("forkserver")
 _server.set_forkserver_preload(["unroll.training.train", "ranked"])

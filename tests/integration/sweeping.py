@@ -14,8 +14,8 @@ from typing import Any
 
 from tiny_data import Tiny, small_overrides
 
-from unroll.planning.claims import holder
-from unroll.planning.job import train_job
+from unroll.records.lease import holder
+from unroll.sweeps.job import train_job
 
 LONG = ["budget.epochs=25", "trainer.checkpoint_minutes=0.000001", "trainer.log_every=1"]  # 100 steps, each saved
 
@@ -110,7 +110,7 @@ def _children(pid: int) -> list[int]:
 
 def main() -> None:
     from unroll.errors import UserError
-    from unroll.planning.sweep import run_sweep
+    from unroll.sweeps.sweep import run_sweep
 
     conf, method, job, *overrides = sys.argv[1:]
     if method == "quick":

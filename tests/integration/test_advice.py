@@ -15,9 +15,9 @@ from tiny_data import Tiny
 from wandb_server import wandb_server
 
 from unroll import api
+from unroll.config.trial import Trial
 from unroll.errors import UserError
-from unroll.planning.trial import Trial
-from unroll.results.record import write_record
+from unroll.records.record import write_record
 
 
 @pytest.fixture
@@ -120,36 +120,34 @@ def river(line: str, *wrong: str, header: str = "date,a,b") -> Callable[[Place],
 
 TUNED = ["hydra/sweeper=optuna", "hydra.sweeper.trials=3"]
 COMMANDS: dict[str, list[Callable[[Place], list[str]]]] = {
-    "planning/job.py:refuse": [lambda place: ["train", "--architecture", "lstm"]],
-    "planning/overrides.py:refuse_repeated": [lambda place: ["train", *place.small("copying", "seed=1"), "seed=2"]],
-    "planning/overrides.py:expand": [
+    "sweeps/job.py:refuse": [lambda place: ["train", "--architecture", "lstm"]],
+    "config/overrides.py:refuse_repeated": [lambda place: ["train", *place.small("copying", "seed=1"), "seed=2"]],
+    "config/overrides.py:expand": [
         lambda place: [
             *["train", "-m", *place.small(), "optimizer.learning_rate=interval(0.001, 0.01)"],
             *["hydra.sweeper.trials=1", "hydra/launcher=basic"],
         ]
     ],
-    "planning/mistakes.py:explain": [train("seed=0,1")],
-    "planning/validate.py:_contradictions": [
+    "config/explain.py:explain": [train("seed=0,1")],
+    "config/validate.py:_contradictions": [
         train("budget.seconds=1"),
         train("budget.steps=null", "budget.seconds=1"),
         train("optimizer.clip_value=1"),
     ],
-    "planning/validate.py:_decays": [train("optimizer.schedule=exponential")],
-    "planning/validate.py:_baseline": [train("architecture=gru", "baseline=memoryless")],
+    "config/validate.py:_decays": [train("optimizer.schedule=exponential")],
+    "config/validate.py:_baseline": [train("architecture=gru", "baseline=memoryless")],
     "training/metric_names.py:check_metrics": [train("task.primary.direction=higher"), train("task.primary.unit=dB")],
-    "planning/reproduce.py:_read_by_a_trial": [lambda place: ["reproduce", "keras_parameter_counts", "seed=3"]],
+    "reproduction/run.py:_read_by_a_trial": [lambda place: ["reproduce", "keras_parameter_counts", "seed=3"]],
     "api.py:find_record": [interrupted],
     "data/sources.py:locate": [train("paths.data=/nowhere")],
-    "planning/groups.py:refuse_shadowed": [shadowed],
-    "planning/job.py:one_process_each": [
-        lambda place: ["train", "-m", *place.small(), "trainer.devices=2", "seed=0,1"]
-    ],
-    "planning/space.py:read_space": [lambda place: suite(place, "hydra/sweeper=optuna", "hydra.sweeper.trials=1")],
-    "planning/studies.py:_study": [
+    "registry/groups.py:refuse_shadowed": [shadowed],
+    "sweeps/job.py:one_process_each": [lambda place: ["train", "-m", *place.small(), "trainer.devices=2", "seed=0,1"]],
+    "config/search_space.py:read_space": [lambda place: suite(place, "hydra/sweeper=optuna", "hydra.sweeper.trials=1")],
+    "tuning/study.py:_study": [
         lambda place: suite(place, *TUNED, "hydra.sweeper.space={architecture.nothing: 'choice(1,2)'}"),
         lambda place: suite(place, *TUNED, "hydra.sweeper.space={optimizer.learning_rate: 'choice(0.1,0.01)'}"),
     ],
-    "planning/mistakes.py:_one_at_a_time": [lambda place: [*suite(place)[:3], "suite=one,two", *suite(place)[4:]]],
+    "config/explain.py:_one_at_a_time": [lambda place: [*suite(place)[:3], "suite=one,two", *suite(place)[4:]]],
     "data/readers/series.py:_channels": [river("{n},{t},{a}", header=",date,a")],
     "data/readers/series.py:_refuse_words": [river("{t},{a},calm")],
     "data/readers/series.py:_refuse_times": [river("{t},{a},{a}", "data.options.columns=[date,a,b]")],
@@ -157,9 +155,9 @@ COMMANDS: dict[str, list[Callable[[Place], list[str]]]] = {
     "data/readers/times.py:require_order": [river("2020-01-01 0{a}:00,{n},{n}")],
     "data/readers/times.py:_moment": [river("01.02.2020 0{a}:00,{n},{n}", "data.options.sort=true")],
     "data/readers/numbers.py:_no_number": [river("{t},{a},{b}")],
-    "results/audit.py:refuse_untrue": [forged],
-    "results/export.py:export": [lambda place: finished(place, "export", "--runs", "runs", "--out", "records.txt")],
-    "training/verify.py:_overridden": [
+    "records/audit.py:refuse_untrue": [forged],
+    "records/export.py:export": [lambda place: finished(place, "export", "--runs", "runs", "--out", "records.txt")],
+    "verification/verify.py:_overridden": [
         lambda place: finished(place, "verify", "TRIAL", "--runs", "runs", "seed=3"),
     ],
 }

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from tiny_data import SIZES, Tiny, small_overrides, write_tiny
 
-from unroll.results.record import read_record
-from unroll.training.comparison import gaps, not_comparable
+from unroll.records.record import read_record
 from unroll.training.train import train
+from unroll.verification.compare import gaps, not_comparable
 
 # 64 examples in batches of 9: the last has one, fewer than ranks. 521 test examples: three batches for two ranks.
 COUNTS = {**SIZES, "test": 521}

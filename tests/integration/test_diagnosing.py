@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from tiny_data import Tiny
 
-from unroll.planning.trial import Trial
-from unroll.results.record import read_record
+from unroll.config.trial import Trial
+from unroll.records.record import read_record
 from unroll.training.train import train
 
 TRIALS = {

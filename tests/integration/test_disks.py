@@ -13,11 +13,11 @@ from disks import fill, set_writable, small_disk
 from mortal import KILLED, attempt
 from tiny_data import Tiny
 
+from unroll.config.trial import Trial
 from unroll.errors import UserError
-from unroll.planning.claims import Claim, ClaimLost, holder
-from unroll.planning.state import state
-from unroll.planning.trial import Trial
-from unroll.results.record import read_record
+from unroll.records.lease import Claim, ClaimLost, holder
+from unroll.records.record import read_record
+from unroll.records.state import state
 from unroll.training import checkpoint
 from unroll.training.callbacks import Training
 from unroll.training.train import train

@@ -7,7 +7,7 @@ import pytest
 from tiny_data import Tiny
 
 from unroll.errors import TrialFailed, UserError
-from unroll.results.record import read_record
+from unroll.records.record import read_record
 from unroll.tasks.forecasting import Forecasting
 from unroll.training.train import train
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from tiny_data import Tiny
 
-from unroll.planning.trial import Trial
-from unroll.results.record import read_record
+from unroll.config.trial import Trial
+from unroll.records.record import read_record
 from unroll.training import checkpoint
 from unroll.training import run as story
 from unroll.training.train import train

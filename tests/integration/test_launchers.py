@@ -11,9 +11,9 @@ from sweeping import LONG, owners
 from test_survival import until
 from tiny_data import Tiny, small_overrides
 
-from unroll.planning.state import state
-from unroll.planning.trial import Trial
-from unroll.results.record import read_record
+from unroll.config.trial import Trial
+from unroll.records.record import read_record
+from unroll.records.state import state
 from unroll.training.checkpoint import LAST
 from unroll.training.train import train
 

@@ -13,12 +13,12 @@ import pytest
 from stub_records import distance, write_failed, write_finished
 from tiny_data import small_overrides, write_tiny
 
+from unroll.analysis.report import report
+from unroll.config.compose import trial_from
 from unroll.errors import UserError
-from unroll.planning.compose import trial_from
-from unroll.planning.job import run as run_train
-from unroll.planning.sweep import run_sweep
-from unroll.results.record import read_record
-from unroll.results.report import report
+from unroll.records.record import read_record
+from unroll.sweeps.job import run as run_train
+from unroll.sweeps.sweep import run_sweep
 
 pytestmark = pytest.mark.usefixtures("believed")
 
@@ -118,7 +118,7 @@ def test_a_killed_sweep_goes_on_with_the_same_points(tune: Callable[..., bool], 
     code = (
         f"import sys; sys.path[:0] = {[str(Path(__file__).parent), str(Path(__file__).parents[1])]!r}\n"
         "from test_optuna import arguments, fatal\nfrom pathlib import Path\n"
-        "from unroll.planning.sweep import run_sweep\n"
+        "from unroll.sweeps.sweep import run_sweep\n"
         "if __name__ == '__main__':\n"
         f"    run_sweep(arguments(Path({str(killed)!r})), {conf!r}, job=fatal)\n"
     )
@@ -149,7 +149,7 @@ def test_points_that_fail_do_not_fail_the_sweep(tune: Callable[..., bool], tmp_p
 
 
 def trial_from_record(record: dict[str, Any]) -> Any:
-    from unroll.planning.trial import Trial
+    from unroll.config.trial import Trial
 
     return Trial(record["config"], record["trial_id"])
 

@@ -10,8 +10,8 @@ import torch
 from mortal import KILLED, attempt
 from tiny_data import Tiny
 
-from unroll.planning.trial import Trial
-from unroll.results.record import read_record
+from unroll.config.trial import Trial
+from unroll.records.record import read_record
 from unroll.training import checkpoint
 from unroll.training.callbacks import Training
 from unroll.training.module import TrialModule

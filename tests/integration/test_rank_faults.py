@@ -11,9 +11,9 @@ import pytest
 from ranked import Fault, Launched
 from tiny_data import Tiny
 
-from unroll.planning.claims import claimed
-from unroll.planning.trial import Trial
-from unroll.results.record import read_record
+from unroll.config.trial import Trial
+from unroll.records.lease import claimed
+from unroll.records.record import read_record
 
 OPTIONS = [
     "architecture=gru",

@@ -9,12 +9,12 @@ import pytest
 from typer.testing import CliRunner
 
 from unroll.cli import app
+from unroll.config.trial import earlier
 from unroll.errors import UserError
-from unroll.planning.reported import read_table
-from unroll.planning.reproduce import finder, judged, run_reproduction
-from unroll.planning.reproduction import plan_table
-from unroll.planning.trial import earlier
-from unroll.results.verdicts import REPRODUCED, WORSE
+from unroll.reproduction.plan import plan_table
+from unroll.reproduction.published import read_table
+from unroll.reproduction.run import finder, judged, run_reproduction
+from unroll.reproduction.verdicts import REPRODUCED, WORSE
 
 TABLE = "ltsf_linear_etth"
 COMMITTED = Path(__file__).parents[2] / "results" / "records"
@@ -57,7 +57,7 @@ def test_one_changed_row_of_the_csv_moves_the_figure(benchmark_data: Path, tmp_p
 def test_nothing_is_trained_where_tables_are_only_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr("unroll.planning.reproduce.table_names", lambda: [TABLE])
+    monkeypatch.setattr("unroll.reproduction.run.table_names", lambda: [TABLE])
     found = CliRunner().invoke(app, ["reproduce", "--list"])
     assert found.exit_code == 0, found.output
     assert TABLE in found.output

@@ -9,9 +9,9 @@ import pytest
 from mortal import KILLED, attempt
 from tiny_data import Tiny
 
+from unroll.config.trial import Trial
 from unroll.errors import UserError
-from unroll.planning.trial import Trial
-from unroll.results.record import read_record
+from unroll.records.record import read_record
 from unroll.training import checkpoint
 from unroll.training.callbacks import Training
 from unroll.training.preemption import Preempted

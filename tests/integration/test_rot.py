@@ -8,8 +8,8 @@ from mortal import KILLED, attempt
 from rotten import flipped
 from tiny_data import Tiny
 
+from unroll.config.trial import Trial
 from unroll.errors import UserError
-from unroll.planning.trial import Trial
 from unroll.training import checkpoint
 from unroll.training.train import train
 

@@ -17,8 +17,8 @@ from sweeping import LONG, owners, sweep, trained, workers, write_suite
 from tiny_data import Tiny
 
 from unroll.errors import TrialFailed
-from unroll.planning.workers import run_all
-from unroll.results.record import read_record
+from unroll.records.record import read_record
+from unroll.sweeps.workers import run_all
 
 QUICK = ["budget.epochs=2"]
 poll = threading.Event()

@@ -14,13 +14,13 @@ import pytest
 from stub_records import write_finished
 
 from unroll import api
+from unroll.config.compose import trial_from
 from unroll.errors import UserError
-from unroll.planning.code import VARIABLE
-from unroll.planning.compose import trial_from
-from unroll.planning.state import state
-from unroll.planning.suites import plan
-from unroll.planning.sweep import in_order, run_sweep
-from unroll.results.record import read_record, write_record
+from unroll.records.record import read_record, write_record
+from unroll.records.state import state
+from unroll.registry.code import VARIABLE
+from unroll.sweeps.suite import plan
+from unroll.sweeps.sweep import in_order, run_sweep
 
 pytestmark = pytest.mark.usefixtures("believed")
 
@@ -192,7 +192,7 @@ def test_stopping_it_stops_its_workers(conf: str, tmp_path: Path, number: signal
     code = (
         f"import signal, sys; sys.path[:0] = {[str(folder) for folder in Path(__file__).parents[:2]]!r}\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs without it\n"
-        "from test_sweep import hang\nfrom unroll.planning.sweep import run_sweep\n"
+        "from test_sweep import hang\nfrom unroll.sweeps.sweep import run_sweep\n"
         "if __name__ == '__main__':\n"
         f"    run_sweep(['suite=four', 'paths.runs={tmp_path}/runs', 'workers=2'], {conf!r}, job=hang)\n"
     )

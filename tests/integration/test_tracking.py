@@ -11,9 +11,9 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tiny_data import Tiny
 
+from unroll.config.trial import Trial
 from unroll.errors import TrialFailed
-from unroll.planning.trial import Trial
-from unroll.results.record import read_record
+from unroll.records.record import read_record
 from unroll.training.train import train
 
 ALL = ["logger.csv=true", "logger.tensorboard=true", "logger.wandb.mode=offline"]

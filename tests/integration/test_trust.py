@@ -12,16 +12,16 @@ from typer.testing import CliRunner
 
 from unroll import api
 from unroll.cli import app
+from unroll.config.trial import Trial
 from unroll.errors import UserError
-from unroll.planning.trial import Trial
-from unroll.results.record import read_record, write_record
+from unroll.records.record import read_record, write_record
 from unroll.training import checkpoint
 from unroll.training.train import train
-from unroll.training.verify import verify
+from unroll.verification.verify import verify
 
 MINE = """
 from pathlib import Path
-from unroll.architectures.recurrent import RecurrentEncoder
+from unroll.models.recurrent import RecurrentEncoder
 Path(__file__).with_suffix(".ran").touch()
 class Encoder(RecurrentEncoder): ...
 """
@@ -70,7 +70,7 @@ def test_a_network_is_that_of_the_record(trained: Trial, theirs: Path) -> None:
         api.load_model(theirs.parent)
 
 
-@pytest.mark.parametrize("target", ["os.system", "posix.system", "builtins.eval", "unroll.results.store.export"])
+@pytest.mark.parametrize("target", ["os.system", "posix.system", "builtins.eval", "unroll.records.store.export"])
 def test_a_record_that_names_a_command_runs_nothing(target: str, theirs: Path) -> None:
     marker = theirs / "RAN"
     term = {"_target_": target, "command": f"touch {marker}", "folder": str(theirs.parent), "out": str(marker)}

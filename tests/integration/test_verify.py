@@ -11,12 +11,12 @@ from tiny_data import Tiny
 from typer.testing import CliRunner
 
 from unroll.cli import app
+from unroll.config.compose import compose
 from unroll.errors import UserError
-from unroll.planning.compose import compose
 from unroll.training.predictions import FILE_NAME as PREDICTIONS
 from unroll.training.train import train
-from unroll.training.verdict import lines
-from unroll.training.verify import Verification, predictions_of, verify
+from unroll.verification.verify import Verification, predictions_of, verify
+from unroll.verification.words import lines
 
 
 @pytest.fixture(scope="module")

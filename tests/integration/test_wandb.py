@@ -14,9 +14,9 @@ import pytest
 from tiny_data import Tiny, small_overrides
 from wandb_server import KEY, WandbServer, wandb_server
 
+from unroll.config.trial import Trial
 from unroll.errors import UserError
-from unroll.planning.trial import Trial
-from unroll.results.record import read_record
+from unroll.records.record import read_record
 from unroll.tasks.forecasting import Forecasting
 from unroll.tracking.wandb_run import WandbRun
 from unroll.training.callbacks import Training

@@ -14,7 +14,7 @@ from sweeping import LONG, workers, write_suite
 from tiny_data import Tiny
 
 from unroll.errors import UserError
-from unroll.planning.workers import WorkerKilled, run_all, run_one
+from unroll.sweeps.workers import WorkerKilled, run_all, run_one
 
 LARGE = "x" * 300_000  # more than the pipe of a process's start holds
 DIES = """

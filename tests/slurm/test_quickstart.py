@@ -14,5 +14,5 @@ def test_slurm_gives_the_results_of_local_workers(cluster: LocalCluster) -> None
         options = (f"hydra/launcher={launcher}", f"paths.runs={folder}")
         cluster.run(cluster.environment["UNROLL"], "sweep", "suite=quickstart", *SLICE, *options)
     assert list((cluster.folder / "slurm").glob(".submitit/*")), "they were jobs"
-    compared = cluster.run(sys.executable, str(ROOT / "scripts" / "compare_runs.py"), *runs.values())
+    compared = cluster.run(sys.executable, str(ROOT / "tools" / "compare_runs.py"), *runs.values())
     assert compared == f"{TRIALS} of {TRIALS} trials have the same result, bit by bit"

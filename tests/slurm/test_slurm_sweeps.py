@@ -8,7 +8,7 @@ import pytest
 from local_cluster import LocalCluster, Overrides, make_cluster, until
 from tiny_data import Tiny, latest
 
-from unroll.results.record import read_record
+from unroll.records.record import read_record
 
 Results = dict[str, dict[str, Any]]
 

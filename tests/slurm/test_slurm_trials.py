@@ -9,7 +9,7 @@ import pytest
 from local_cluster import LocalCluster, Overrides, make_cluster
 from tiny_data import SIZES, Tiny, latest
 
-from unroll.results.record import read_record
+from unroll.records.record import read_record
 from unroll.training import checkpoint
 
 TWO_NODES = ("--nodes=2", "--ntasks-per-node=1", "--cpus-per-task=1", "--gpus-per-node=0")

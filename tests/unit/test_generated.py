@@ -7,21 +7,21 @@ from pathlib import Path
 
 import pytest
 from stub_records import write_failed, write_finished
-from test_tables import FIVE, record
+from table_records import FIVE, record
 from typer.testing import CliRunner
 
 from unroll.cli import app
-from unroll.planning.reported import read_table
-from unroll.planning.reproduce import finder, planned_table
-from unroll.planning.reproduction import plan_table
-from unroll.planning.suites import plan
-from unroll.results.generated import generated, write
+from unroll.pages import generated, write
+from unroll.reproduction.plan import plan_table
+from unroll.reproduction.published import read_table
+from unroll.reproduction.run import finder, planned_table
+from unroll.sweeps.suite import plan
 
 pytestmark = pytest.mark.usefixtures("believed")
 
 ROOT = Path(__file__).resolve().parents[2]
-RETRAIN = runpy.run_path(str(ROOT / "scripts" / "retrain.py"))
-RESTORE = runpy.run_path(str(ROOT / "scripts" / "restore.py"))
+RETRAIN = runpy.run_path(str(ROOT / "tools" / "retrain.py"))
+RESTORE = runpy.run_path(str(ROOT / "tools" / "restore.py"))
 
 
 TABLE = "ltsf_linear_etth"
@@ -30,7 +30,7 @@ TABLE = "ltsf_linear_etth"
 @pytest.fixture
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout's results and README, of one suite and one published table; .ci/run checks the whole."""
-    monkeypatch.setattr("unroll.planning.reproduce.table_names", lambda: [TABLE])
+    monkeypatch.setattr("unroll.reproduction.run.table_names", lambda: [TABLE])
     results, committed = tmp_path / "results", ROOT / "results"
     (results / "records").mkdir(parents=True)
     of_table = plan_table(read_table(TABLE), finder(committed / "records")).comparing
@@ -56,7 +56,7 @@ def test_each_file_that_does_not_follow_is_named_and_made_again(results: Path) -
     assert found.exit_code == 1
     for said in (f"{page} is not what the records give", f"{readme} is not what", f"{stray} is made by nothing"):
         assert said in found.output
-    assert "python scripts/publish.py" in found.output
+    assert "python tools/publish.py" in found.output
     write(generated(results))
     assert (page.read_text(), readme.read_text()) == before
 

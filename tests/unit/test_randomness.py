@@ -6,7 +6,7 @@ import sys
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unroll.randomness import derive, generator
+from unroll.seeds import derive, generator
 
 
 def test_values_never_change() -> None:
@@ -17,7 +17,7 @@ def test_values_never_change() -> None:
 
 
 def test_another_process_gives_the_same_number() -> None:
-    code = "from unroll.randomness import derive; print(derive(3, 'noise', 1, 2))"
+    code = "from unroll.seeds import derive; print(derive(3, 'noise', 1, 2))"
     for hash_seed in ("0", "1"):
         environment = {"PYTHONHASHSEED": hash_seed}
         found = subprocess.run(

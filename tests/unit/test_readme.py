@@ -16,7 +16,7 @@ from tiny_data import SIZES, TASKS, small_overrides, write_tiny
 from typer.testing import CliRunner
 
 from unroll.cli import app
-from unroll.planning.compose import compose
+from unroll.config.compose import compose
 from unroll.training.prepared import prepared_task
 from unroll.training.train import train
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from unroll.planning.trouble import StorageTrouble, storage_trouble
+from unroll.storage import StorageTrouble, storage_trouble
 
 
 @pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC, errno.EACCES, errno.ENOSYS])

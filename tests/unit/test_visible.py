@@ -13,16 +13,16 @@ import pytest
 from stub_records import write_failed, write_finished
 from typer.testing import CliRunner
 
+from unroll.analysis.render.cells import Grid
+from unroll.analysis.render.markdown import grid, page, plain
+from unroll.analysis.render.page import Section
+from unroll.analysis.report import write_report
 from unroll.cli import app
+from unroll.config.compose import compose
+from unroll.config.planned import Plan
+from unroll.config.trial import make_trial
 from unroll.errors import TrialFailed, UserError
-from unroll.planning.compose import compose
-from unroll.planning.planned import Plan
-from unroll.planning.trial import make_trial
-from unroll.results.cells import Grid
-from unroll.results.markdown import grid, page, plain
-from unroll.results.page import Section
-from unroll.results.record import read_record, write_record
-from unroll.results.report import write_report
+from unroll.records.record import read_record, write_record
 from unroll.visible import as_cell, visible
 
 pytestmark = pytest.mark.usefixtures("believed")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from unroll.atomic import replacing
 from unroll.data import readers
 from unroll.data.digests import file_sha256, files_below
 from unroll.data.examples import Examples, load_examples
@@ -16,7 +17,6 @@ from unroll.data.guess import Guess, guess
 from unroll.data.languages import without_spaces
 from unroll.data.overrides import read
 from unroll.data.sources import uncompressed
-from unroll.drafts import replacing
 from unroll.errors import UserError
 
 TASKS = {

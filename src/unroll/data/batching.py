@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from unroll.data.splits import Batch, Split
-from unroll.randomness import generator
+from unroll.seeds import generator
 
 POOL = 100  # batches that are sorted by length together
 EVALUATION_BATCH = 256  # fixed, so that no metric depends on the training batch size

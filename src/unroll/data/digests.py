@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from unroll.atomic import replacing
 from unroll.data.locks import make_folder, share
-from unroll.drafts import replacing
 
 _SETTLED = 2_000_000_000  # nanoseconds after which a file system's clock shows that a file was written again
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unroll.errors import UserError
-from unroll.planning.trouble import storage_trouble
+from unroll.storage import storage_trouble
 from unroll.visible import say
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ def packages(settings: Settings) -> list[Line]:
 
 def configuration(settings: Settings) -> list[Line]:
     """The YAML groups compose, with what the user gave."""
-    from unroll.planning.groups import config_directories
+    from unroll.registry.groups import config_directories
 
     config = settings.config
     folders = ", ".join(str(folder) for folder in config_directories(settings.config_dir))

@@ -33,7 +33,7 @@ class Settings:
 
     @functools.cached_property
     def config(self) -> dict[str, Any]:
-        from unroll.planning.compose import compose
+        from unroll.config.compose import compose
 
         return compose(self.overrides, self.config_dir).config
 

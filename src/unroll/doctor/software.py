@@ -118,7 +118,7 @@ def judge_packages(found: Mapping[str, str], pins: Mapping[str, str], needed: Se
 
 def code(settings: Settings) -> list[Line]:
     """The checkout's commit, and whether a record made now would name code that nobody else has."""
-    from unroll.training.provenance import code
+    from unroll.records.provenance import code
 
     return [judge_code(code(), in_checkout=(Path(__file__).resolve().parents[3] / ".git").exists())]
 

@@ -37,7 +37,7 @@ def judge_disk(key: str, folder: str, free: int, trouble: str | None) -> Line:
 def data(settings: Settings) -> list[Line]:
     """The folder of benchmark data, and each data set: prepared, here, or still to be fetched."""
     from unroll.data.catalogue import list_data
-    from unroll.planning.groups import config_directories, group_value
+    from unroll.registry.groups import config_directories, group_value
 
     paths = settings.config["paths"]
     lines = [judge_folder(paths["data"], os.environ.get("UNROLL_DATA") == paths["data"])]

@@ -8,7 +8,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from unroll.errors import UserError, suggest
-from unroll.planning.code import inherited
+from unroll.registry.code import inherited
 from unroll.registry.versions import own_options
 
 SOLVED = "solved"  # what `architecture.width` says, wherever it is read, under budget.parameters

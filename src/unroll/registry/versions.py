@@ -1,6 +1,6 @@
 """What a component is, whatever its class is called and wherever it lies: a short name, a version, its defaults.
 
-Trial ids hash these (`planning.identity`). A class states `component = "name"` once it is renamed, and raises `version`
+Trial ids hash these (`config.identity`). A class states `component = "name"` once it is renamed, and raises `version`
 when its mathematics or a default changes. Of the package's own components the committed list `versions.json` tells, so
 that naming a trial imports none of them; of another package's the class itself, which a config then keeps under `KEPT`.
 """

@@ -7,12 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unroll.architectures.contracts import Shape
-from unroll.architectures.network import Network
-from unroll.architectures.noise import Dropout
 from unroll.data.batching import train_share
 from unroll.data.examples import Examples
 from unroll.data.splits import Batch, SequenceSplit
+from unroll.models.contracts import Shape
+from unroll.models.network import Network
+from unroll.models.noise import Dropout
 from unroll.tasks.baselines.views import SequenceView
 from unroll.tasks.task import GaussianNoise, Losses, Outputs, Task
 

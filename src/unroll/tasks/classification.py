@@ -7,14 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unroll.architectures.contracts import Shape
-from unroll.architectures.network import Network
 from unroll.data.batching import train_share
 from unroll.data.examples import Examples
 from unroll.data.profile import class_counts, require_classes
 from unroll.data.splits import Batch, SequenceSplit
 from unroll.errors import UserError, suggest
-from unroll.randomness import generator
+from unroll.models.contracts import Shape
+from unroll.models.network import Network
+from unroll.seeds import generator
 from unroll.tasks import pretraining
 from unroll.tasks.baselines.views import ImageView
 from unroll.tasks.classifier import Classifier

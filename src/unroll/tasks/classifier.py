@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unroll.architectures.network import Code, Network
-from unroll.architectures.noise import Dropout
 from unroll.data.splits import Batch
 from unroll.errors import UserError
+from unroll.models.network import Code, Network
+from unroll.models.noise import Dropout
 from unroll.tasks.measures import classification
 from unroll.tasks.pretraining import evaluating
 from unroll.tasks.task import Losses, Outputs, Task

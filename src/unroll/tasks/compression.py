@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unroll.architectures.contracts import Shape
-from unroll.architectures.network import Network
 from unroll.data.examples import Examples
 from unroll.data.splits import Batch, ImageSplit
+from unroll.models.contracts import Shape
+from unroll.models.network import Network
 from unroll.tasks.baselines.views import ImageView
 from unroll.tasks.likelihoods import PixelLikelihood
 from unroll.tasks.measures import coding, images

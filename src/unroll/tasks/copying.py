@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unroll.architectures.contracts import Shape
-from unroll.architectures.network import Code, Network
-from unroll.architectures.noise import Dropout
 from unroll.data.batching import train_share
 from unroll.data.examples import Examples
 from unroll.data.splits import Batch, SequenceSplit
+from unroll.models.contracts import Shape
+from unroll.models.network import Code, Network
+from unroll.models.noise import Dropout
 from unroll.tasks.baselines.views import SequenceView
 from unroll.tasks.measures.classification import SMALLEST_PROBABILITY
 from unroll.tasks.task import Losses, Outputs, Task

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from unroll.architectures.contracts import Encoded
 from unroll.data.text import BEGIN, END, PAD
+from unroll.models.contracts import Encoded
 
 Step = Callable[[list[Tensor], Tensor, Tensor, Encoded], tuple[list[Tensor], Tensor]]
 

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unroll.architectures.contracts import Shape
-from unroll.architectures.network import Network
-from unroll.architectures.noise import Dropout
 from unroll.data.examples import Examples
 from unroll.data.splits import Batch, WindowSplit
 from unroll.data.spread import spread
 from unroll.errors import UserError, suggest
+from unroll.models.contracts import Shape
+from unroll.models.network import Network
+from unroll.models.noise import Dropout
 from unroll.tasks.baselines.views import WindowView
 from unroll.tasks.task import GaussianNoise, Losses, Outputs, Task, shared_split
 

@@ -10,14 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unroll.architectures.bottlenecks.variational import Variational
-from unroll.architectures.network import Code, Network
-from unroll.architectures.noise import bernoulli
 from unroll.data.examples import Examples
 from unroll.data.splits import Batch, ImageSplit, SubsetSplit
 from unroll.errors import UserError
-from unroll.randomness import derive, generator
+from unroll.models.bottlenecks.variational import Variational
+from unroll.models.network import Code, Network
+from unroll.models.noise import bernoulli
 from unroll.registry.components import locate
+from unroll.seeds import derive, generator
 from unroll.tasks.baselines.views import ImageView
 from unroll.tasks.compression import image_shape, image_splits, image_view
 from unroll.tasks.measures import frechet

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional as F
 
-from unroll.architectures.network import Network
 from unroll.errors import UserError, suggest
+from unroll.models.network import Network
 from unroll.tasks.task import GaussianNoise
 
 LIKELIHOODS = ("gaussian", "bernoulli")

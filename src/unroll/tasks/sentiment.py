@@ -8,8 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unroll.architectures.contracts import Shape, length_mask
-from unroll.architectures.network import Code, Network
 from unroll.data.examples import Examples
 from unroll.data.profile import class_counts, require_classes
 from unroll.data.splits import Batch, LabelledTextSplit, TreeTextSplit
@@ -17,6 +15,8 @@ from unroll.data.text import Ragged, build_tokenizer
 from unroll.data.treebanks import has_trees, labelled_phrases, node_classes, treebank, whole_sentences
 from unroll.data.trees import UNLABELLED
 from unroll.errors import UserError
+from unroll.models.contracts import Shape, length_mask
+from unroll.models.network import Code, Network
 from unroll.tasks import pretraining
 from unroll.tasks.baselines.views import TextView
 from unroll.tasks.classifier import Classifier

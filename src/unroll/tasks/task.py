@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unroll.architectures.bottlenecks.variational import importance_weighted_nats
-from unroll.architectures.network import Code, Network
-from unroll.architectures.noise import Dropout
 from unroll.data.batching import train_share
 from unroll.data.examples import Examples
 from unroll.data.splits import Batch, Split, SubsetSplit
+from unroll.models.bottlenecks.variational import importance_weighted_nats
+from unroll.models.network import Code, Network
+from unroll.models.noise import Dropout
 from unroll.tasks.features import features
 from unroll.tasks.pretraining import Pretraining
 

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unroll.architectures.contracts import Encoded, Shape, length_mask
-from unroll.architectures.network import Code, Network
-from unroll.architectures.noise import Dropout
 from unroll.data.examples import Examples
 from unroll.data.splits import Batch, PairSplit
 from unroll.data.text import BEGIN, END, Ragged, Tokenizer, build_tokenizer
 from unroll.errors import UserError
+from unroll.models.contracts import Encoded, Shape, length_mask
+from unroll.models.network import Code, Network
+from unroll.models.noise import Dropout
 from unroll.registry.components import locate
 from unroll.tasks.baselines.views import PairView
 from unroll.tasks.decoding import beam_search

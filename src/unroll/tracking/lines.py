@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from unroll.drafts import replacing
+from unroll.atomic import replacing
 
 
 class MetricLines:

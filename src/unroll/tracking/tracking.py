@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from unroll.planning.trial import Trial
+from unroll.config.trial import Trial
 from unroll.tracking.lines import MetricLines
 from unroll.tracking.wandb_run import WandbRun
 from unroll.visible import say

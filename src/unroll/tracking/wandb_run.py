@@ -10,9 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from unroll.config.trial import Trial
+from unroll.config.wandb_names import LONGEST, wandb_names
 from unroll.errors import UserError
-from unroll.planning.trackers import LONGEST, wandb_names
-from unroll.planning.trial import Trial
 from unroll.tracking import wandb_process
 from unroll.visible import say
 

@@ -3,8 +3,8 @@
 import time
 from typing import Any
 
-from unroll.drafts import Replacing, replacing
-from unroll.planning.trial import Trial
+from unroll.atomic import Replacing, replacing
+from unroll.config.trial import Trial
 from unroll.registry.components import create
 from unroll.tasks.baselines.views import Baseline, Splits
 from unroll.tasks.task import Final

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytorch_lightning as lightning
 
-from unroll.drafts import Replacing, replacing
-from unroll.planning.claims import ClaimLost
+from unroll.atomic import Replacing, replacing
+from unroll.records.lease import ClaimLost
 from unroll.training import checkpoint
 from unroll.training.checkpoint import Progress
 from unroll.training.module import TrialModule

@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 
-from unroll.drafts import Replacing, replacing
+from unroll.atomic import Replacing, replacing
 from unroll.errors import UserError
-from unroll.planning.trouble import storage_trouble
+from unroll.storage import storage_trouble
 
 LAST, BEST = "last.ckpt", "best.ckpt"
 SEALED = "sealed"  # in a file that ends with a digest

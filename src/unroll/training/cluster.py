@@ -9,9 +9,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from unroll.config.identity import is_baseline
+from unroll.config.trial import Trial
 from unroll.errors import COMMAND, UserError
-from unroll.planning.identity import is_baseline
-from unroll.planning.trial import Trial
 
 LAST_STEP = 0xFFFFFFF0  # Slurm numbers the steps of srun up to this; above it are batch scripts and salloc's shells
 HERE = ("basic", "joblib", "local")  # Hydra launchers that stay on this machine

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import distributed
 
+from unroll.config.identity import is_baseline
+from unroll.config.trial import Trial
 from unroll.errors import UserError
-from unroll.planning.identity import is_baseline
-from unroll.planning.trial import Trial
 from unroll.training.cluster import trains_here
 
 DRIVER = Path("/proc/driver/nvidia/version")

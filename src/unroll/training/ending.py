@@ -5,11 +5,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from unroll.drafts import Replacing
+from unroll.atomic import Replacing
+from unroll.config.trial import Trial
 from unroll.errors import UserError
-from unroll.planning.claims import ClaimLost
-from unroll.planning.trial import Trial
-from unroll.results.record import write_record
+from unroll.records.lease import ClaimLost
+from unroll.records.record import write_record
 from unroll.tracking.tracking import Ended, Tracking
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch import distributed
 
-from unroll.architectures.network import Network
 from unroll.data.batching import evaluation_order
 from unroll.data.splits import Batch, Split
-from unroll.randomness import derive
+from unroll.models.network import Network
+from unroll.seeds import derive
 from unroll.tasks.task import Outputs, gather_outputs
 
 Score = Callable[[Network, Batch], Outputs]

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from unroll.architectures.network import Network
 from unroll.data.splits import Batch
 from unroll.errors import UserError
+from unroll.models.network import Network
 from unroll.tasks.task import Task
 
 BACKWARD_FACTOR = 3  # forward plus a backward of twice its cost (Kaplan et al. 2020, section 2.1)

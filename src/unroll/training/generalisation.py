@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from unroll.data.splits import Split, SubsetSplit
-from unroll.randomness import generator
+from unroll.seeds import generator
 from unroll.tasks.task import Final, Outputs, Task
 
 SAMPLE = "train_sample"  # the split's name

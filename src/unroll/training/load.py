@@ -6,13 +6,13 @@ from typing import Any
 
 import yaml
 
-from unroll.architectures.network import Network
+from unroll.config.trial import Trial
+from unroll.config.typed import completed
 from unroll.errors import UserError
+from unroll.models.network import Network
 from unroll.names import check_id
-from unroll.planning.trial import Trial
-from unroll.planning.validate import completed
+from unroll.records.record import FILE_NAME, read_record
 from unroll.registry.components import refuse_foreign
-from unroll.results.record import FILE_NAME, read_record
 from unroll.training import checkpoint
 from unroll.training.predictions import weights_sha256
 from unroll.training.prepared import prepared_task, sized

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from unroll.config.identity import is_baseline
 from unroll.errors import UserError, suggest
-from unroll.planning.identity import is_baseline
-from unroll.results.units import unit
+from unroll.records.units import unit
 from unroll.tasks.task import Task
 
 

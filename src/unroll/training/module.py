@@ -8,11 +8,11 @@ import pytorch_lightning as lightning
 import torch
 from torch import Tensor
 
-from unroll.architectures.network import Network, weight_scales
-from unroll.architectures.noise import Rows, drawing
 from unroll.data.batching import Share
 from unroll.data.splits import Batch
-from unroll.randomness import derive
+from unroll.models.network import Network, weight_scales
+from unroll.models.noise import Rows, drawing
+from unroll.seeds import derive
 from unroll.tasks.task import Task
 from unroll.training.phases import phases_of
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from unroll.architectures.contracts import Term
-from unroll.architectures.network import Network
 from unroll.data.splits import Batch
 from unroll.errors import UserError
+from unroll.models.contracts import Term
+from unroll.models.network import Network
 from unroll.tasks.task import Losses, Task
 
 

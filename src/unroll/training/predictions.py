@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from unroll.drafts import Replacing, replacing
+from unroll.atomic import Replacing, replacing
 from unroll.tasks.task import Outputs
 
 FILE_NAME = "predictions.npz"

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from unroll.atomic import Replacing, replacing
 from unroll.data.examples import Examples, stated_content_sha256
 from unroll.data.profile import in_short
-from unroll.drafts import Replacing, replacing
 from unroll.errors import UserError
-from unroll.results.scores import score_name, scores_sha256
+from unroll.records.scores import score_name, scores_sha256
 from unroll.tasks.task import Final, Task
 from unroll.training import predictions
 from unroll.training.ranks import rank

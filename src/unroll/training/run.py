@@ -11,14 +11,14 @@ from typing import Any
 import pytorch_lightning as lightning
 import torch
 
-from unroll.architectures.network import Network
-from unroll.architectures.sizing import Sizing, count_parameters
+from unroll.atomic import Replacing, replacing
+from unroll.config.trial import Trial
 from unroll.data.batching import TrainingBatches, epoch_order, padding_share, steps_per_epoch, typical_batch
 from unroll.data.examples import Examples
-from unroll.drafts import Replacing, replacing
-from unroll.planning.claims import Claim
-from unroll.planning.trial import Trial
-from unroll.randomness import derive
+from unroll.models.network import Network
+from unroll.models.sizing import Sizing, count_parameters
+from unroll.records.lease import Claim
+from unroll.seeds import derive
 from unroll.tasks.task import Final, Task
 from unroll.tracking.tracking import Tracking
 from unroll.training import checkpoint, flops, predictions
@@ -53,7 +53,7 @@ class Schedule:
 
     per_epoch: int
     steps: int
-    every: int
+    every: int | None  # None: at the end only
 
 
 @dataclass

@@ -11,17 +11,18 @@ from typing import Any, NamedTuple
 import torch
 import yaml
 
-from unroll.architectures.contracts import Term
-from unroll.drafts import replacing
+from unroll.atomic import replacing
+from unroll.config.identity import is_baseline
+from unroll.config.trial import Trial
 from unroll.errors import TrialFailed, UserError
-from unroll.planning.claims import Claim, claimed
-from unroll.planning.identity import is_baseline
-from unroll.planning.state import state
-from unroll.planning.trial import Trial
-from unroll.planning.trouble import storage_trouble
+from unroll.models.contracts import Term
+from unroll.records.lease import Claim, claimed
+from unroll.records.provenance import peak_memory_bytes, provenance, reset_peak_memory
+from unroll.records.record import SCHEMA_VERSION, read_record
+from unroll.records.state import state
 from unroll.registry.components import check_options, create, locate
 from unroll.registry.versions import own_options
-from unroll.results.record import SCHEMA_VERSION, read_record
+from unroll.storage import storage_trouble
 from unroll.threads import computing_threads
 from unroll.tracking.tracking import Tracking
 from unroll.tracking.wandb_run import check_wandb
@@ -34,7 +35,6 @@ from unroll.training.metric_names import check_metrics
 from unroll.training.phases import check_phases, check_schedule
 from unroll.training.preemption import Preemption
 from unroll.training.prepared import build_task, prepared_task
-from unroll.training.provenance import peak_memory_bytes, provenance, reset_peak_memory
 from unroll.training.ranks import Ranks, met, rank
 from unroll.training.result import why_not_reportable
 from unroll.training.run import Run, train_network

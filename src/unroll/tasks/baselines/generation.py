@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from unroll.randomness import derive
+from unroll.seeds import derive
 from unroll.tasks.baselines.views import FitData, ImageView
 
 

@@ -2,7 +2,7 @@
 
 Inception features say little about 28x28 digits, so distances are measured in the penultimate layer of a
 small convolutional classifier whose weights travel with the package (`mnist_classifier.npz`, made by
-`scripts/train_mnist_classifier.py`). The metric's name says so and carries the number of samples, because the
+`tools/train_mnist_classifier.py`). The metric's name says so and carries the number of samples, because the
 estimate is biased upwards by an amount that depends on it.
 """
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from unroll.architectures.bottlenecks.variational import gaussian_kl
+from unroll.models.bottlenecks.variational import gaussian_kl
 
 DEAD_VARIANCE = 1e-6  # a unit whose variance over the examples is less says nothing of them
 ZERO = 1e-3  # an entry of a code that is nearer to zero counts as zero

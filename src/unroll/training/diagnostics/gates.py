@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unroll.architectures.contracts import length_mask
+from unroll.models.contracts import length_mask
 
 CLOSED, OPEN = 0.05, 0.95
 KINDS: dict[type[nn.RNNBase], dict[str, int]] = {  # which of the stacked weights belong to which gate, as in torch.nn

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from unroll.architectures.network import Code, Network
 from unroll.data.batching import evaluation_order
+from unroll.models.network import Code, Network
 from unroll.tasks.task import Task
 from unroll.training.diagnostics.codes import saturated_share
 from unroll.training.diagnostics.probe import (

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from unroll.architectures.contracts import length_mask
-from unroll.architectures.network import Network
 from unroll.data.splits import Batch, Split
-from unroll.randomness import derive, generator
+from unroll.models.contracts import length_mask
+from unroll.models.network import Network
+from unroll.seeds import derive, generator
 from unroll.tasks.task import Task
 from unroll.training.diagnostics.codes import code_diagnostics
 from unroll.training.diagnostics.gates import watching_gates

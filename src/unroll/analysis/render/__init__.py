@@ -1,0 +1,1 @@
+"""Pages: a grid of cells comes in, Markdown, LaTeX, CSV or text for a terminal goes out."""

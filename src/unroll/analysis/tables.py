@@ -1,0 +1,314 @@
+"""Records grouped into tables: one a problem (task, data set, what poses it), a row a network or baseline.
+
+Pure functions. A trial that failed, or that was planned and has no record, counts in its row and shows.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from unroll.analysis import variants
+from unroll.analysis.comparisons import Comparison, compare
+from unroll.analysis.statistics.summary import Summary, better, summarise
+from unroll.config.identity import is_baseline
+from unroll.config.schema import TASK_METADATA
+from unroll.records import stale
+from unroll.records.devices import device_used
+from unroll.records.scores import Scores
+
+if TYPE_CHECKING:
+    from unroll.config.trial import Trial
+
+# A coded size may pass the task's rate by this much, since the quantiser is chosen on validation.
+RATE_TOLERANCE = 1.05
+
+OFF_PER_CENT = 1.0  # from budget.parameters: more is said below the table
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the trials of one architecture or baseline, equal but for the seed, say together."""
+
+    name: str
+    variant: tuple[str, ...]  # `key=value` of the options that tell it from other rows
+    baseline: bool
+    seeded: bool
+    trials: tuple[dict[str, Any], ...]  # records, in order of seeds; status "missing" where there is none
+    primary: Summary | None  # None: no trial finished
+    metrics: dict[str, Summary]  # every metric on test
+    parameters: int | None  # without embeddings and the projection to the vocabulary
+    seconds: float | None  # mean training time
+    unranked: str | None  # why it does not compete; None where it does
+    gap: Summary | None = None  # train - test; None where no trial has it
+    gap_metric: str | None = None
+    off: float | None = None  # per cent from budget.parameters; None where the width was given
+    best: bool = False
+    to_best: Comparison | None = None  # this row minus the best network; None for that one and for unranked rows
+
+    @property
+    def finished(self) -> tuple[dict[str, Any], ...]:
+        return tuple(trial for trial in self.trials if trial["status"] == "finished")
+
+    @property
+    def label(self) -> str:
+        return " ".join((self.name, *self.variant))
+
+    def count(self, status: str) -> int:
+        """How many of its trials are finished, failed or missing."""
+        return sum(trial["status"] == status for trial in self.trials)
+
+
+@dataclass(frozen=True)
+class Table:
+    """One problem's rows: networks from best to worst, then baselines likewise."""
+
+    task: str
+    data: str
+    problem: tuple[str, ...]  # `key=value` of task options that pose the problem
+    protocol: str
+    metric: str
+    unit: str
+    direction: str
+    selection: str
+    common: tuple[str, ...]  # `key=value` of the task options that all networks share
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def networks(self) -> tuple[Row, ...]:
+        return tuple(row for row in self.rows if not row.baseline)
+
+    @property
+    def baselines(self) -> tuple[Row, ...]:
+        return tuple(row for row in self.rows if row.baseline)
+
+    @property
+    def title(self) -> str:
+        return f"{self.task} on {self.data}" + (f" ({', '.join(self.problem)})" if self.problem else "")
+
+
+def make_tables(
+    records: Iterable[dict[str, Any]], trials: Sequence["Trial"] | None = None, scores: Scores | None = None
+) -> list[Table]:
+    """Return the records' tables, sorted by title; with `trials`, of exactly those, missing ones too.
+
+    With `scores` every ranked row is compared with its table's best network.
+    """
+    by_id = {record["trial_id"]: record for record in records}
+    if trials is not None:
+        by_id = {one.trial_id: stale.current_or_earlier(one, by_id.get) or _missing(one) for one in trials}
+    problems: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for record in sorted(by_id.values(), key=lambda record: (record["config"]["seed"], record["trial_id"])):
+        problems.setdefault(_problem(record["config"]), []).append(record)
+    problems = _with_baselines(problems)
+    heads = [key[:2] + key[4:] for key in problems]
+    tables = []
+    for key, members in problems.items():
+        task, data, protocol, data_options, ways, *problem = key
+        if len({other[4] for other in problems if other[:4] == key[:4]}) > 1:
+            problem.append(ways)
+        if heads.count(key[:2] + key[4:]) > 1:
+            problem += [data_options, f"protocol {protocol}"]
+        tables.append(_table(task, data, protocol, tuple(filter(None, problem)), members, scores))
+    return sorted(tables, key=lambda table: table.title)
+
+
+def _missing(trial: "Trial") -> dict[str, Any]:
+    return {"trial_id": trial.trial_id, "status": "missing", "config": trial.config, "why_not_reportable": []}
+
+
+def _problem(config: Mapping[str, Any]) -> tuple[str, ...]:
+    task, data = config["task"], config["data"]
+    posed = [f"{key}={task[key]}" for key in variants.PROBLEM_OPTIONS if key in task]
+    ways = ", ".join(f"{key}={task[key]}" for key in variants.WAYS if key in task)
+    data_options = ", ".join(f"{key}={value}" for key, value in sorted(data["options"].items()))
+    return task["name"], data["name"], str(task["protocol_version"]), data_options, ways, *posed
+
+
+def _with_baselines(
+    problems: dict[tuple[str, ...], list[dict[str, Any]]],
+) -> dict[tuple[str, ...], list[dict[str, Any]]]:
+    """Baselines stand beside the networks of their problem, whatever the ways of these."""
+    found = {key: list(members) for key, members in problems.items()}
+    for key, members in problems.items():
+        if all(is_baseline(record["config"]) for record in members):
+            others = [other for other in problems if other != key and other[:4] + other[5:] == key[:4] + key[5:]]
+            for other in others:
+                found[other] += members
+            if others:
+                del found[key]
+    return found
+
+
+def _table(
+    task: str,
+    data: str,
+    protocol: str,
+    problem: tuple[str, ...],
+    records: list[dict[str, Any]],
+    scores: Scores | None,
+) -> Table:
+    rows = _rows(records)
+    described = next((r["result"]["primary"] for r in records if r["status"] == "finished"), None)
+    described = described or records[0]["config"]["task"]["primary"]
+    direction = described["direction"]
+    ranked = [row for row in rows if row.primary and not row.unranked]
+    if ranked:
+        top = _sorted(ranked, direction)[0].primary
+        rows = [
+            replace(row, best=bool(row in ranked and top and row.primary and row.primary.mean == top.mean))
+            for row in rows
+        ]
+    networks = _sorted([row for row in rows if not row.baseline], direction)
+    baselines = _sorted([row for row in rows if row.baseline], direction)
+    if scores is not None:
+        compared = _compared([*networks, *baselines], scores)
+        networks, baselines = compared[: len(networks)], compared[len(networks) :]
+    selection = records[0]["config"]["task"]["selection"]
+    extreme = "highest" if selection["direction"] == "higher" else "lowest"
+    return Table(
+        task=task,
+        data=data,
+        problem=problem,
+        protocol=protocol,
+        metric=described["name"],
+        unit=described["unit"],
+        direction=direction,
+        selection=f"{extreme} validation {selection['name']}",
+        common=_common(networks),
+        rows=(*networks, *baselines),
+        notes=tuple(_notes(networks, baselines, described)),
+    )
+
+
+def _rows(records: list[dict[str, Any]]) -> list[Row]:
+    grouped: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for record in records:
+        config = record["config"]
+        chosen = variants.options(config)
+        key = (is_baseline(config), variants.name(config), tuple(sorted(chosen.items())))
+        grouped.setdefault(key, []).append(record)
+    told_apart: dict[tuple[Any, ...], list[str]] = {}
+    for baseline in (False, True):
+        keys = [key for key in grouped if key[0] == baseline]
+        named = variants.differences([(key[1], dict(key[2])) for key in keys])
+        told_apart.update(zip(keys, named, strict=True))
+    return [_row(key[1], key[0], told_apart[key], members) for key, members in grouped.items()]
+
+
+def _row(name: str, baseline: bool, variant: list[str], records: list[dict[str, Any]]) -> Row:
+    finished = [record for record in records if record["status"] == "finished"]
+    results = [record["result"] for record in finished]
+    names = list(dict.fromkeys(metric for result in results for metric in result["metrics"]["test"]))
+    metrics = {
+        metric: summarise([r["metrics"]["test"][metric] for r in results if metric in r["metrics"]["test"]])
+        for metric in names
+    }
+    seconds = [s for r in finished if (s := r["run"].get("training_seconds")) is not None]
+    gaps = [gap for result in results if (gap := (result.get("train") or {}).get("gap"))]
+    config = records[0]["config"]
+    return Row(
+        name=name,
+        variant=tuple(variant),
+        baseline=baseline,
+        seeded=not (baseline and config["baseline"].get("seeded") is False),
+        trials=tuple(records),
+        primary=summarise([result["primary"]["value"] for result in results]) if results else None,
+        metrics=metrics,
+        parameters=finished[0]["parameters"]["counted"] if finished else None,
+        seconds=summarise(seconds).mean if seconds else None,
+        unranked=_unranked(config, metrics, finished[0]["parameters"] if finished else {}),
+        gap=summarise([gap["value"] for gap in gaps]) if gaps else None,
+        gap_metric=gaps[0]["metric"] if gaps else None,
+        off=(finished[0]["parameters"].get("sizing") or {}).get("off_per_cent") if finished else None,
+    )
+
+
+def _unranked(config: Mapping[str, Any], metrics: Mapping[str, Summary], parameters: Mapping[str, Any]) -> str | None:
+    rate, measured = config["task"].get("rate"), metrics.get("bits_per_pixel")
+    if rate is not None and measured is not None and measured.mean > rate * RATE_TOLERANCE:
+        return f"it takes {measured.mean:.3f} bits per pixel where the task allows {rate}"
+    outside = (parameters.get("sizing") or {}).get("outside")
+    return None if outside is None else f"outside equal-parameter ranks: {outside}"
+
+
+def _compared(rows: Sequence[Row], scores: Scores) -> list[Row]:
+    """Rows, the best network's first, with what each ranked one differs by from that."""
+    if not rows or rows[0].baseline or rows[0].unranked or not rows[0].primary:
+        return list(rows)
+    others = [row for row in rows[1:] if row.primary and not row.unranked]
+    found = compare([(row.finished, rows[0].finished) for row in others], scores)
+    by_label = {(row.baseline, row.label): comparison for row, comparison in zip(others, found, strict=True)}
+    return [replace(row, to_best=by_label.get((row.baseline, row.label))) for row in rows]
+
+
+def _sorted(rows: Iterable[Row], direction: str) -> list[Row]:
+    sign = -1 if direction == "higher" else 1
+    return sorted(
+        rows,
+        key=lambda row: (
+            row.unranked is not None,
+            row.primary is None,
+            sign * row.primary.mean if row.primary else 0.0,
+            row.label,
+        ),
+    )
+
+
+def _common(networks: Sequence[Row]) -> tuple[str, ...]:
+    """Task options that all networks of a table share, for the line below it."""
+    if not networks:
+        return ()
+    tasks = [trial["config"]["task"] for row in networks for trial in row.trials]
+    described = (*TASK_METADATA, *variants.PROBLEM_OPTIONS, *variants.WAYS)
+    return tuple(
+        f"{key}={value}"
+        for key, value in tasks[0].items()
+        if key not in described and not key.startswith("_") and not isinstance(value, dict | list)
+        if all(task.get(key) == value for task in tasks)
+    )
+
+
+def _is_worse(row: Row, value: float, direction: str) -> bool:
+    return row.primary is not None and not row.unranked and better(value, row.primary.mean, direction)
+
+
+def _notes(networks: Sequence[Row], baselines: Sequence[Row], primary: Mapping[str, Any]) -> Iterable[str]:
+    unit, direction = primary["unit"], primary["direction"]
+    competing = [row.primary.mean for row in networks if row.primary and not row.unranked]
+    for row in baselines:
+        if not row.primary or row.unranked or not competing:
+            continue
+        mean = row.primary.mean
+        worse = [other.label for other in networks if _is_worse(other, mean, direction)]
+        if len(worse) == len(competing):
+            strongest = max(competing) if direction == "higher" else min(competing)
+            yield (
+                f"The baseline {row.label} ({mean:.4g} {unit}) beats every network; "
+                f"the best of them reaches {strongest:.4g} {unit}."
+            )
+        elif worse:
+            yield f"Worse than the baseline {row.label} ({mean:.4g} {unit}): {', '.join(worse)}."
+    for row in (*networks, *baselines):
+        if row.unranked:
+            yield f"{row.label} stands beside the others, unranked: {row.unranked}."
+        if row.off is not None and abs(row.off) > OFF_PER_CENT:
+            yield f"{row.label} has {row.parameters:,} parameters, {row.off:+.1f} % from what the budget asks for."
+    for row in (*networks, *baselines):
+        if failed := [trial["trial_id"] for trial in row.trials if trial["status"] == "failed"]:
+            yield f"Failed, and left out of the mean of {row.label}: {', '.join(failed)}."
+    records = [trial for row in (*networks, *baselines) for trial in row.trials]
+    if told := stale.said(records):
+        yield told
+    hashes = sorted({r["data"]["content_sha256"][:12] for r in records if r["status"] == "finished"})
+    if len(hashes) > 1:
+        yield f"Not comparable: these trials saw different data contents ({', '.join(hashes)})."
+    used = {row.label: {device_used(trial).name for trial in row.finished} for row in networks}
+    if len(names := sorted(set().union(*used.values()))) > 1:
+        mixed = [label for label, found in used.items() if len(found) > 1]
+        within = f", within a row: {', '.join(mixed)}" if mixed else ""
+        yield f"Different devices ({', '.join(names)}) round differently and take other times{within}."
+    reasons = sorted({reason for record in records for reason in record["why_not_reportable"]})
+    for reason in reasons:
+        count = sum(reason in record["why_not_reportable"] for record in records)
+        yield f"Not reportable: {count} of {len(records)} trials, because {reason}."

@@ -1,0 +1,187 @@
+"""The command that trains a recorded trial again: from the defaults of its groups, what differs, and no more."""
+
+import functools
+import json
+import re
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, NamedTuple
+
+from omegaconf import OmegaConf
+
+from unroll.config.compose import compose_node, composer, trial_from
+from unroll.config.identity import NUMBERS, canonical, decisive, is_baseline
+from unroll.config.schema import SECTIONS, Trainer
+from unroll.config.trial import Trial
+from unroll.config.typed import typed
+from unroll.errors import UserError
+from unroll.registry.components import SOLVED
+from unroll.registry.groups import group_options, options_where
+
+_SURROUNDINGS = ("accelerator", "devices", "num_nodes", "threads", "deterministic", *NUMBERS)  # that bits depend on
+_BARE = re.compile(r"[A-Za-z_./][\w./+-]*", re.ASCII)
+_WORDS = {"null", "true", "false", "nan", "inf"}  # that Hydra reads as something else than text
+_GONE: Any = object()
+
+
+class Again(NamedTuple):
+    """What follows `unroll train`, and the trial that it composes to today."""
+
+    overrides: list[str]
+    trial: Trial
+
+
+def again(trial_id: str, config: Mapping[str, Any], config_dir: str | None = None) -> Again:
+    """Return the overrides that give the trial of a config, of today or older.
+
+    The task and what is trained are always named. Of the trainer, what the bits of a result depend on is kept.
+
+    Args:
+        trial_id: that the overrides must compose to.
+        config: resolved, as records keep it.
+        config_dir: a folder with more YAML groups.
+
+    Raises:
+        UserError: today's YAML gives no such trial, with what is in the way.
+    """
+    with composer(config_dir):
+
+        @functools.cache
+        def composed(*overrides: str) -> Any:
+            return compose_node("train", overrides, config_dir)
+
+        overrides = [*_named(config, config_dir)]
+        overrides += _other_groups(config, _resolved(composed(*overrides)), config_dir)
+        overrides += _terms(config, _resolved(composed(*overrides)), config_dir)
+        overrides += _values(config, lambda more: composed(*overrides, *more))
+        found = trial_from(composed(*overrides), config_dir)
+    if found.trial_id != trial_id:
+        then, now = (each["task"]["protocol_version"] for each in (config, found.config))
+        raise UserError(
+            "Today's YAML makes another trial of this config.",
+            saw=f"{trial_id}, of protocol {then}; now {found.trial_id}, of protocol {now}",
+            allowed="the code that the record names",
+        )
+    return Again(overrides, found)
+
+
+def command(overrides: Sequence[str], trainer: Mapping[str, Any], config_dir: str | None = None) -> str:
+    """The line for a shell: overrides quoted, and torchrun where there are several ranks."""
+    devices, nodes = trainer.get("devices", 1), trainer.get("num_nodes", 1)
+    program = ["unroll"]
+    if devices * nodes > 1:
+        program = ["torchrun", *(["--nnodes", str(nodes)] if nodes > 1 else []), "--nproc-per-node", str(devices)]
+        program += ["-m", "unroll"]
+    added = [] if config_dir is None else ["--config-dir", config_dir]
+    return shlex.join([*program, "train", *added, *overrides])
+
+
+def _named(config: Mapping[str, Any], config_dir: str | None) -> Iterator[str]:
+    for group in ("task", "architecture", *(["baseline"] if is_baseline(config) else [])):
+        option = _option(group, config[group]["name"], config_dir)
+        if option is None:
+            raise UserError(
+                f"There is no {group} of this name among the YAML files.",
+                saw=config[group]["name"],
+                allowed=[*group_options(group, config_dir), "or --config-dir with the folder that it came from"],
+            )
+        yield f"{group}={option}"
+
+
+def _other_groups(config: Mapping[str, Any], have: Mapping[str, Any], config_dir: str | None) -> Iterator[str]:
+    """Groups whose option is not the one that comes with the task or the architecture."""
+    for group in ("data", *([] if is_baseline(config) else ["bottleneck", "budget", "optimizer"])):
+        name = config[group]["name"]
+        option = None if have[group]["name"] == name else _option(group, name, config_dir)
+        if option is not None:
+            yield f"{group}={option}"
+
+
+def _option(group: str, name: str, config_dir: str | None) -> str | None:
+    """The file of a group that gives itself this name."""
+    if name in group_options(group, config_dir):
+        return name
+    return next(iter(options_where(group, "name", name, config_dir)), None)
+
+
+def _terms(config: Mapping[str, Any], have: Mapping[str, Any], config_dir: str | None) -> Iterator[str]:
+    """The bottleneck's terms, in the order of the config, where they are others than the bottleneck's own."""
+    wanted, own = list(config["bottleneck"]["terms"]), list(have["bottleneck"]["terms"])
+    known = group_options("bottleneck/term", config_dir)
+    if wanted and wanted != own and set(wanted) <= set(known) and not is_baseline(config):
+        text = wanted[0] if len(wanted) == 1 else f"[{','.join(wanted)}]"
+        yield f"{'' if own else '+'}bottleneck/term@bottleneck.terms={text}"
+
+
+def _values(config: Mapping[str, Any], composed: Callable[[Iterable[str]], Any]) -> list[str]:
+    """Single values, those that others refer to first: what follows from them needs no override."""
+    wanted, found = _decisive(config), dict[tuple[str, ...], str]()
+    while True:
+        node = composed(found.values())
+        raw = OmegaConf.to_container(node, resolve=False)
+        differing = {path: value for path, value in _differing(wanted, _decisive(_resolved(node))) if path not in found}
+        if not differing:
+            return [found[path] for path in sorted(found, key=lambda path: path == ("seed",))]
+        stated = [path for path in differing if "${" not in str(_at(raw, path))]
+        shallowest = min(len(path) for path in differing)
+        for path in stated or [path for path in differing if len(path) == shallowest]:
+            found[path] = _override(path, differing[path], present=_at(raw, path) is not _GONE)
+
+
+def _resolved(node: Any) -> dict[str, Any]:
+    found: Any = OmegaConf.to_container(node, resolve=True)
+    return dict(found)
+
+
+def _decisive(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides the result and its bits, each value where an override would set it."""
+    whole = {key: typed(config[key], SECTIONS[key], key) for key in ("data", "bottleneck", "budget", "optimizer")}
+    found = decisive({**config, **whole})
+    found = {key: value for key, value in found.items() if key not in NUMBERS}
+    trainer = {**asdict(Trainer()), **config["trainer"]}
+    found["trainer"] = {key: trainer[key] for key in _SURROUNDINGS}
+    return found
+
+
+def _differing(
+    wanted: Mapping[str, Any], have: Mapping[str, Any], above: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Each path at which two mappings differ, with the value wanted there."""
+    for key in dict.fromkeys([*wanted, *have]):
+        path, value = (*above, key), wanted.get(key, _GONE)
+        if value == SOLVED:
+            continue
+        if isinstance(value, Mapping) and isinstance(have.get(key), Mapping):
+            yield from _differing(value, have[key], path)
+        elif value is _GONE:
+            parts = [part for part in wanted.values() if isinstance(part, Mapping)]
+            yield path, next((part[key] for part in parts if key in part), _GONE)  # what a later knob passes on
+        elif key not in have or canonical(value) != canonical(have[key]):
+            yield path, value
+
+
+def _at(config: Any, path: Sequence[str]) -> Any:
+    for key in path:
+        if not isinstance(config, Mapping) or key not in config:
+            return _GONE
+        config = config[key]
+    return config
+
+
+def _override(path: Sequence[str], value: Any, present: bool) -> str:
+    key = ".".join(path)
+    return f"~{key}" if value is _GONE else f"{'' if present else '+'}{key}={_written(value)}"
+
+
+def _written(value: Any) -> str:
+    """A value as Hydra's override grammar reads it."""
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{key}:{_written(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_written, value)) + "]"
+    if isinstance(value, str):
+        if _BARE.fullmatch(value) and value.lower() not in _WORDS:
+            return value
+        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'" if "'" in value else f"'{value}'"
+    return json.dumps(value)

@@ -1,0 +1,188 @@
+"""What a trial is: the part of a config that decides its result, and the hash of it that names the trial.
+
+Of each component the hash holds its short name, its version and the options that differ from the defaults
+(`registry.versions`); of each section the values that differ. No class's place and no default stands in it.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from unroll.config.schema import TASK_METADATA
+from unroll.data.readers import GUARDS
+from unroll.registry.versions import KEPT, Component, component, listed, own_options
+
+# Keys that name, describe or place a trial, or only stand in for another section's key.
+_DESCRIPTIONS = {
+    "task": {"baselines", "problem", "quickstart_steps", "width", "learning_rate", "strengths"},
+    "data": {"origin", "epochs", "channels"},
+    "baseline": {"tasks", "seeded"},
+    "bottleneck": {"name"},
+    "budget": {"name"},
+}
+_PARTS = ("encoder", "decoder")
+NUMBERS = ("precision", "tf32")  # of the trainer: what kind of numbers a network computes with
+
+
+def is_baseline(config: Mapping[str, Any]) -> bool:
+    """Whether a config asks for a baseline in place of a network."""
+    return bool(config["architecture"]["name"] == "baseline")
+
+
+def digest(config: Mapping[str, Any]) -> str:
+    """Return the ten hexadecimal digits that name a trial; ValueError for NaN and infinity."""
+    return hashlib.sha256(canonical(identity(config)).encode()).hexdigest()[:10]
+
+
+def identity(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a trial's name hashes.
+
+    Left out: devices, threads, workers, logger, paths, where data comes from, and labels. A baseline uses no
+    architecture, bottleneck, optimizer, budget, precision or TF32, and of the task's options those of its `problem`
+    only; a network uses no baseline.
+
+    Raises:
+        KeyError: a class is not in the committed list, and the config keeps no description of it.
+    """
+    found = {"task": _task(config), "data": _data(config["data"]), "seed": config["seed"]}
+    if is_baseline(config):
+        return found | {"baseline": _component(config["baseline"], "name", *_DESCRIPTIONS["baseline"])}
+    architecture, bottleneck = config["architecture"], config["bottleneck"]
+    parts = {part: _component(architecture[part]) for part in _PARTS}
+    terms = [[name, _component(node)] for name, node in bottleneck["terms"].items()]  # they act in order
+    sizes = {key: value for key, value in bottleneck.items() if key not in ("name", "terms")}
+    return found | {
+        "architecture": {"reconstructs": architecture["reconstructs"], **parts},
+        "bottleneck": _section("bottleneck", sizes) | {"terms": terms},
+        "optimizer": _section("optimizer", config["optimizer"]),
+        "budget": _section("budget", _decisive(config, "budget")),
+        "numbers": _section("numbers", {key: config["trainer"][key] for key in NUMBERS if key in config["trainer"]}),
+    }
+
+
+def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the same part of a config as a user sets it: each value under its own key, with the defaults filled in.
+
+    What the config of somebody else's record lacks, or names without a description, stays as it is.
+    """
+    chosen = {"task": _filled(_decisive(config, "task")), "data": _with_defaults("data", _decisive(config, "data"))}
+    reader = listed("readers").get(config["data"].get("reader", ""))
+    chosen["data"]["options"] = {**(reader.defaults if reader else {}), **_reader_options(config["data"])}
+    if is_baseline(config):
+        chosen["baseline"] = _filled(_decisive(config, "baseline"))
+        read = ("name", "protocol_version", "kind", "primary", *config["task"].get("problem", ()))
+        chosen["task"] = {key: value for key, value in chosen["task"].items() if key in read}
+        return chosen | {"seed": config["seed"]}
+    architecture, bottleneck = config["architecture"], config["bottleneck"]
+    parts = {part: _filled(architecture[part]) for part in _PARTS if part in architecture}
+    terms = {name: _filled(node) for name, node in bottleneck["terms"].items()}
+    return chosen | {
+        "architecture": {**architecture, **parts},
+        "bottleneck": _with_defaults("bottleneck", bottleneck) | {"terms": terms},
+        "optimizer": _with_defaults("optimizer", config["optimizer"]),
+        "budget": _with_defaults("budget", _decisive(config, "budget")),
+        "seed": config["seed"],
+        **{key: config["trainer"].get(key, listed("sections")["numbers"].defaults[key]) for key in NUMBERS},
+    }
+
+
+def null_by_default(config: Mapping[str, Any]) -> set[str]:
+    """Return the dotted keys of `decisive` whose options are null by default."""
+    sections = {name: listed("sections")[name].defaults for name in ("data", "bottleneck", "optimizer", "budget")}
+    sections["task"] = _defaults(config["task"])
+    if is_baseline(config):
+        sections["baseline"] = _defaults(config["baseline"])
+    else:
+        architecture = config["architecture"]
+        parts = {part: _defaults(architecture[part]) for part in _PARTS if part in architecture}
+        sections |= {f"architecture.{part}": defaults for part, defaults in parts.items()}
+        sections["architecture"] = {**parts.get("decoder", {}), **parts.get("encoder", {})}  # knobs that are passed on
+        for name, node in config["bottleneck"]["terms"].items():
+            sections[f"bottleneck.terms.{name}"] = _defaults(node)
+    return {
+        f"{section}.{key}"
+        for section, defaults in sections.items()
+        for key, default in defaults.items()
+        if default is None
+    }
+
+
+def _decisive(config: Mapping[str, Any], section: str) -> dict[str, Any]:
+    return {key: value for key, value in config[section].items() if key not in _DESCRIPTIONS[section]}
+
+
+def _task(config: Mapping[str, Any]) -> dict[str, Any]:
+    task = config["task"]
+    own = {key: value for key, value in own_options(task).items() if key not in TASK_METADATA}
+    found = {key: task[key] for key in ("name", "protocol_version")}
+    if is_baseline(config):
+        own = {key: value for key, value in own.items() if key in task["problem"]}
+    else:
+        found["selection"] = _metric(task["selection"])
+    return found | {"primary": _metric(task["primary"])} | component(task).hashed(own)
+
+
+def _metric(metric: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: metric[key] for key in ("name", "direction")}  # its unit is a label
+
+
+def _data(data: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in data.items() if key not in _DESCRIPTIONS["data"]}
+    for key in ("kind", "reader", "options"):
+        del kept[key]
+    found = _section("data", kept) | {"reader": _reader(data).hashed(_reader_options(data))}
+    if data["tokenizer"] is not None:
+        found["tokenizer"] = _section("tokenizer", data["tokenizer"])
+    return found
+
+
+def _reader(data: Mapping[str, Any]) -> Component:
+    return listed("readers")[data["reader"]]
+
+
+def _reader_options(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in data.get("options", {}).items() if key not in GUARDS}
+
+
+def _component(node: Mapping[str, Any], *without: str) -> dict[str, Any]:
+    return component(node).hashed({key: value for key, value in own_options(node).items() if key not in without})
+
+
+def _filled(node: Mapping[str, Any]) -> dict[str, Any]:
+    return {**_defaults(node), **{key: node[key] for key in node if key != KEPT}}
+
+
+def _defaults(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Those of a node's class; none where nothing tells of it, as in a record of code that is not here."""
+    try:
+        return component(node).defaults
+    except KeyError:
+        return {}
+
+
+def _section(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    return listed("sections")[name].hashed(values)
+
+
+def _with_defaults(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {**listed("sections")[name].defaults, **values}
+
+
+def canonical(value: Any) -> str:
+    """Return JSON that is equal for equal values: keys sorted, no spaces, 1.0 written as 1.
+
+    Raises ValueError for NaN and infinity, TypeError for what JSON does not have.
+    """
+    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and math.isfinite(value) and value.is_integer():
+        return int(value)
+    return value

@@ -1,0 +1,31 @@
+"""Trials that were planned: each with the overrides that make it, and a suite's all together."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from unroll.config.trial import Trial
+from unroll.names import check_id
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A trial, and the overrides that make it: what comes after `unroll train`."""
+
+    trial: Trial
+    overrides: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A suite's trials without repetition, and how to run them: options of the sweeper, overrides of Hydra's part."""
+
+    name: str
+    description: str
+    trials: tuple[Planned, ...]
+    workers: int | None
+    rules: dict[str, Any]
+    hydra: tuple[str, ...]
+    claims: dict[str, dict[str, Any]] = field(default_factory=dict)  # of `Claim`s
+
+    def __post_init__(self) -> None:
+        check_id(self.name, "a suite")  # its report and Hydra's files lie in a folder of that name

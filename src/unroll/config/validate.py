@@ -1,0 +1,338 @@
+"""What a composed config must satisfy before any work: types, choices, ranges, no contradictions."""
+
+import json
+import math
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException, UnsupportedInterpolationType
+
+from unroll.config import idle
+from unroll.config.identity import is_baseline
+from unroll.config.limits import COMPONENT_CHOICES, RANGES
+from unroll.config.schema import CHOICES, OPTIONAL_METADATA, SECTIONS, TASK_METADATA
+from unroll.config.typed import brief, typed
+from unroll.config.wandb_names import check_wandb_names
+from unroll.data import readers, shape
+from unroll.data.catalogue import check_name
+from unroll.data.languages import is_code
+from unroll.errors import UserError, suggest
+from unroll.registry.components import SOLVED, locate
+from unroll.registry.groups import config_directories, options_where
+from unroll.registry.versions import KEPT, described, listed
+
+_TOP_LEVEL = (*SECTIONS, "task", "architecture", "baseline", "seed")
+_ARCHITECTURE_PARTS = ("name", "reconstructs", "encoder", "decoder")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*")
+_LONGEST_NAME = 50
+_LARGEST_SEED = 2**32 - 1
+
+
+def validated(node: DictConfig, config_dir: str | None = None) -> dict[str, Any]:
+    """Return the config resolved, in plain containers; UserError for the first thing that is wrong."""
+    _no_unknown_sections(node)
+    raw: Any = OmegaConf.to_container(node, resolve=False)
+    _every_knob_used(raw)
+    _nothing_missing(raw, "")
+    check_names(raw)
+    _baseline(raw, config_dir)
+    config = _resolved(_width_to_solve(node, raw))
+    for section, kind in SECTIONS.items():
+        config[section] = typed(config[section], kind, section)
+    _task_description(config["task"])
+    check_seed(config["seed"])
+    check_wandb_names(config["logger"]["wandb"], os.environ)
+    _choices(config)
+    _ranges(config)
+    _finite(config, "")
+    shape.check(config["data"], f"data={config['data']['name']}")
+    readers.check(config["data"]["reader"], config["data"]["options"])
+    check_name(config["data"], config_directories(config_dir))
+    _contradictions(config, config_dir)
+    idle.check(config)
+    _describe_foreign(config)
+    for key, value in config["paths"].items():
+        config["paths"][key] = os.path.expanduser(value) if value is not None else None
+    return config
+
+
+def _no_unknown_sections(node: DictConfig) -> None:
+    for key in node:
+        if key not in _TOP_LEVEL:
+            raise UserError(
+                f"There is no key '{key!s}'.{suggest(str(key), _TOP_LEVEL)}",
+                saw=key,
+                allowed=sorted(_TOP_LEVEL),
+            )
+    for key in _TOP_LEVEL:
+        if key not in node:
+            raise UserError(f"The config has no '{key}'.", allowed=_TOP_LEVEL, run="unroll train --cfg job")
+        if key != "seed" and not OmegaConf.is_dict(node._get_node(key)):
+            raise UserError(f"'{key}' is a group.", saw=f"{key}={node._get_node(key)}", allowed=f"{key}=NAME")
+
+
+def _every_knob_used(raw: Mapping[str, Any]) -> None:
+    """Refuse a knob of an architecture that no part of it reads: it would be accepted and ignored."""
+    text, known = json.dumps(raw, default=str), list(raw["architecture"])
+    for key in known:
+        if key in _ARCHITECTURE_PARTS or re.search(rf"\$\{{(architecture)?\.+{re.escape(key)}\}}", text):
+            continue
+        others = [name for name in known if name != key]
+        raise UserError(
+            f"No part of this architecture reads '{key}'.{suggest(key, others)}",
+            saw=f"architecture.{key}={raw['architecture'][key]}",
+            allowed=others,
+        )
+
+
+def _nothing_missing(value: Any, where: str) -> None:
+    if value == "???":
+        raise UserError(f"'{where}' has no value yet.", saw="???", allowed=f"{where}=VALUE")
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            _nothing_missing(item, f"{where}.{key}" if where else str(key))
+
+
+def _width_to_solve(node: DictConfig, raw: Mapping[str, Any]) -> DictConfig:
+    """Under budget.parameters no given width decides anything: every part that reads it is told so instead."""
+    width = raw["architecture"].get("width")
+    if OmegaConf.select(node, "budget.parameters") is None or width is None:
+        return node
+    _check_range("architecture.width", OmegaConf.select(node, "architecture.width"))
+    node = node.copy()
+    node["architecture"]["width"] = SOLVED
+    return node
+
+
+def _resolved(node: DictConfig) -> dict[str, Any]:
+    try:
+        config = OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
+    except UnsupportedInterpolationType as error:
+        raise UserError("A value refers to a resolver that does not exist.", saw=brief(error)) from error
+    except OmegaConfBaseException as error:
+        raise UserError(f"'{error.full_key}' refers to a value that is not there.", saw=brief(error)) from error
+    assert isinstance(config, dict)
+    return {str(key): value for key, value in config.items()}
+
+
+def _describe_foreign(config: dict[str, Any]) -> None:
+    """Keep in the config what its id says of classes that the committed list does not have: readers run no code."""
+    nodes = {"task": config["task"]}
+    if is_baseline(config):
+        nodes["baseline"] = config["baseline"]
+    else:
+        nodes |= {f"architecture.{part}": config["architecture"][part] for part in ("encoder", "decoder")}
+        nodes |= {f"bottleneck.terms.{name}": node for name, node in config["bottleneck"]["terms"].items()}
+    for where, node in nodes.items():
+        if not isinstance(node, dict):
+            raise UserError(f"'{where}' is no component.", saw=node, allowed="a mapping with _target_ and its options")
+        if node.get("_target_") not in listed("components"):
+            node[KEPT] = described(locate(node, where))._asdict()
+
+
+def _task_description(task: dict[str, Any]) -> None:
+    for key, kind in TASK_METADATA.items():
+        if key not in task and key in OPTIONAL_METADATA:
+            continue
+        if key not in task:
+            raise UserError(f"The task has no '{key}'.", saw=sorted(task), allowed=", ".join(TASK_METADATA))
+        value = task[key]
+        if hasattr(kind, "__dataclass_fields__"):
+            if not isinstance(value, dict):
+                raise UserError(f"'task.{key}' is not a mapping.", saw=value, allowed=list(kind.__dataclass_fields__))
+            task[key] = typed(value, kind, f"task.{key}")
+        elif not isinstance(value, kind) or isinstance(value, bool):
+            raise UserError(f"'task.{key}' has a value that it cannot hold.", saw=value, allowed=kind.__name__)
+    if "_target_" not in task:
+        raise UserError("The task names no class.", saw=sorted(task), allowed="_target_: package.module.Class")
+    options = [key for key in task if key not in TASK_METADATA and not key.startswith("_")]
+    for key in task["problem"]:
+        if key not in options:
+            raise UserError(
+                f"'task.problem' names no option of the task.{suggest(key, options)}", saw=key, allowed=options
+            )
+
+
+def check_seed(seed: Any) -> None:
+    """Raise UserError where a value is no seed."""
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= _LARGEST_SEED:
+        raise UserError("'seed' is not a seed.", saw=_shown(seed), allowed=f"a whole number from 0 to {_LARGEST_SEED}")
+
+
+def check_names(config: Mapping[str, Any]) -> None:
+    """Raise UserError where a name cannot be a part of a directory's name."""
+    for section in ("task", "data", "architecture", "baseline"):
+        name = config[section].get("name")
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise UserError(f"'{section}.name' cannot name a directory.", saw=name, allowed="letters, digits, _ and .")
+        if len(name) > _LONGEST_NAME:
+            raise UserError(
+                f"'{section}.name' is too long: such names make a directory's, which holds 255 letters.",
+                saw=f"{len(name)} letters",
+                allowed=f"at most {_LONGEST_NAME}",
+            )
+
+
+def _choices(config: Mapping[str, Any]) -> None:
+    for key, allowed in {**CHOICES, **_shipped(config)}.items():
+        found, value = _value(config, key)
+        if found and value not in allowed:
+            words = [_shown(choice) for choice in allowed]
+            raise UserError(f"'{key}' has no such option.{suggest(str(value), words)}", saw=value, allowed=words)
+
+
+def _shipped(config: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+    """Return the choices of shipped components; a user's own may mean something else by a key."""
+    targets = {
+        "task": config["task"].get("_target_"),
+        "architecture": (config["architecture"].get("encoder") or {}).get("_target_"),
+        "trainer": "unroll.",
+    }
+    return {
+        key: allowed
+        for key, allowed in COMPONENT_CHOICES.items()
+        if str(targets[key.partition(".")[0]]).startswith("unroll.")
+    }
+
+
+def _ranges(config: Mapping[str, Any]) -> None:
+    for key in RANGES:
+        found, value = _value(config, key)
+        if found and value is not None and value != SOLVED:
+            _check_range(key, value)
+
+
+def _check_range(key: str, value: Any) -> None:
+    allowed = RANGES[key]
+    for number in value if isinstance(value, list) else [value]:
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise UserError(f"'{key}' is not a number.", saw=value, allowed=str(allowed))
+        if not allowed.holds(number):
+            raise UserError(f"'{key}' is out of range.", saw=value, allowed=str(allowed))
+        if allowed.whole and not float(number).is_integer():
+            raise UserError(f"'{key}' is not a whole number.", saw=value, allowed=str(allowed))
+
+
+def _finite(value: Any, where: str) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"'{where}' is not a finite number.", saw=value)
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            _finite(item, f"{where}.{key}" if where else str(key))
+    elif isinstance(value, list):
+        for item in value:
+            _finite(item, where)
+
+
+def _value(config: Mapping[str, Any], key: str) -> tuple[bool, Any]:
+    value: Any = config
+    for part in key.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            return False, None
+        value = value[part]
+    return True, value
+
+
+def _contradictions(config: Mapping[str, Any], config_dir: str | None) -> None:
+    task, data, budget, optimizer = (config[section] for section in ("task", "data", "budget", "optimizer"))
+    if task["kind"] != data["kind"]:
+        raise UserError(
+            f"The task {task['name']} works on {task['kind']}, and data={data['name']} is {data['kind']}.",
+            saw=f"task={task['name']} data={data['name']}",
+            allowed=[f"data={name}" for name in options_where("data", "kind", task["kind"], config_dir)],
+        )
+    if data["kind"] in ("labelled_text", "pairs") and data["tokenizer"] is None:
+        raise UserError(f"data={data['name']} is text and has no tokenizer.", saw="data.tokenizer: null")
+    _languages(data)
+    given = {key: budget[key] for key in ("epochs", "steps", "seconds", "flops") if budget[key] is not None}
+    if len(given) != 1:
+        raise UserError(
+            "A budget is exactly one of epochs, steps, seconds and flops.",
+            saw=" ".join(f"budget.{key}={value}" for key, value in given.items()) or "none of them",
+            allowed="one of them; set the others to null",
+            change=_one_of(given),
+        )
+    if budget["seconds"] is not None and optimizer["schedule"] != "constant":
+        raise UserError(
+            "A budget in seconds has no number of steps for a learning rate to fall over.",
+            saw=f"budget.seconds={budget['seconds']} optimizer.schedule={optimizer['schedule']}",
+            allowed="optimizer.schedule=constant, or budget.epochs, budget.steps or budget.flops",
+            change=["optimizer.schedule=constant"],
+        )
+    _decays(optimizer)
+    if len(optimizer["betas"]) != 2:
+        raise UserError("'optimizer.betas' holds two numbers.", saw=optimizer["betas"], allowed="[0.9, 0.999]")
+    if optimizer["clip_norm"] is not None and optimizer["clip_value"] is not None:
+        raise UserError(
+            "Gradients are clipped by norm or by value, not by both.",
+            saw="optimizer.clip_norm={clip_norm} optimizer.clip_value={clip_value}".format(**optimizer),
+            change=["optimizer.clip_norm=null"],
+        )
+
+
+def _languages(data: Mapping[str, Any]) -> None:
+    """Text is of a language, pairs are of two: tokenisers and scores go by their codes."""
+    wanted = {"labelled_text": ["en"], "pairs": ["de", "en"]}.get(data["kind"])
+    if wanted is not None and len(data["languages"]) != len(wanted):
+        raise UserError(
+            f"data={data['name']} is {data['kind']}, and data.languages names another number of languages.",
+            saw=data["languages"],
+            allowed=f"{'source and target' if len(wanted) == 2 else 'one'}, e.g. data.languages=[{','.join(wanted)}]",
+        )
+    for language in data["languages"]:
+        if not is_code(language):
+            raise UserError("data.languages holds codes.", saw=language, allowed="e.g. en, de, zh, pt-BR")
+
+
+def _decays(optimizer: Mapping[str, Any]) -> None:
+    """An exponential schedule divides by the rates at both of its ends."""
+    later = {key: value for key, value in optimizer["supervised"].items() if value is not None}
+    for prefix, phase in (("optimizer", optimizer), ("optimizer.supervised", {**optimizer, **later})):
+        lowest = min(phase["learning_rate"], phase["embedding_learning_rate"] or math.inf)
+        if phase["schedule"] == "exponential" and not 0 < phase["final_learning_rate"] < lowest:
+            raise UserError(
+                "A learning rate that falls by one factor a step has to end above 0, below where it began.",
+                saw=f"{prefix}: exponential, from {lowest} to {phase['final_learning_rate']}",
+                allowed=f"{prefix}.final_learning_rate above 0 and below {lowest}",
+                change=[f"{prefix}.final_learning_rate={lowest / 1000:g}"],
+            )
+
+
+def _baseline(config: Mapping[str, Any], config_dir: str | None) -> None:
+    """Checked before interpolations: a baseline of another task refers to keys that this one lacks."""
+    task, baseline, architecture = config["task"]["name"], config["baseline"], config["architecture"]["name"]
+    named = baseline["name"] != "none"
+    if named and architecture != "baseline":
+        raise UserError(
+            "A baseline takes the architecture's place.",
+            saw=f"architecture={architecture} baseline={baseline['name']}",
+            change=["architecture=baseline"],
+        )
+    if named and not isinstance(baseline.get("seeded"), bool):
+        raise UserError("A baseline says whether a seed changes it.", saw=baseline, allowed="seeded: true|false")
+    if architecture == "baseline" and task not in baseline.get("tasks", ()):
+        fitting = options_where("baseline", "tasks", None, config_dir, contains=task)
+        raise UserError(
+            f"The baseline {baseline['name']} does not serve the task {task}."
+            if named
+            else "architecture=baseline needs to know which.",
+            saw=f"architecture=baseline baseline={baseline['name']}",
+            allowed=[f"baseline={name}" for name in fitting],
+        )
+
+
+def _one_of(given: Mapping[str, Any]) -> list[str]:
+    kept = next((key for key in ("flops", "seconds", "steps", "epochs") if key in given), "epochs")
+    dropped = [f"budget.{key}=null" for key in given if key != kept]
+    constant = ["optimizer.schedule=constant"] if kept == "seconds" else []
+    return [*dropped, f"budget.{kept}={given.get(kept, 1)}", *constant]
+
+
+def _shown(value: Any) -> str:
+    """Return a value as an override would say it."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)

@@ -1,0 +1,58 @@
+"""Denoising: the input is corrupted in training, and what is reconstructed is the clean one (Vincent et al. 2008;
+Vincent et al. 2010, section 3.3)."""
+
+import torch
+from torch import Tensor
+
+from unroll.data.text import UNKNOWN
+from unroll.models.bottlenecks import options
+from unroll.models.contracts import Term
+from unroll.models.noise import bernoulli, gaussian
+
+KINDS = ("gaussian", "masking", "salt_and_pepper")
+
+
+class Denoising(Term):
+    """Corrupts each value of the input, or each word of a text, independently and afresh at every step of training.
+
+    gaussian         x + level * N(0, 1)
+    masking          0 with probability `level`
+    salt_and_pepper  with probability `level` the smallest or the largest value of the example, by a fair coin
+
+    Words have no values to change: with probability `word_dropout` a token becomes <unk> (word dropout as in
+    Bowman et al. 2016, section 3.1, there of a decoder's inputs). Padding is never touched, and nothing is corrupted in
+    evaluation.
+
+    Args:
+        kind: what happens to values.
+        level: standard deviation of Gaussian noise in the input's units, or else the share of values.
+        word_dropout: the share of tokens.
+
+    Raises:
+        UserError: an unknown kind, a level that corrupts nothing, or a share that is none.
+    """
+
+    def __init__(self, kind: str, level: float, word_dropout: float):
+        super().__init__()
+        self.kind = options.one_of("denoising", "kind", kind, KINDS)
+        check = options.positive if kind == "gaussian" else options.share
+        self.level = check("denoising", "level", level)
+        self.word_dropout = options.share("denoising", "word_dropout", word_dropout)
+
+    def corrupt(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Corrupt x [B,T,D] at real positions."""
+        real = mask[:, :, None]
+        if self.kind == "gaussian":
+            return x + self.level * gaussian(x) * real
+        hit = bernoulli(torch.full_like(x, self.level)).bool() & real
+        if self.kind == "masking":
+            return x.masked_fill(hit, 0)
+        lowest = x.masked_fill(~real, float("inf")).flatten(1).amin(dim=1)[:, None, None]
+        highest = x.masked_fill(~real, float("-inf")).flatten(1).amax(dim=1)[:, None, None]
+        salt = bernoulli(torch.full_like(x, 0.5)).bool()
+        return torch.where(hit, torch.where(salt, highest, lowest), x)
+
+    def corrupt_tokens(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Replace real tokens of ids [B,T] by <unk>."""
+        hit = bernoulli(torch.full(ids.shape, self.word_dropout, device=ids.device)).bool()
+        return ids.masked_fill(hit & mask, UNKNOWN)

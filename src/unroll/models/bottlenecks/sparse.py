@@ -1,0 +1,123 @@
+"""Sparse codes: few units of the code are active, by a penalty or by keeping the largest only."""
+
+import torch
+from torch import Tensor
+
+from unroll.errors import UserError
+from unroll.models.bottlenecks import options
+from unroll.models.contracts import Context, Term
+from unroll.models.noise import batch_mean
+
+KINDS = ("l1", "kl")
+RATE = 0.05
+
+
+def bernoulli_kl(rate: float, logits: Tensor) -> Tensor:
+    """KL(Bernoulli(rate) || Bernoulli(sigmoid(logits))) in nats, elementwise (Ng 2011, section 3)."""
+    target = torch.full_like(logits, rate)
+    cross = torch.nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    return cross + torch.special.xlogy(target, target) + torch.special.xlogy(1 - target, 1 - target)
+
+
+class Sparse(Term):
+    """Penalises active units.
+
+    l1  beta x sum_j |z_j| of the code as it is, linear, in units of the code per example
+    kl  the code is sigmoid(z), and beta x sum_j KL(rate || mean activation of unit j) is added, in nats per example
+        (Ng 2011, "Sparse autoencoder", section 3). The mean is the (global) batch's in training. In evaluation, where
+        no example may see the others, each one's own activation stands for it, which by Jensen's inequality gives a
+        larger sum on average.
+
+    Args:
+        kind: l1 | kl.
+        beta: weight of the penalty.
+        rate: the activation that units should have on average; kl only.
+
+    Raises:
+        UserError: an unknown kind, a negative weight, a rate that is not between 0 and 1, or one that l1 does not read.
+    """
+
+    def __init__(self, kind: str, beta: float, rate: float):
+        super().__init__()
+        self.kind = options.one_of("sparse", "kind", kind, KINDS)
+        self.beta = options.not_negative("sparse", "beta", beta)
+        self.rate = options.share("sparse", "rate", rate)
+        if kind == "l1" and rate != RATE:
+            saw = f"rate={rate} of the term sparse with kind=l1"
+            raise UserError("This option would change nothing.", saw=saw, allowed=f"kind=kl, or rate={RATE}")
+
+    def transform(self, code: Tensor, context: Context) -> Tensor:
+        """Code [B,Z]: as it is for l1, its sigmoid for kl."""
+        if self.kind == "l1":
+            context.found["activation"] = code
+            return code
+        context.found["activation"] = code.sigmoid()
+        return context.found["activation"]
+
+    def penalty(self, code: Tensor, context: Context) -> Tensor:
+        activation = context.found["activation"]
+        if self.kind == "l1":
+            return self.beta * activation.abs().sum(dim=-1)
+        if self.training:
+            activation = batch_mean(activation).expand_as(activation)
+        smallest = torch.finfo(activation.dtype).eps
+        return self.beta * bernoulli_kl(self.rate, torch.logit(activation, smallest)).sum(dim=-1)
+
+
+class KSparse(Term):
+    """Keeps the k largest units of each code and sets the others to 0; the gradient passes the kept only. The code is
+    linear (Makhzani & Frey 2014, algorithm 1). Of equal units as many are kept as make k.
+
+    From `first_k` the number kept in training falls linearly to k, rounded, over the first steps (theirs, from
+    100 over half the epochs, so that units are not left unused). Evaluation keeps alpha x k always.
+
+    Args:
+        k: how many units, a whole number from 1; or a share of the code's width, between 0 and 1.
+        alpha: in evaluation alpha x k units are kept, rounded, at most all.
+        first_k: how many in the first step, as k; None = k from the start.
+        anneal: the share of the steps, of training or of pretraining, over which first_k falls to k.
+
+    Raises:
+        UserError: no such k, alpha below 1, an option without effect, or more units to keep than the code has.
+    """
+
+    def __init__(self, k: float, alpha: float, first_k: float | None = None, anneal: float = 0.5):
+        super().__init__()
+        for name, value in (("k", k), ("first_k", k if first_k is None else first_k)):
+            if isinstance(value, bool) or not (0 < value < 1 or (value >= 1 and value == int(value))):
+                raise UserError(
+                    f"{name} of the term ksparse is a number of units or a share of them.",
+                    saw=value,
+                    allowed="a whole number from 1, or more than 0 and less than 1",
+                )
+        if not 0 < anneal <= 1:
+            raise UserError("anneal of the term ksparse is a share.", saw=anneal, allowed="more than 0 and at most 1")
+        if first_k is None and anneal != 0.5:
+            saw = f"anneal={anneal} without first_k"
+            raise UserError("This option would change nothing.", saw=saw, allowed="a number for first_k")
+        if not alpha >= 1:
+            raise UserError("alpha of the term ksparse is too small.", saw=alpha, allowed="1 or more")
+        self.k, self.alpha, self.first_k, self.anneal = k, alpha, first_k, anneal
+
+    def attach(self, hidden_width: int, size: int) -> None:
+        self.last = self.kept = self._units("k", self.k, size)
+        self.first = self.last if self.first_k is None else self._units("first_k", self.first_k, size)
+        self.kept_in_evaluation = min(size, round(self.alpha * self.last))
+
+    def _units(self, name: str, value: float, size: int) -> int:
+        if value > size:
+            raise UserError(
+                "The code has fewer units than are to be kept.", saw=f"{name}={value}", allowed=f"1 to {size}"
+            )
+        return int(value) if value >= 1 else max(1, round(value * size))
+
+    def scheduled(self) -> bool:
+        return self.first_k is not None
+
+    def schedule(self, done: float) -> None:
+        self.kept = round(self.first + (self.last - self.first) * min(1.0, done / self.anneal))
+
+    def transform(self, code: Tensor, context: Context) -> Tensor:
+        """Code [B,Z] with k units, or alpha x k in evaluation; all others 0."""
+        largest = code.topk(self.kept if self.training else self.kept_in_evaluation, dim=-1).indices
+        return torch.zeros_like(code).scatter(-1, largest, code.gather(-1, largest))

@@ -1,0 +1,77 @@
+"""Tree-structured LSTMs (Tai, Socher, Manning 2015): each node has a hidden vector h and a memory cell c.
+
+Equations, with two biases a gate as the paper counts its parameters (sigma is the logistic function, * elementwise):
+constituency  eqs. 9-14 with two children, without x above the leaves; each gate has a matrix for either child:
+              i, f_l, f_r, o = sigma(U h_l + b + U' h_r + b') each with its own U, U', b, b';  u = tanh(...)
+              c = i * u + f_l * c_l + f_r * c_r,  h = o * tanh(c)
+              leaves, as in the authors' code: c = W x + b,  h = sigma(W' x + b') * tanh(c)
+child_sum     eqs. 2-8, with s = h_l + h_r and k either child:
+              i, o = sigma(W x + b + U s + b'),  u = tanh(...),  f_k = sigma(W x + b + U h_k + b')
+              c = i * u + sum_k f_k * c_k,  h = o * tanh(c)
+              The paper gives it dependency trees, where every node has a word. In a binary tree only leaves have one:
+              x is 0 above them, and leaves have no children.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from unroll.errors import UserError, suggest
+from unroll.models.contracts import Shape
+from unroll.models.trees import TreeEncoder
+
+KINDS = ("constituency", "child_sum")
+
+
+class TreeLSTMEncoder(TreeEncoder):
+    """Tree-LSTM of either kind; a node carries [h; c] and its vector is h.
+
+    Args:
+        shape: what the task says of its input.
+        width: of h, and of c.
+        kind: constituency | child_sum.
+
+    Raises:
+        UserError: unknown kind.
+    """
+
+    def __init__(self, shape: Shape, width: int, kind: str = "constituency"):
+        super().__init__(shape, width)
+        if kind not in KINDS:
+            raise UserError(f"Unknown kind of Tree-LSTM.{suggest(kind, KINDS)}", saw=kind, allowed=list(KINDS))
+        self.kind, self.width = kind, width
+        if kind == "constituency":
+            self.words = nn.Linear(shape.input_width, 2 * width)  # c, o
+            self.left = nn.Linear(width, 5 * width)  # i, o, u, f_l, f_r
+            self.right = nn.Linear(width, 5 * width)
+        else:
+            self.words = nn.Linear(shape.input_width, 4 * width)  # i, o, u, f
+            self.below = nn.Linear(width, 4 * width)
+
+    def leaf(self, x: Tensor) -> Tensor:
+        if self.kind == "constituency":
+            cell, output = self.words(x).chunk(2, dim=1)
+            return torch.cat((torch.sigmoid(output) * torch.tanh(cell), cell), dim=1)
+        gates = self.words(x)[:, : 3 * self.width] + self.below.bias[: 3 * self.width]
+        return self._node(gates, torch.zeros_like(gates[:, : self.width]))
+
+    def join(self, left: Tensor, right: Tensor) -> Tensor:
+        (h_left, c_left), (h_right, c_right) = left.chunk(2, dim=1), right.chunk(2, dim=1)
+        inner = 3 * self.width
+        if self.kind == "constituency":
+            gates = self.left(h_left) + self.right(h_right)
+            forget_left, forget_right = torch.sigmoid(gates[:, inner:]).chunk(2, dim=1)
+            return self._node(gates[:, :inner], forget_left * c_left + forget_right * c_right)
+        weight, bias = self.below.weight, self.words.bias + self.below.bias
+        gates = (h_left + h_right) @ weight[:inner].T + bias[:inner]
+        forget_left = torch.sigmoid(h_left @ weight[inner:].T + bias[inner:])
+        forget_right = torch.sigmoid(h_right @ weight[inner:].T + bias[inner:])
+        return self._node(gates, forget_left * c_left + forget_right * c_right)
+
+    def _node(self, gates: Tensor, remembered: Tensor) -> Tensor:
+        """Gates i, o, u before their nonlinearities [n, 3H] and what the children's cells leave [n, H] -> [h; c]."""
+        entering, output, update = gates.chunk(3, dim=1)
+        cell = torch.sigmoid(entering) * torch.tanh(update) + remembered
+        return torch.cat((torch.sigmoid(output) * torch.tanh(cell), cell), dim=1)
+
+    def vector(self, carried: Tensor) -> Tensor:
+        return carried[:, : self.width]

@@ -1,0 +1,28 @@
+"""The device that a record's trial ran on, also of records from before `run.device`."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from unroll.config.identity import is_baseline
+
+
+class Device(NamedTuple):
+    """What computed: kind is cpu, cuda or mps; name tells GPUs apart and is `cpu` for any CPU."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def device_used(record: Mapping[str, Any]) -> Device:
+    """Return the device of a finished record, as it says; an older one took a GPU that it saw, unless told not to."""
+    run, trainer = record["run"], record["config"]["trainer"]
+    found = run.get("device")
+    if found is not None:
+        return Device(found["kind"], found["name"])
+    gpus = run["hardware"].get("gpus") or []
+    if not gpus or trainer.get("accelerator") == "cpu" or is_baseline(record["config"]):
+        return Device("cpu", "cpu")
+    return Device("cuda", gpus[0])

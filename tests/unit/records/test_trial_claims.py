@@ -1,0 +1,430 @@
+"""Claims: one owner at a time, whoever dies, sleeps, comes back or starts at the same moment."""
+
+import dataclasses
+import json
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from claimants import HELD, LOST, NEVER, hold, race
+from disks import set_writable, small_disk
+from schedules import Stage
+
+from unroll.records import lease, owners
+from unroll.records.lease import PROGRESS, Claim, Claimed, ClaimLost, claimed, claims_made, holder
+
+server = multiprocessing.get_context("forkserver")
+server.set_forkserver_preload(["claimants"])
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """(heartbeat, exit code to end with) -> a process that holds the claim on tmp_path, and what lets it go on."""
+    started = []
+
+    def start(heartbeat: float, end: int = HELD) -> tuple[Any, Any]:
+        held, go_on = server.Event(), server.Event()
+        one = server.Process(target=hold, args=(tmp_path, heartbeat, held, go_on, end))
+        one.start()
+        started.append(one)
+        assert held.wait(60)
+        return one, go_on
+
+    yield start
+    for one in started:
+        one.kill()
+        one.join()
+
+
+@pytest.mark.parametrize("before", ["nothing", "a released claim", "a dead claim"])
+def test_one_of_many_wins(before: str, tmp_path: Path) -> None:
+    directories = [tmp_path / str(number) for number in range(10)]
+    for directory in directories:
+        directory.mkdir()
+        if before != "nothing":
+            Claim(directory, NEVER).release()
+        if before == "a dead claim":
+            edit(Claim(directory, NEVER), born="1")
+    ready, answered, wins = server.Barrier(8), server.Barrier(8), server.Array("i", len(directories))
+    processes = [server.Process(target=race, args=(directories, ready, answered, wins)) for _ in range(8)]
+    for one in processes:
+        one.start()
+    for one in processes:
+        one.join(60)
+    assert [one.exitcode for one in processes] == [0] * 8
+    assert list(wins) == [1] * len(directories)
+
+
+def edit(claim: Claim, age: float = 0.0, **changes: Any) -> None:
+    """Make a claim's file that of another owner, touched so long ago."""
+    path = claim.directory / f"claim-{claim.number}.json"
+    path.write_text(json.dumps(dataclasses.asdict(dataclasses.replace(claim.owner, **changes))))
+    os.utime(path, (time.time() - age, time.time() - age))
+
+
+def elsewhere(claim: Claim, age: float = 0.0, **changes: Any) -> None:
+    edit(claim, age, machine="another machine", token="another", **changes)
+
+
+def test_a_living_claim_is_refused(process: Callable[..., Any], tmp_path: Path) -> None:
+    owner, go_on = process(NEVER)
+    with pytest.raises(Claimed, match=f"process {owner.pid} on "):
+        Claim(tmp_path, NEVER)
+    assert holder(tmp_path) is not None
+    go_on.set()
+    owner.join(60)
+    assert owner.exitcode == HELD, "the refused one has changed nothing"
+    assert holder(tmp_path) is None
+
+
+def test_a_killed_process_is_succeeded_at_once(process: Callable[..., Any], tmp_path: Path) -> None:
+    owner, _ = process(NEVER)
+    owner.kill()
+    owner.join(60)
+    with claimed(tmp_path, NEVER) as claim:
+        assert claim.number == 2
+
+
+def test_a_zombie_is_dead(tmp_path: Path) -> None:
+    pid = os.fork()
+    if pid == 0:
+        Claim(tmp_path, NEVER)
+        os._exit(0)
+    try:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # ended, and nobody has asked how
+        assert Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "Z"
+        with claimed(tmp_path, NEVER) as claim:
+            assert claim.number == 2
+    finally:
+        os.waitpid(pid, 0)
+
+
+def test_a_sleeping_owner_is_succeeded_after_its_time_and_notices(process: Callable[..., Any], tmp_path: Path) -> None:
+    owner, go_on = process(0.1, LOST)
+    go_on.set()
+    os.kill(owner.pid, signal.SIGSTOP)
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            claim = Claim(tmp_path, NEVER)
+            break
+        except Claimed:
+            assert time.monotonic() < deadline
+    os.kill(owner.pid, signal.SIGCONT)
+    owner.join(60)
+    assert owner.exitcode == LOST
+    claim.confirm()
+    claim.release()
+
+
+@pytest.mark.parametrize(
+    ("age", "alive"), [(0, True), (50, True), (70, False), (-50, True), (-70, False)], ids="{}".format
+)
+def test_the_age_of_a_claim_on_another_machine_decides(age: float, alive: bool, tmp_path: Path) -> None:
+    """One from the future, too: its owner's clock was wrong, and is no longer."""
+    elsewhere(Claim(tmp_path, NEVER), age, expires_after=60.0)
+    assert (holder(tmp_path) is not None) == alive
+    if alive:
+        with pytest.raises(Claimed):
+            Claim(tmp_path, NEVER)
+    else:
+        Claim(tmp_path, NEVER).release()
+
+
+def test_heartbeats_keep_a_claim_young_and_tell_of_progress(tmp_path: Path) -> None:
+    claim = Claim(tmp_path, 0.01)
+    claim.progress = lambda: {"step": 7}
+    path = tmp_path / "claim-1.json"
+    os.utime(path, (1, 1))
+    deadline = time.monotonic() + 60
+    while path.stat().st_mtime == 1 or not (tmp_path / PROGRESS).exists():
+        assert time.monotonic() < deadline
+    assert json.loads((tmp_path / PROGRESS).read_text()) == {"step": 7}
+    claim.release()
+    assert not (tmp_path / PROGRESS).exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["claim-1.json"]
+
+
+def test_who_has_lost_removes_and_writes_nothing(tmp_path: Path) -> None:
+    old = Claim(tmp_path, NEVER)
+    record = tmp_path / "record.json"
+    writing = old.replacing(record)
+    early = writing.__enter__()
+    early.write_text("old")
+    os.utime(tmp_path / "claim-1.json", (1, 1))
+    new = Claim(tmp_path, NEVER)
+    assert not early.exists()
+    (tmp_path / PROGRESS).write_text("{}")
+    record.write_text("new")
+    with pytest.raises(ClaimLost):
+        writing.__exit__(None, None, None)
+    with pytest.raises(ClaimLost), old.replacing(record) as late:
+        late.write_text("late")
+    with pytest.raises(ClaimLost):
+        old.check()
+    old.release()
+    assert record.read_text() == "new"
+    assert {path.name for path in tmp_path.glob("*[!0-9].json")} == {PROGRESS, "record.json"}
+    assert not list(tmp_path.glob(".*"))
+    with new.replacing(record) as draft:
+        draft.write_text("newer")
+    assert record.read_text() == "newer"
+    new.release()
+
+
+def test_a_successor_between_the_last_look_and_the_renaming(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = Claim(tmp_path, NEVER)
+    look = old._look
+
+    def then_sleep() -> None:
+        look()
+        if not old.lost and claims_made(tmp_path) == 1:
+            os.utime(tmp_path / "claim-1.json", (1, 1))
+            Claim(tmp_path, NEVER)
+
+    monkeypatch.setattr(old, "_look", then_sleep)
+    with pytest.raises(ClaimLost), old.replacing(tmp_path / "best.ckpt") as draft:
+        draft.write_text("old")
+    assert not (tmp_path / "best.ckpt").exists()
+
+
+def test_whoever_wakes_up_looks_before_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = Claim(tmp_path, NEVER)
+    os.utime(tmp_path / "claim-1.json", (1, 1))
+    new = Claim(tmp_path, NEVER)
+    old.check()  # its last look was a moment ago
+    now = owners.uptime()
+    monkeypatch.setattr(lease, "uptime", lambda: now + 3 * NEVER)
+    with pytest.raises(ClaimLost):
+        old.check()
+    new.check()
+
+
+@pytest.mark.parametrize(
+    ("job", "count", "cluster", "taken"),
+    [
+        ("7", "1", "a", True),
+        ("7", "0", "a", False),
+        ("8", "1", "a", False),
+        ("7", "1", "b", False),
+        ("", "", "", False),
+    ],
+)
+def test_a_requeued_job_takes_over_at_once(
+    job: str, count: str, cluster: str, taken: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slurm("7", "0", "a", monkeypatch)
+    elsewhere(Claim(tmp_path, NEVER))
+    slurm(job, count, cluster, monkeypatch)
+    if taken:
+        Claim(tmp_path, NEVER).release()
+    else:
+        with pytest.raises(Claimed):
+            Claim(tmp_path, NEVER)
+
+
+def test_what_is_left_of_an_earlier_start_of_the_job_takes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slurm("7", "10", "a", monkeypatch)
+    elsewhere(Claim(tmp_path, NEVER))
+    slurm("7", "9", "a", monkeypatch)
+    with pytest.raises(Claimed):
+        Claim(tmp_path, NEVER)
+
+
+def slurm(job: str, count: str, cluster: str, patch: pytest.MonkeyPatch) -> None:
+    for name, value in {"JOB_ID": job, "RESTART_COUNT": count, "CLUSTER_NAME": cluster}.items():
+        patch.setenv(f"SLURM_{name}", value)
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 200])
+def test_a_claim_that_a_crash_left_empty_is_free(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "claim-4.json").write_bytes(content)
+    assert holder(tmp_path) is None
+    with claimed(tmp_path, NEVER) as claim:
+        assert claim.number == 5
+
+
+@pytest.mark.parametrize("content", [b'{"token": "12', b'{"token": "1", "of": "a later version"}', b"[]", b"\xff"])
+def test_a_claim_that_cannot_be_read_lives_a_minute(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "claim-4.json"
+    path.write_bytes(content)
+    with pytest.raises(Claimed, match="an unknown machine"):
+        Claim(tmp_path, NEVER)
+    os.utime(path, (time.time() - 61, time.time() - 61))
+    Claim(tmp_path, NEVER).release()
+
+
+def test_a_pid_that_came_back_is_another_process(tmp_path: Path) -> None:
+    edit(Claim(tmp_path, NEVER), pid=os.getpid(), born="1")
+    assert holder(tmp_path) is None
+
+
+def test_a_process_that_proc_hides_is_not_dead(
+    process: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """/proc mounted with hidepid shows no other user's processes."""
+    owner, _ = process(NEVER)
+    monkeypatch.setattr(owners, "_born", lambda pid: "")
+    assert holder(tmp_path) is not None
+    owner.kill()
+    owner.join(60)
+    assert holder(tmp_path) is None
+
+
+def test_another_takes_over_what_is_released(tmp_path: Path) -> None:
+    got: list[Claim] = []
+    refused, deadline = threading.Event(), time.monotonic() + 60
+
+    def wait() -> None:
+        while time.monotonic() < deadline:
+            try:
+                got.append(Claim(tmp_path, NEVER))
+                return
+            except Claimed:
+                refused.set()
+
+    first = Claim(tmp_path, NEVER)
+    waiter = threading.Thread(target=wait)
+    waiter.start()
+    assert refused.wait(60)
+    first.release()
+    waiter.join(60)
+    assert [claim.number for claim in got] == [2]
+    got[0].confirm()
+    got[0].release()
+    assert claims_made(tmp_path) == 2
+
+
+def test_files_of_many_owners_do_not_pile_up(tmp_path: Path) -> None:
+    for number in range(1, 6):
+        with claimed(tmp_path, NEVER) as claim:
+            assert claim.number == number
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["claim-4.json", "claim-5.json"]
+
+
+def test_a_number_is_never_given_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A claimant sleeps between its look and its claim, while others come and go and one trains."""
+    elsewhere(Claim(tmp_path, NEVER), age=2 * 6 * NEVER)
+    others: list[Claim] = []
+    make = Claim._make
+
+    def late(self: Claim, number: int) -> bool:
+        if not others:
+            others.append(None)  # type: ignore[arg-type]
+            Claim(tmp_path, NEVER).release()
+            others[:] = [Claim(tmp_path, NEVER)]
+        return make(self, number)
+
+    monkeypatch.setattr(Claim, "_make", late)
+    with pytest.raises(Claimed):
+        Claim(tmp_path, NEVER)
+    others[0].confirm()
+
+
+def test_a_directory_that_cannot_be_written_to(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "1m") as disk:
+        elsewhere(Claim(disk, NEVER))
+        set_writable(disk, False)
+        assert holder(disk) is not None, "still told by this machine's clock"
+        with pytest.raises(Claimed):
+            Claim(disk, NEVER)
+        set_writable(disk, True)
+        elsewhere(_of_number(disk, 1), age=2 * 6 * NEVER)
+        set_writable(disk, False)
+        assert holder(disk) is None
+        with pytest.raises(OSError, match="Read-only"):
+            Claim(disk, NEVER)
+        set_writable(disk, True)
+        claim = Claim(disk, NEVER)
+        set_writable(disk, False)
+        claim.confirm()
+        claim.release()  # cannot, and does not raise: the claim ends with its process, or by its age
+        set_writable(disk, True)
+        assert claims_made(disk) == 2
+
+
+def _of_number(directory: Path, number: int) -> Any:
+    owner = owners.Owner(**json.loads((directory / f"claim-{number}.json").read_text()))
+    return type("Standing", (), {"directory": directory, "number": number, "owner": owner})
+
+
+@pytest.mark.parametrize("death", [0.0, 0.02])
+def test_no_schedule_lets_two_write_a_record(death: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever gets the claim writes the record, unless there is one; owners are taken for dead at random."""
+    written = 0
+    for seed in range(150):
+        stage, directory = Stage(seed, death), tmp_path / str(seed)
+        directory.mkdir()
+        records: list[str] = []
+
+        def train(stage: Stage = stage, directory: Path = directory, records: list[str] = records) -> None:
+            for _ in range(3):
+                try:
+                    claim = Claim(directory, NEVER)
+                except Claimed:
+                    continue
+                try:
+                    if not (directory / "record.json").exists():
+                        with claim.replacing(directory / "record.json") as draft:
+                            draft.write_text("")
+                        records.append(claim.owner.token)
+                except ClaimLost:
+                    continue
+                claim.release()
+
+        with monkeypatch.context() as patch:
+            patch.setattr(lease, "has_ended", lambda owner, stage=stage: stage.random.random() < 0.4)
+            stage.play([train] * 3, patch)
+        assert len(records) <= 1, f"seed {seed}"
+        written += len(records)
+    assert written > 100
+
+
+def test_a_directory_that_was_moved_is_told_as_that(tmp_path: Path) -> None:
+    directory = tmp_path / "trial"
+    directory.mkdir()
+    claim = Claim(directory, NEVER)
+    directory.rename(tmp_path / "moved")
+    with (
+        pytest.raises(ClaimLost, match="was moved or removed") as caught,
+        claim.replacing(directory / "best.ckpt") as to,
+    ):
+        to.write_bytes(b"late")
+    assert str(directory) in str(caught.value.saw)
+    assert not (tmp_path / "moved" / "best.ckpt").exists()
+    claim.release()
+
+
+OWNER = dataclasses.asdict(owners.Owner("a", "a host", 1, "a machine", "1", None, None, 60.0))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"expires_after": "60"}, {"expires_after": None}, {"expires_after": []}, {"pid": "1"}, {"host": 1}, {"job": 7}],
+)
+def test_a_claim_with_words_for_numbers_lives_as_one_that_cannot_be_read(change: Any, tmp_path: Path) -> None:
+    path = tmp_path / "claim-1.json"
+    path.write_text(json.dumps({**OWNER, **change}), encoding="utf-8")
+    found = holder(tmp_path)
+    assert found is not None
+    assert found.owner is not None
+    assert found.owner.host == "an unknown machine"
+    os.utime(path, (time.time() - 61, time.time() - 61))
+    assert holder(tmp_path) is None
+
+
+@pytest.mark.parametrize("claims_for", [1e300, float("inf"), 86_401])
+def test_no_claim_lives_longer_than_a_day_without_a_heartbeat(claims_for: float, tmp_path: Path) -> None:
+    path = tmp_path / "claim-1.json"
+    path.write_text(json.dumps({**OWNER, "expires_after": claims_for}), encoding="utf-8")
+    for age, lives in ((86_000, True), (86_500, False)):
+        os.utime(path, (time.time() - age, time.time() - age))
+        assert (holder(tmp_path) is not None) is lives

@@ -1,0 +1,74 @@
+"""Metrics of published tables: each names a number that the row's task gives for that trial, under every budget."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from unroll.config.identity import is_baseline
+from unroll.config.trial import Trial
+from unroll.registry.components import locate
+from unroll.reproduction.plan import RowPlan, plan_table
+from unroll.reproduction.published import read_table, table_names
+from unroll.sweeps.suite import Make, maker
+from unroll.tasks.generation import Generation
+from unroll.training.prepared import build_task
+
+OF_PRETRAINING = ("jacobian_norm", "saturated_share")
+TWO = np.array([[0.5, 0.5], [0.5, 0.5]])
+
+
+@pytest.fixture(scope="module")
+def make() -> Make:
+    return maker()
+
+
+def reports(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The fields of a trial's record: what its task's own functions name, given two made-up examples."""
+    task: Any = build_task(trial)
+    kind = trial.config["task"]["name"]
+    outputs: dict[str, Any] = {"probabilities": TWO, "prediction": np.zeros(2), "forecast": np.zeros((2, 1, 1))}
+    if kind == "sentiment" and trial.config["task"]["nodes"]:
+        outputs |= {"nodes": np.ones(2), "nodes_correct": np.ones(2)}
+    if kind == "translation":
+        task.texts, task.lowercase = {"test": (["eins", "zwei"], ["one", "two"])}, True
+        task.languages = ("de", "en")
+        decoder: Any = locate(trial.config["architecture"]["decoder"], "architecture.decoder")
+        outputs |= {"hypotheses": ["one", "two"], "nll": np.ones(2), "tokens": np.ones(2)}
+        outputs["kind"] = ["parallel" if decoder.parallel else "sequential"] * 2
+    monkeypatch.setattr(type(task), "truth", lambda self, split: np.zeros(2, np.int64), raising=False)
+    task.deviation, task._errors = np.ones(1), lambda outputs, split: np.zeros((64, 1, 1))
+    targets = torch.zeros(2, 1, dtype=torch.int64) if kind == "copying" else torch.zeros(2)
+    task.splits = {"test": SimpleNamespace(targets=targets)}
+    if kind == "copying":
+        outputs["probabilities"] = TWO[:, None]
+    if isinstance(task, Generation):
+        names = {task.bound_name} if "variational" in trial.config["bottleneck"]["terms"] else set()
+    else:
+        names = set(task.metrics(outputs, "test"))
+    found = {f"result.metrics.test.{name}" for name in names}
+    if task.pretraining is not None and not is_baseline(trial.config):
+        found |= {f"result.pretrained.{name}" for name in OF_PRETRAINING}
+    return found
+
+
+def one_trial(row: RowPlan) -> Trial:
+    planned = row.trials[0] if row.trials else row.points[0].planned
+    return planned.trial
+
+
+@pytest.mark.parametrize(
+    ("name", "budget"), [(name, budget) for name in table_names() for budget in read_table(name).budgets]
+)
+def test_a_tables_fields_are_in_the_records_of_its_rows(
+    name: str, budget: str, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_table(read_table(name), {}.get, (), None, budget, make)
+    for row in plan.rows:
+        if row.row.overrides is None:
+            continue
+        found = reports(one_trial(row), monkeypatch)
+        needed = {plan.table.metrics[metric].field for metric in row.row.reported}
+        assert needed <= found, (row.name, needed - found)

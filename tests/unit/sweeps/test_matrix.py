@@ -1,0 +1,95 @@
+"""The grid: the same trials as composed one by one, reasons, parameters by hand, records of a suite."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from stub_records import write_failed, write_finished
+
+from unroll.config.compose import compose, composer
+from unroll.errors import UserError
+from unroll.sweeps.matrix import Cell, Matrix, _checked, _node, matrix, suite_matrix
+from unroll.sweeps.matrix_view import LONGEST, cell_text, markdown
+from unroll.sweeps.suite import plan
+
+GRID = Matrix(
+    ("copying", "sums"),
+    ("gru", "mlp"),
+    {
+        ("copying", "gru"): Cell(parameters={"total": 1500, "counted": 1000, "embeddings": 500}),
+        ("copying", "mlp"): Cell(reason="Attention needs states | none here."),
+        ("sums", "gru"): Cell(),
+    },
+    notes=("sums: no parameters, since there is no data.",),
+)
+
+
+def test_a_grid_in_markdown() -> None:
+    assert markdown(GRID).splitlines() == [
+        "|  | copying | sums |",
+        "| --- | ---: | ---: |",
+        "| gru | 1,000 (1,500) | runs |",
+        "| mlp | Attention needs states \\| none here. | — |",
+        "",
+        "2 of 3 cells run.",
+        "",
+        "Parameters without embeddings and the projection to the vocabulary (with them).",
+        "",
+        "sums: no parameters, since there is no data.",
+    ]
+
+
+def test_a_long_reason_is_cut() -> None:
+    assert cell_text(Cell(reason="x" * 100), suite=False) == "x" * (LONGEST - 1) + "…"
+    assert cell_text(Cell(finished=1, planned=4), suite=True) == "1 of 4"
+
+
+@pytest.mark.parametrize("overrides", [[], ["bottleneck.size=9", "budget.parameters=5000"]])
+@pytest.mark.parametrize(("task", "architecture"), [("translation", "bigru"), ("generation", "ae_variational")])
+def test_a_cell_is_the_trial_composed_by_itself(task: str, architecture: str, overrides: Sequence[str]) -> None:
+    with composer():
+        posed = _node([f"task={task}", *overrides], None)
+        found = _checked(posed, _node([f"architecture={architecture}", *overrides], None), None)
+    assert found == compose([f"task={task}", f"architecture={architecture}", *overrides])
+
+
+def test_a_cell_that_cannot_run_says_why() -> None:
+    grid = matrix(["task.attention=additive"], tasks=["sentiment", "translation"], architectures=["gru", "mlp"])
+    assert grid.cells["translation", "gru"] == Cell()
+    assert grid.cells["translation", "mlp"].reason == "task.attention needs a decoder that works step by step."
+    for architecture in ("gru", "mlp"):
+        reason = grid.cells["sentiment", architecture].reason
+        assert reason is not None
+        assert "attention" in reason
+
+
+def test_an_option_of_some_architectures_is_refused_by_the_others() -> None:
+    grid = matrix(["architecture.activation=tanh"], tasks=["compression"], architectures=["gru", "mlp"])
+    assert grid.cells["compression", "mlp"] == Cell()
+    assert grid.cells["compression", "gru"].reason == "There is no key 'activation' in 'architecture'."
+
+
+def test_a_mistyped_name_is_met_with_the_nearest() -> None:
+    with pytest.raises(UserError, match="Did you mean 'gru'"):
+        matrix(architectures=["gruu"])
+    with pytest.raises(UserError, match="Did you mean 'sentiment'"):
+        matrix(tasks=["sentimant"])
+
+
+def test_parameters_are_not_counted_where_the_data_is_not_here(tmp_path: Path) -> None:
+    nowhere = [f"paths.cache={tmp_path}", f"paths.data={tmp_path}", "data=etth2"]
+    grid = matrix(nowhere, None, ["forecasting"], ["gru"], parameters=True)
+    assert grid.cells["forecasting", "gru"].parameters is None
+    assert grid.notes[0].startswith("forecasting: no parameters, since data set 'etth2'")
+
+
+def test_a_suites_records_are_counted(tmp_path: Path) -> None:
+    given = [f"paths.runs={tmp_path}", "task=sentiment", "architecture=lstm,mlp"]
+    planned = plan(["suite=quickstart", *given]).trials
+    lstm = [item.trial for item in planned if item.trial.row == "lstm"]
+    write_finished(lstm[0])
+    write_failed(lstm[1])
+    grid = suite_matrix("quickstart", given)
+    assert grid.cells == {("sentiment", "lstm"): Cell(finished=1, planned=2), ("sentiment", "mlp"): Cell(planned=2)}
+    assert suite_matrix("quickstart", given, architectures=["mlp"]).architectures == ("mlp",)
+    assert "1 of 4" in markdown(grid)

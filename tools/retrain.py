@@ -1,0 +1,48 @@
+"""Train three committed trials again and compare their results with the records: bit-identical, or within tolerance on
+another CPU type or with other packages (`unroll verify`). Exit code 1 where one is not.
+
+    UNROLL_DATA=/path/to/data python tools/retrain.py [COMMIT]
+
+The commit's hash, HEAD's by default, draws them among the finished trials of results/records that trained in less than
+40 s, under today's protocol of their task, and whose data is on this machine or comes from a wheel.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from unroll.records.lots import draw
+from unroll.records.store import finished, read_records
+
+ROOT = Path(__file__).resolve().parents[1]
+COUNT = 3
+SHORT_SECONDS = 40.0  # of training, baselines' fitting included
+
+
+def short(records: Sequence[dict[str, Any]], local: bool) -> list[dict[str, Any]]:
+    """Return the finished records that are trained again quickly; of local data only with `local`."""
+    sources = ("wheel ", "generated") + (("local ",) if local else ())
+    return [
+        record
+        for record in finished(records)
+        if record["run"]["training_seconds"] < SHORT_SECONDS and record["data"]["source"].startswith(sources)
+    ]
+
+
+def main(commit: str) -> bool:
+    """Train the drawn trials again, say how each compares, and return whether all passed."""
+    from unroll.verification.retrain import retrain, trainable
+
+    records = trainable(short(read_records(ROOT / "results" / "records"), local="UNROLL_DATA" in os.environ))
+    found = retrain(draw(records, commit, COUNT))
+    print(f"retrained {min(COUNT, len(records))} of {len(records)} short trials, drawn by {commit}")
+    return bool(records) and not found.unlike and not found.refused
+
+
+if __name__ == "__main__":
+    head = ["git", "rev-parse", "HEAD"]
+    chosen = sys.argv[1:] or [subprocess.run(head, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()]
+    sys.exit(0 if main(chosen[0]) else 1)
