@@ -62,7 +62,7 @@ def offline(place: Place) -> None:
 
 def elsewhere(place: Place, function: Callable[[], Any]) -> Any:
     """A function that looks for files beside a package that has none."""
-    here = str(place.folder / "nowhere" / "unroll" / "planning" / "module.py")
+    here = str(place.folder / "nowhere" / "unroll" / "config" / "module.py")
     offline(place)
     return types.FunctionType(function.__code__, {**function.__globals__, "__file__": here})()
 

@@ -70,7 +70,7 @@ def test_a_network_is_that_of_the_record(trained: Trial, theirs: Path) -> None:
         api.load_model(theirs.parent)
 
 
-@pytest.mark.parametrize("target", ["os.system", "posix.system", "builtins.eval", "unroll.records.store.export"])
+@pytest.mark.parametrize("target", ["os.system", "posix.system", "builtins.eval", "unroll.records.export.export"])
 def test_a_record_that_names_a_command_runs_nothing(target: str, theirs: Path) -> None:
     marker = theirs / "RAN"
     term = {"_target_": target, "command": f"touch {marker}", "folder": str(theirs.parent), "out": str(marker)}

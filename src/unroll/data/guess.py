@@ -11,6 +11,7 @@ from unroll.data import readers
 from unroll.data.languages import is_known
 from unroll.data.readers.columns import SPLITS, Files
 from unroll.data.readers.numbers import MISSING
+from unroll.data.readers.series import numbers_rows
 from unroll.data.readers.table import SEPARATORS, SUFFIXES, read_table, separator_of, uncompressed_name
 from unroll.errors import UserError, suggest
 
@@ -228,6 +229,7 @@ class _Column:
         self.is_day = bool(there) and not any(":" in cell for cell in there[:50])
         self.is_text = not self.is_time and self.numbers < 0.5 and self.length >= 2.5 and self.distinct > rows / 2
         self.is_label = not self.is_text and not self.is_time and 2 <= self.distinct <= max(2, min(200, rows // 4))
+        self.is_index = bool(there) and numbers_rows(name, there)
         self.is_named_by_a_time = self.is_time and _is_time(name, time_format)
         self.is_named_by_a_cell = (self.is_text and len(name.split()) > 3) or (self.is_label and name in there)
 
@@ -240,7 +242,8 @@ class _Column:
 def _series(columns: Mapping[str, _Column], known: Mapping[str, Any], texts: Sequence[str], sure: bool) -> Fit:
     time = known.get("time") or _time(columns)
     used = time if isinstance(time, list) else [time] if time else []
-    channels = [name for name, each in columns.items() if name not in used and each.numbers >= 0.5 and not each.is_time]
+    kept = {name: each for name, each in columns.items() if name not in used and not each.is_index}
+    channels = [name for name, each in kept.items() if each.numbers >= 0.5 and not each.is_time]
     if not used or not channels or (texts and not sure and "time" not in known):
         return None
     options: dict[str, Any] = {"timestamp": time}

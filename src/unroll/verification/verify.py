@@ -21,6 +21,7 @@ from unroll.config.typed import completed
 from unroll.config.validate import check_names
 from unroll.errors import UserError
 from unroll.names import check_id
+from unroll.records.arrays import names
 from unroll.records.record import FILE_NAME
 from unroll.registry.components import refuse_foreign
 from unroll.registry.groups import group_value
@@ -96,6 +97,8 @@ def verify(
     if not trust:
         refuse_foreign(record["config"], "This record", "--trust")
     check_id(record["trial_id"])
+    if predictions is not None:
+        names(predictions)  # damaged ones are told of now, not after training
     _of_todays_protocol(record, runs)
     config = completed(record["config"])
     check_names(config)

@@ -12,9 +12,9 @@ import yaml
 from tiny_data import small_overrides
 from typer.testing import CliRunner
 
-from unroll import planning
 from unroll.api import compose, train
 from unroll.cli import app
+from unroll.config import compose as composing
 from unroll.data.guess import guess
 from unroll.errors import UserError
 from unroll.records.state import state
@@ -265,6 +265,13 @@ def test_a_column_of_words_is_no_channel() -> None:
     assert found.aside == ["station"]
 
 
+def test_an_index_is_left_aside_with_the_words() -> None:
+    lines = [f"{500 + n},2020-01-{n:02},{n % 5},north" for n in range(1, 29)]
+    found: Any = guess({"a.csv": "\n".join([",when,level,station", *lines]).encode()}, {}, {})
+    assert found.options == {"timestamp": "when", "columns": ["level"]}
+    assert found.aside == ["", "station"]
+
+
 def test_the_message_says_how_to_change_the_command_and_that_works(here: Path) -> None:
     rows = series().decode().splitlines()
     (file,) = put(here / "own", {"river.csv": "\n".join([rows[0], *reversed(rows[1:])]).encode()})
@@ -297,8 +304,8 @@ def test_whatever_happens_no_yaml_is_left_that_does_not_compose(here: Path, monk
         raise KeyboardInterrupt
 
     (file,) = put(here / "own", {"river.csv": series()})
-    real = planning.compose.compose
-    monkeypatch.setattr(planning.compose, "compose", lambda overrides, _: stop() if overrides else real([]))
+    real = composing.compose
+    monkeypatch.setattr(composing, "compose", lambda overrides, _: stop() if overrides else real([]))
     CliRunner().invoke(app, ["data", "add", file])
     assert not list(here.glob("mine/data/*.yaml"))
 

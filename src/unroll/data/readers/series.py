@@ -141,7 +141,7 @@ def _channels(table: Table, times: Sequence[str]) -> list[str]:
     found = [column for column in table.columns if column not in times]
     for column in found:
         cells = table.columns[column]
-        if column not in table.nested and _numbers_rows(column, cells):
+        if column not in table.nested and numbers_rows(column, cells):
             change = _without(column, found)
             raise UserError(
                 f"{table.file}: column {column!r} numbers the rows, as pandas writes them; it is no channel",
@@ -155,7 +155,7 @@ def _channels(table: Table, times: Sequence[str]) -> list[str]:
     return found
 
 
-def _numbers_rows(name: str, cells: Cells) -> bool:
+def numbers_rows(name: str, cells: Cells) -> bool:
     """Whether a column of that name only says which row is which: an index, whole or with gaps, from any number on."""
     words = [(cell or "").strip() for cell in cells]
     if not all(re.fullmatch(r"\d{1,18}(\.0*)?", word, re.ASCII) for word in words):

@@ -169,7 +169,7 @@ def _separated(file: str, text: str, header: bool, separator: str, quote: str | 
         raise UserError(
             f"{file} has more than one column of the name '{twice[0]}'",
             saw=", ".join(names),
-            allowed="a header on the first line, each name once, or data.options.header=false where there is none",
+            allowed="a header on the first line, each name once; of texts, data.options.header=false without one",
         )
     kept: list[list[str]] = [] if header else [first]
     lines: list[int | str] = [] if header else [line]
