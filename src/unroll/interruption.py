@@ -1,5 +1,6 @@
 """Requests to leave: Ctrl-C, a closed terminal, SIGTERM. The first ends the work in order, a second Ctrl-C at once."""
 
+import atexit
 import contextlib
 import os
 import signal
@@ -53,6 +54,8 @@ class Asked:
                 self.before[number] = handler
                 outer = getattr(handler, "__self__", None)
                 self._outer = outer if isinstance(outer, Asked) else self._outer
+        if self.command:
+            atexit.register(self._end)
         return self
 
     def listen(self) -> None:
@@ -63,11 +66,19 @@ class Asked:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> Literal[False]:
+        if self.command and self.noticed:  # a second Ctrl-C may come while the interpreter ends
+            return False
         for number, handler in self.before.items():
             signal.signal(number, handler or signal.SIG_DFL)
         if self._outer is not None and self.noticed:
             self._outer.signal, self._outer._at = self.signal, self._at
         return False
+
+    def _end(self) -> None:
+        """At the interpreter's very end there is nothing left to interrupt, and the exit code is settled."""
+        if self.noticed:
+            for number in self.before:
+                signal.signal(number, signal.SIG_IGN)
 
     def _notice(self, number: int, frame: FrameType | None) -> None:
         global requests

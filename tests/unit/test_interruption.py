@@ -203,3 +203,18 @@ def test_a_second_ctrl_c_ends_a_command_without_a_traceback() -> None:
     assert process.returncode == 130
     assert process.stderr is not None
     assert process.stderr.read() == "Left at once.\n"
+
+
+def test_a_second_ctrl_c_while_the_interpreter_ends_changes_no_exit_code() -> None:
+    code = """
+import atexit, os, signal, sys
+from unroll.interruption import Asked, interrupt
+with Asked(interrupt, command=True):
+    atexit.register(os.kill, os.getpid(), signal.SIGINT)
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    except KeyboardInterrupt:
+        sys.exit(130)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "")

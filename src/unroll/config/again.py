@@ -148,16 +148,16 @@ def _differing(
     wanted: Mapping[str, Any], have: Mapping[str, Any], above: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Each path at which two mappings differ, with the value wanted there."""
+    passed_on = [part for part in wanted.values() if isinstance(part, Mapping)]
     for key in dict.fromkeys([*wanted, *have]):
         path, value = (*above, key), wanted.get(key, _GONE)
+        if value is _GONE:  # a knob that came later: what it passes on says where it stands
+            value = next((part[key] for part in passed_on if key in part), _GONE)
         if value == SOLVED:
             continue
         if isinstance(value, Mapping) and isinstance(have.get(key), Mapping):
             yield from _differing(value, have[key], path)
-        elif value is _GONE:
-            parts = [part for part in wanted.values() if isinstance(part, Mapping)]
-            yield path, next((part[key] for part in parts if key in part), _GONE)  # what a later knob passes on
-        elif key not in have or canonical(value) != canonical(have[key]):
+        elif value is _GONE or key not in have or canonical(value) != canonical(have[key]):
             yield path, value
 
 

@@ -49,8 +49,12 @@ def quick(overrides: Sequence[str]) -> Trial:
     for key, text in given.items():
         *path, last = key.split(".")
         node = functools.reduce(operator.getitem, path, config)
-        if not isinstance(node.get(last), dict):
-            node[last] = yaml.safe_load(text)
+        passed_on = [
+            config["architecture"].get(part, {}) for part in ("encoder", "decoder") if path == ["architecture"]
+        ]
+        for each in [node, *(part for part in passed_on if last in part)]:
+            if not isinstance(each.get(last), dict):
+                each[last] = yaml.safe_load(text)
     return make_trial(config)
 
 
