@@ -19,7 +19,7 @@ RECORDS = Path(__file__).resolve().parents[3] / "results" / "records"
 
 def test_committed_records_have_their_commands() -> None:
     """Composed once for all seeds of a network's config, where a seed stands nowhere else than in its override. Of the
-    matrix, whose configs are alike, one task an architecture.
+    matrix, whose configs are alike, one task an architecture; of all these, every third.
     """
     rows: dict[str, list[dict]] = {}
     kinds: dict[str, str] = {}
@@ -30,7 +30,7 @@ def test_committed_records_have_their_commands() -> None:
             continue
         key = record["trial_id"] if is_baseline(config) else json.dumps(options(config), sort_keys=True)
         rows.setdefault(key, []).append(record)
-    for first, *others in rows.values():
+    for first, *others in list(rows.values())[::3]:
         found = again(first["trial_id"], first["config"])
         assert found.trial.trial_id == first["trial_id"]
         for other in others:
