@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from unroll.records.lease import Claim, Claimed, ClaimLost
+from unroll.records.lease import Claimed, ClaimLost, Lease
 
 NEVER = 10_000.0  # seconds between heartbeats: none in a test
 LOST, REFUSED, HELD = 3, 4, 5
@@ -15,7 +15,7 @@ LOST, REFUSED, HELD = 3, 4, 5
 def hold(directory: Path, heartbeat: float, held: Any, go_on: Any, end: int) -> None:
     """Claim, say so, wait; then give the claim back, or, to end with LOST, keep it until it is lost."""
     try:
-        claim = Claim(directory, heartbeat)
+        claim = Lease(directory, heartbeat)
     except Claimed:
         os._exit(REFUSED)
     held.set()
@@ -37,7 +37,7 @@ def race(directories: Sequence[Path], ready: Any, answered: Any, wins: Any) -> N
         ready.wait(60)
         claim = None
         with contextlib.suppress(Claimed):
-            claim = Claim(directory, NEVER)
+            claim = Lease(directory, NEVER)
         answered.wait(60)
         if claim is not None:
             claim.confirm()

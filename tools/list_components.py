@@ -15,13 +15,19 @@ from typing import Any
 import yaml
 
 from unroll.config.identity import NUMBERS
-from unroll.config.schema import Bottleneck, Budget, Data, Optimizer, Tokenizer, Trainer
+from unroll.config.schema import BottleneckConfig, BudgetConfig, Data, Optimizer, TokenizerConfig, Trainer
 from unroll.data import readers
 from unroll.registry.components import locate
 from unroll.registry.groups import conf_directory
 from unroll.registry.versions import LIST, Component, described
 
-SECTIONS = {"data": Data, "tokenizer": Tokenizer, "bottleneck": Bottleneck, "budget": Budget, "optimizer": Optimizer}
+SECTIONS = {
+    "data": Data,
+    "tokenizer": TokenizerConfig,
+    "bottleneck": BottleneckConfig,
+    "budget": BudgetConfig,
+    "optimizer": Optimizer,
+}
 
 
 def found() -> dict[str, dict[str, Component]]:

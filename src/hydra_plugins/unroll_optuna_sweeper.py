@@ -33,12 +33,14 @@ class OptunaSweeper(ResumableSweeper):
         final_seeds: bool,
         **rules: Any,
     ):
-        from unroll.tuning.study import Options
+        from unroll.tuning.study import TuningOptions
 
         super().__init__(**rules)
         plain: Any = OmegaConf.to_container(space) if isinstance(space, DictConfig) else space
         self.space: dict[str, Any] = dict(plain or {})
-        self.options = Options(trials, parallel, sampler, random_points, seed, tuning_seed, skip_absent, final_seeds)
+        self.options = TuningOptions(
+            trials, parallel, sampler, random_points, seed, tuning_seed, skip_absent, final_seeds
+        )
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Keep what later composing needs."""

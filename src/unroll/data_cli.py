@@ -10,7 +10,7 @@ from unroll.errors import UserError
 from unroll.visible import say
 
 if TYPE_CHECKING:
-    from unroll.data.catalogue import Outcome
+    from unroll.data.catalogue import SourceOutcome
 
 ConfigDir = Annotated[str | None, typer.Option("--config-dir", help="A folder with more YAML groups.")]
 Names = Annotated[list[str] | None, typer.Argument(help="Data sets; none named: all.")]
@@ -150,7 +150,7 @@ def _paths(config_dir: str | None) -> dict[str, str | None]:
     return paths
 
 
-def _tell(outcomes: "list[Outcome]", absent_is_fine: bool = False) -> None:
+def _tell(outcomes: "list[SourceOutcome]", absent_is_fine: bool = False) -> None:
     for outcome in outcomes:
         rows = ", ".join(f"{split} {count}" for split, count in outcome.rows.items())
         say(": ".join(filter(None, [f"{outcome.name}: {outcome.state}", outcome.source, rows, outcome.detail])))

@@ -15,7 +15,7 @@ from tiny_data import Tiny
 
 from unroll.config.trial import Trial
 from unroll.errors import UserError
-from unroll.records.lease import Claim, ClaimLost, holder
+from unroll.records.lease import ClaimLost, Lease, holder
 from unroll.records.record import read_record
 from unroll.records.state import state
 from unroll.training import checkpoint
@@ -199,12 +199,12 @@ def test_who_loses_a_trial_in_mid_training_leaves_it_alone(
 ) -> None:
     trial = tiny.trial("forecasting", tmp_path, *OPTIONS)
     left: dict[str, bytes] = {}
-    successors: list[Claim] = []
+    successors: list[Lease] = []
 
     def take_over() -> None:
         (path,) = trial.directory.glob("claim-*.json")
         os.utime(path, (1, 1))
-        successors.append(Claim(trial.directory, 1000))
+        successors.append(Lease(trial.directory, 1000))
         left.update(kept(trial))
 
     with monkeypatch.context() as patch:

@@ -83,7 +83,7 @@ def answers(plan: "Plan", records: Iterable[Mapping[str, Any]], scores: Scores) 
 
 
 def answer(name: str, claim: Mapping[str, Any], records: Iterable[Mapping[str, Any]], scores: Scores) -> Answer:
-    """Answer one claim (a `unroll.sweeps.suite.Claim` as a mapping) from the records of its trials.
+    """Answer one claim (a `unroll.sweeps.suite.Hypothesis` as a mapping) from the records of its trials.
 
     A test holds or is contradicted where its p, after Holm's correction over the claim's tests, is below 5 %.
     """

@@ -33,7 +33,7 @@ class Strengths:
 
 
 @dataclass
-class Tokenizer:
+class TokenizerConfig:
     """How text becomes tokens; built from train only."""
 
     kind: str = "word"  # word | bpe
@@ -61,7 +61,7 @@ class Data:
     reader: str = MISSING
     options: dict[str, Any] = field(default_factory=dict)
     fraction: float = 1.0
-    tokenizer: Tokenizer | None = None
+    tokenizer: TokenizerConfig | None = None
     languages: list[str] = field(default_factory=list)
     max_length: int | None = None
     channels: str | None = None  # of a series, where the task does not say: joint | independent
@@ -71,7 +71,7 @@ class Data:
 
 
 @dataclass
-class Bottleneck:
+class BottleneckConfig:
     name: str = MISSING
     size: int | None = None
     ratio: float | None = None
@@ -80,7 +80,7 @@ class Bottleneck:
 
 
 @dataclass
-class Budget:
+class BudgetConfig:
     name: str = MISSING
     epochs: float | None = None
     steps: int | None = None
@@ -165,8 +165,8 @@ class Paths:
 
 SECTIONS = {
     "data": Data,
-    "bottleneck": Bottleneck,
-    "budget": Budget,
+    "bottleneck": BottleneckConfig,
+    "budget": BudgetConfig,
     "optimizer": Optimizer,
     "trainer": Trainer,
     "logger": Logger,

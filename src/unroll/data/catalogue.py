@@ -27,7 +27,7 @@ class DataSet:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SourceOutcome:
     """What became of one data set (fetch) or of one of its sources (check).
 
     state: "verified" (the stated content hash), "unverified" (there, but no hash is stated), "differs" (other
@@ -74,7 +74,7 @@ def list_data(config_dirs: Sequence[Path]) -> tuple[list[DataSet], list[UserErro
 
 def fetch(
     names: Iterable[str], paths: Mapping[str, Any], config_dirs: Sequence[Path], download: bool = True
-) -> list[Outcome]:
+) -> list[SourceOutcome]:
     """Bring data sets (none named: all) to this machine and prepare them; a failure is a row, not an end.
 
     Raises UserError for a name that no config folder has, before anything is fetched.
@@ -83,7 +83,7 @@ def fetch(
     return [*(_try(node, paths, download, source="") for node in nodes), *wrong]
 
 
-def fetch_for(configs: Iterable[Mapping[str, Any]]) -> list[Outcome]:
+def fetch_for(configs: Iterable[Mapping[str, Any]]) -> list[SourceOutcome]:
     """Bring here and prepare what trials with these configs read, with their options: each once."""
     nodes: dict[str, tuple[dict[str, Any], Mapping[str, Any]]] = {}
     for config in configs:
@@ -92,7 +92,7 @@ def fetch_for(configs: Iterable[Mapping[str, Any]]) -> list[Outcome]:
     return [_try(data, paths, download=True, source="") for data, paths in nodes.values()]
 
 
-def check(names: Iterable[str], paths: Mapping[str, Any], config_dirs: Sequence[Path]) -> list[Outcome]:
+def check(names: Iterable[str], paths: Mapping[str, Any], config_dirs: Sequence[Path]) -> list[SourceOutcome]:
     """Verify every source of the data sets that lies on this machine, downloading nothing."""
     nodes, outcomes = _named(names, config_dirs)
     for node in nodes:
@@ -159,16 +159,16 @@ def _what(node: Mapping[str, Any]) -> list[Any]:
     return [node["reader"], origin.get("sources") or [], origin.get("content_sha256") or {}]
 
 
-def _try(node: dict[str, Any], paths: Mapping[str, Any], download: bool, source: str) -> Outcome:
+def _try(node: dict[str, Any], paths: Mapping[str, Any], download: bool, source: str) -> SourceOutcome:
     from unroll.data.examples import load_examples, stated_content_sha256
     from unroll.data.sources import NoSource
 
     try:
         examples = load_examples(node, paths, download)
     except NoSource as error:
-        return Outcome(node["name"], source, "absent", {}, None, "; ".join(error.reasons))
+        return SourceOutcome(node["name"], source, "absent", {}, None, "; ".join(error.reasons))
     except UserError as error:
-        return Outcome(node["name"], source, "damaged", {}, None, str(error))
+        return SourceOutcome(node["name"], source, "damaged", {}, None, str(error))
     state = "verified"
     if not examples.verified:
         stated = node["origin"].get("content_sha256")
@@ -176,10 +176,10 @@ def _try(node: dict[str, Any], paths: Mapping[str, Any], download: bool, source:
         state = "differs" if known else "unverified"
     rows = {split: table.num_rows for split, table in examples.splits.items()}
     digest, profiled = examples.content_sha256, examples.profile
-    return Outcome(node["name"], source or examples.source, state, rows, digest, examples.note, profiled)
+    return SourceOutcome(node["name"], source or examples.source, state, rows, digest, examples.note, profiled)
 
 
-def _named(names: Iterable[str], config_dirs: Sequence[Path]) -> tuple[list[dict[str, Any]], list[Outcome]]:
+def _named(names: Iterable[str], config_dirs: Sequence[Path]) -> tuple[list[dict[str, Any]], list[SourceOutcome]]:
     """Return the nodes of some data sets; none named: of all, and what became of each YAML that describes none."""
     nodes, wrong = _nodes(config_dirs)
     wanted = list(names)
@@ -189,7 +189,7 @@ def _named(names: Iterable[str], config_dirs: Sequence[Path]) -> tuple[list[dict
             raise next((error for of, error in wrong if of == name), unknown)
     if wanted:
         return [nodes[name] for name in wanted], []
-    damaged = [Outcome(name, "", "damaged", {}, None, str(error)) for name, error in wrong]
+    damaged = [SourceOutcome(name, "", "damaged", {}, None, str(error)) for name, error in wrong]
     return [nodes[name] for name in sorted(nodes)], damaged
 
 

@@ -15,7 +15,7 @@ COLOURS = {OK: "green", WARNING: "yellow", PROBLEM: "red"}
 
 
 @dataclass(frozen=True)
-class Line:
+class Finding:
     """What one check saw, whether that is well, and what to do where it is not."""
 
     check: str
@@ -38,34 +38,34 @@ class Settings:
         return compose(self.overrides, self.config_dir).config
 
 
-Check = Callable[[Settings], Sequence[Line]]
+Check = Callable[[Settings], Sequence[Finding]]
 
 
-def examine(checks: Mapping[str, Check], settings: Settings) -> list[Line]:
+def examine(checks: Mapping[str, Check], settings: Settings) -> list[Finding]:
     """Run every check; one that raises is a problem of its own and does not keep the others from running."""
-    lines: list[Line] = []
+    lines: list[Finding] = []
     for name, check in checks.items():
         try:
             lines += check(settings)
         except UserError as error:
             lines.append(user_error(name, error))
         except Exception as error:
-            lines.append(Line(name, PROBLEM, f"the check failed: {type(error).__name__}: {error}"))
+            lines.append(Finding(name, PROBLEM, f"the check failed: {type(error).__name__}: {error}"))
     return lines
 
 
-def user_error(name: str, error: UserError) -> Line:
+def user_error(name: str, error: UserError) -> Finding:
     """Return an error that a user can mend as a problem line."""
     seen = error.what if error.saw is None else f"{error.what} Seen: {error.saw}"
-    return Line(name, PROBLEM, _flat(seen), _flat(error.run or error.allowed or ""))
+    return Finding(name, PROBLEM, _flat(seen), _flat(error.run or error.allowed or ""))
 
 
-def as_json(lines: Sequence[Line]) -> str:
+def as_json(lines: Sequence[Finding]) -> str:
     """Return the findings as a JSON list."""
     return json.dumps([dataclasses.asdict(line) for line in lines], indent=1, ensure_ascii=False)
 
 
-def show(lines: Sequence[Line]) -> None:
+def show(lines: Sequence[Finding]) -> None:
     """Print the findings: a table on a terminal, a line each elsewhere; then how many there are of each state."""
     from rich.console import Console
 
@@ -79,7 +79,7 @@ def show(lines: Sequence[Line]) -> None:
     print(", ".join(f"{count} {state}" for state, count in counts.items()), flush=True)
 
 
-def _table(lines: Sequence[Line]) -> Any:
+def _table(lines: Sequence[Finding]) -> Any:
     from rich import box
     from rich.table import Table
     from rich.text import Text

@@ -6,13 +6,13 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from unroll.doctor.line import OK, PROBLEM, WARNING, Line, Settings
+from unroll.doctor.line import OK, PROBLEM, WARNING, Finding, Settings
 
 COMMANDS = ("sbatch", "srun", "scontrol", "squeue")
 PING_SECONDS = 15
 
 
-def devices(settings: Settings) -> list[Line]:
+def devices(settings: Settings) -> list[Finding]:
     """The GPUs that torch can use here, and the cores."""
     import torch
 
@@ -36,7 +36,7 @@ def devices(settings: Settings) -> list[Line]:
 
 def judge_devices(
     gpus: Sequence[str], *, mps: bool, cores: int, build: str | None, driver: bool, visible: str | None, wanted: int
-) -> Line:
+) -> Finding:
     """Say what trials can run on.
 
     Args:
@@ -58,11 +58,11 @@ def judge_devices(
     else:
         todo = ""
     if wanted > len(names):
-        return Line("devices", PROBLEM, f"{seen}; the config asks for {wanted} GPUs", todo or "trainer=cpu")
-    return Line("devices", WARNING if todo else OK, seen, todo)
+        return Finding("devices", PROBLEM, f"{seen}; the config asks for {wanted} GPUs", todo or "trainer=cpu")
+    return Finding("devices", WARNING if todo else OK, seen, todo)
 
 
-def communication(settings: Settings) -> list[Line]:
+def communication(settings: Settings) -> list[Finding]:
     """What ranks would talk through: NCCL between GPUs, Gloo between CPU processes."""
     import torch
     from torch import distributed
@@ -76,17 +76,17 @@ def communication(settings: Settings) -> list[Line]:
     return [judge_communication(backends, torch.cuda.device_count(), trainer["devices"] * trainer["num_nodes"])]
 
 
-def judge_communication(backends: Mapping[str, bool], gpus: int, ranks: int) -> Line:
+def judge_communication(backends: Mapping[str, bool], gpus: int, ranks: int) -> Finding:
     """Say whether several ranks could train one trial; lacking it is a problem where the config asks for several."""
     seen = ", ".join(f"{name}: {'yes' if there else 'no'}" for name, there in backends.items())
     needed = "nccl" if gpus else "gloo"
     if backends[needed]:
-        return Line("communication", OK, seen)
+        return Finding("communication", OK, seen)
     todo = f"install a build of torch with {needed}; until then one device a trial"
-    return Line("communication", PROBLEM if ranks > 1 else WARNING, seen, todo)
+    return Finding("communication", PROBLEM if ranks > 1 else WARNING, seen, todo)
 
 
-def slurm(settings: Settings) -> list[Line]:
+def slurm(settings: Settings) -> list[Finding]:
     """Slurm's commands, its controller, and where in a job this process is."""
     from unroll.training.cluster import in_slurm_step
 
@@ -104,7 +104,7 @@ def _ping() -> str:
     return " ".join((done.stdout + done.stderr).split())
 
 
-def judge_slurm(commands: Sequence[str], ping: str | None, environment: Mapping[str, str], in_step: bool) -> Line:
+def judge_slurm(commands: Sequence[str], ping: str | None, environment: Mapping[str, str], in_step: bool) -> Finding:
     """Say whether jobs can be submitted from here, and what this process is to Slurm."""
     job = environment.get("SLURM_JOB_ID")
     tasks = environment.get("SLURM_NTASKS", "1")
@@ -114,22 +114,22 @@ def judge_slurm(commands: Sequence[str], ping: str | None, environment: Mapping[
     if not commands:
         if job:
             todo = "mount Slurm's commands into the container: without them nothing is requeued or submitted"
-            return Line("slurm", WARNING, f"{inside}, without Slurm's commands", todo)
-        return Line("slurm", OK, "no Slurm here: trials run on this machine")
+            return Finding("slurm", WARNING, f"{inside}, without Slurm's commands", todo)
+        return Finding("slurm", OK, "no Slurm here: trials run on this machine")
     missing = [command for command in COMMANDS if command not in commands]
     if ping is not None and "configuration source" in ping:
         seen = f"Slurm's commands, but no cluster that they know of; {inside}"
-        return Line("slurm", WARNING, seen, "SLURM_CONF=FILE, on a machine of a cluster; else nothing")
+        return Finding("slurm", WARNING, seen, "SLURM_CONF=FILE, on a machine of a cluster; else nothing")
     if ping is not None and " is UP" not in ping:
         seen = f"the controller does not answer: {ping or 'scontrol ping says nothing'}; {inside}"
-        return Line("slurm", PROBLEM, seen, "tell the cluster's administrator; jobs cannot be submitted")
+        return Finding("slurm", PROBLEM, seen, "tell the cluster's administrator; jobs cannot be submitted")
     if missing:
         todo = f"put {', '.join(missing)} on PATH (module load slurm)"
-        return Line("slurm", WARNING, f"{', '.join(commands)}, but not {', '.join(missing)}; {inside}", todo)
-    return Line("slurm", OK, f"the controller answers; {inside}")
+        return Finding("slurm", WARNING, f"{', '.join(commands)}, but not {', '.join(missing)}; {inside}", todo)
+    return Finding("slurm", OK, f"the controller answers; {inside}")
 
 
-def wandb(settings: Settings) -> list[Line]:
+def wandb(settings: Settings) -> list[Finding]:
     """Whether wandb itself would find a login; its server is not asked."""
     from unroll.tracking.wandb_run import ask_wandb
 
@@ -138,7 +138,7 @@ def wandb(settings: Settings) -> list[Line]:
     return [judge_wandb(found["mode"] if mode == "online" else mode, **found)]
 
 
-def judge_wandb(wanted: str, *, server: str, logged_in: bool, why: str, mode: str) -> Line:
+def judge_wandb(wanted: str, *, server: str, logged_in: bool, why: str, mode: str) -> Finding:
     """Say whether runs would reach W&B.
 
     Args:
@@ -149,8 +149,8 @@ def judge_wandb(wanted: str, *, server: str, logged_in: bool, why: str, mode: st
         mode: of wandb's settings, where the config does not say another.
     """
     if logged_in:
-        return Line("wandb", OK, f"logged in to {server}; mode {wanted}")
+        return Finding("wandb", OK, f"logged in to {server}; mode {wanted}")
     if wanted in ("offline", "dryrun"):
-        return Line("wandb", OK, f"{server}: {why}; mode {wanted} needs none", "wandb login, before wandb sync")
+        return Finding("wandb", OK, f"{server}: {why}; mode {wanted} needs none", "wandb login, before wandb sync")
     todo = "wandb login, or WANDB_API_KEY=..., or logger.wandb.mode=offline"
-    return Line("wandb", WARNING if wanted == "disabled" else PROBLEM, f"{server}: {why}; mode {wanted}", todo)
+    return Finding("wandb", WARNING if wanted == "disabled" else PROBLEM, f"{server}: {why}; mode {wanted}", todo)

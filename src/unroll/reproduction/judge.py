@@ -18,7 +18,7 @@ Count = Callable[[Sequence[Mapping[str, Any]]], int]
 
 
 @dataclass(frozen=True)
-class Cell:
+class JudgedCell:
     """One published number, or a metric of a row that has none."""
 
     metric: str
@@ -37,7 +37,7 @@ class Outcome:
     """A row of the table with what its trials gave."""
 
     plan: RowPlan
-    cells: tuple[Cell, ...]
+    cells: tuple[JudgedCell, ...]
     records: Records  # finished ones
     trained: Records  # all, those of the points that it was chosen by among them
     failed: tuple[str, ...]  # ids
@@ -120,7 +120,7 @@ def _outcome(plan: TablePlan, row: RowPlan, find: Callable[[str], Mapping[str, A
             seeded=seeded,
             incomparable=metric.incomparable or _incomparable([*plan.table.deviations, *row.row.deviations]),
         )
-        cells.append(Cell(name, published, tuple(values), seeded, judged))
+        cells.append(JudgedCell(name, published, tuple(values), seeded, judged))
     missing = tuple(trial_id for trial_id, record in looked.items() if record is None)
     points = [point.record for point in row.points if point.record is not None]
     old = tuple(trial_id for trial_id, record in looked.items() if record is not None and "stale" in record)

@@ -11,14 +11,14 @@ from unroll.config.trial import Trial
 from unroll.config.validate import check_seed
 from unroll.errors import UserError
 from unroll.records.stale import current_or_earlier
-from unroll.reproduction.published import CPU, PAPER, Reported, Row
+from unroll.reproduction.published import CPU, PAPER, PublishedRow, Reported
 from unroll.sweeps.suite import Make, maker
 
 Find = Callable[[str], Mapping[str, Any] | None]  # a trial's id -> its record, or None
 
 
 @dataclass(frozen=True)
-class Point:
+class ChoicePoint:
     """One choice of open hyper-parameters: its overrides, the trial that is trained to judge it, and its record."""
 
     overrides: tuple[str, ...]
@@ -45,8 +45,8 @@ class RowPlan:
     """A row's trials, one a seed; none where it is counted, cannot run, or the choice is not made yet."""
 
     name: str
-    row: Row
-    points: tuple[Point, ...]
+    row: PublishedRow
+    points: tuple[ChoicePoint, ...]
     chosen: int | None  # of the points; None: there are none, some are not trained yet, or all failed
     trials: tuple[Planned, ...]
     share: float | None  # of the published budget; None: it is the published one, or that is not known
@@ -141,12 +141,12 @@ def _row(
         texts = (*table.overrides, *spent, *more, *others, f"seed={seed}")
         return Planned(make(texts), texts)
 
-    points: list[Point] = []
+    points: list[ChoicePoint] = []
     chosen = None
     if row.choose is not None:
         for texts in row.choose.points:
             item = planned(seeds[0], *texts, *row.choose.overrides)
-            points.append(Point(tuple(texts), item, look(item.trial)))
+            points.append(ChoicePoint(tuple(texts), item, look(item.trial)))
         chosen = _best(points)
     if points and chosen is None:
         return RowPlan(name, row, tuple(points), None, (), None)
@@ -158,7 +158,7 @@ def _row(
     return RowPlan(name, row, tuple(points), chosen, trials, share)
 
 
-def _best(points: Sequence[Point]) -> int | None:
+def _best(points: Sequence[ChoicePoint]) -> int | None:
     """The point with the best validation metric, the first of equals; None while one lacks a record, or all failed."""
     if any(point.record is None for point in points):
         return None

@@ -13,11 +13,11 @@ PAPER, CPU = "paper", "cpu"
 BUDGETS = (PAPER, CPU)
 
 
-class _Part(BaseModel):
+class _CountedPart(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Tolerance(_Part):
+class Tolerance(_CountedPart):
     """How far a mean may be from a published value to count as the same; one of the four."""
 
     relative: float | None = None  # a share of the published value
@@ -40,7 +40,7 @@ class Tolerance(_Part):
         return "none" if self.exact else f"equal to {self.decimals} decimals"
 
 
-class Metric(_Part):
+class Metric(_CountedPart):
     """A column: which number of a record it is."""
 
     field: str  # dotted path in the record, or `parameters` of what is counted
@@ -52,7 +52,7 @@ class Metric(_Part):
     incomparable: str = ""  # why its numbers only stand beside the published ones
 
 
-class Value(_Part):
+class Value(_CountedPart):
     """A published number, with the spread over n runs where that was published."""
 
     value: float
@@ -64,7 +64,7 @@ def _value(given: Any) -> Any:
     return {"value": given} if isinstance(given, int | float) and not isinstance(given, bool) else given
 
 
-class Deviation(_Part):
+class Deviation(_CountedPart):
     """What differs from the paper, and why. One that makes numbers incomparable is the verdict's reason."""
 
     says: str
@@ -72,14 +72,14 @@ class Deviation(_Part):
     comparable: bool = True
 
 
-class Choice(_Part):
+class Choice(_CountedPart):
     """Hyper-parameters that the paper leaves open: `points` are trained with one seed, validation chooses one."""
 
     points: list[list[str]] = Field(min_length=2, max_length=4)
     overrides: list[str] = Field(default_factory=list)  # of the choosing alone, such as a shorter budget
 
 
-class Row(_Part):
+class PublishedRow(_CountedPart):
     """A row of a table: published values, and the trials, the count or the reason that there are none."""
 
     says: str
@@ -94,7 +94,7 @@ class Row(_Part):
     tolerance: Tolerance | None = None  # in place of the metric's and the table's
 
     @model_validator(mode="after")
-    def _is_of_one_kind(self) -> "Row":
+    def _is_of_one_kind(self) -> "PublishedRow":
         kinds = [name for name in ("overrides", "count", "cannot") if getattr(self, name) is not None]
         if len(kinds) != 1:
             raise ValueError(f"one of overrides, count and cannot, not {' and '.join(kinds) or 'none'}")
@@ -107,7 +107,7 @@ class Row(_Part):
         return self
 
 
-class Ordering(_Part):
+class Ordering(_CountedPart):
     """The order of published values: rows from best to worst by a metric; `says` quotes the paper if it does."""
 
     says: str
@@ -115,7 +115,7 @@ class Ordering(_Part):
     rows: list[str] = Field(min_length=2)
 
 
-class Budget(_Part):
+class PublishedBudget(_CountedPart):
     """How long its trials train: as published, or on one machine without a GPU."""
 
     says: str
@@ -124,14 +124,14 @@ class Budget(_Part):
     published: bool = True  # of `paper`: whether the source states it, so that a share of it means something
 
 
-class Source(_Part):
+class Source(_CountedPart):
     """Where the published numbers were read."""
 
     read: str
     primary: bool  # in the paper itself, or its own code; false: quoted by another source
 
 
-class Reported(_Part):
+class Reported(_CountedPart):
     """One published table."""
 
     name: str
@@ -146,9 +146,9 @@ class Reported(_Part):
     tolerance: Tolerance
     seeds: list[int] = Field(default_factory=lambda: [0, 1, 2], min_length=1)
     overrides: list[str] = Field(default_factory=list)  # of every row
-    budgets: dict[str, Budget] = Field(default_factory=dict)  # of BUDGETS
+    budgets: dict[str, PublishedBudget] = Field(default_factory=dict)  # of BUDGETS
     deviations: list[Deviation] = Field(default_factory=list)  # of every row
-    rows: dict[str, Row] = Field(min_length=1)
+    rows: dict[str, PublishedRow] = Field(min_length=1)
     left_out: list[str] = Field(default_factory=list)  # what else is published there and has no row, and why
     orderings: list[Ordering] = Field(default_factory=list)
 
@@ -173,7 +173,7 @@ class Reported(_Part):
             raise ValueError("a table with trials has budgets.cpu")
         return self
 
-    def tolerance_of(self, row: Row, metric: str) -> Tolerance:
+    def tolerance_of(self, row: PublishedRow, metric: str) -> Tolerance:
         """The narrowest statement counts: the row's, else the metric's, else the table's."""
         return row.tolerance or self.metrics[metric].tolerance or self.tolerance
 

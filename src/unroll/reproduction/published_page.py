@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from unroll.analysis.render.cells import Grid, number
 from unroll.analysis.render.page import Section
 from unroll.reproduction import orderings, verdicts
-from unroll.reproduction.judge import Cell, Outcome, Reproduction
+from unroll.reproduction.judge import JudgedCell, Outcome, Reproduction
 from unroll.reproduction.published import CPU, PAPER, Deviation, Metric, Value
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def _waits(row: Outcome) -> str:
     return ""
 
 
-def _numbers(row: Outcome, cell: Cell, decimals: int, link: Link | None) -> list[str]:
+def _numbers(row: Outcome, cell: JudgedCell, decimals: int, link: Link | None) -> list[str]:
     published = "—" if cell.reported is None else _published(cell.reported, decimals)
     spread = decimals + 1 if decimals else 0
     mean = "—" if cell.mean is None else f"{cell.mean:,.{spread}f}"
@@ -62,7 +62,7 @@ def _numbers(row: Outcome, cell: Cell, decimals: int, link: Link | None) -> list
     return [published, mean, _seeds(row, cell, link), difference, verdict]
 
 
-def _seeds(row: Outcome, cell: Cell, link: Link | None) -> str:
+def _seeds(row: Outcome, cell: JudgedCell, link: Link | None) -> str:
     said = str(len(cell.values)) if cell.seeded else "no seed"
     if link and row.records:
         links = [f"[{record['config']['seed']}]({link(record['trial_id'])})" for record in row.records]

@@ -24,7 +24,7 @@ _OF_AN_ARCHITECTURE = re.compile(r"[+~]*(architecture|bottleneck)([.@=/]|$)")
 
 
 @dataclass(frozen=True)
-class Cell:
+class MatrixCell:
     """One architecture on one task."""
 
     reason: str | None = None  # why it does not run; None where it does
@@ -39,7 +39,7 @@ class Matrix:
 
     tasks: tuple[str, ...]
     architectures: tuple[str, ...]
-    cells: dict[tuple[str, str], Cell]
+    cells: dict[tuple[str, str], MatrixCell]
     suite: str | None = None
     notes: tuple[str, ...] = ()
 
@@ -65,7 +65,7 @@ def matrix(
     """
     names = _chosen("task", tasks, config_dir)
     rows = _chosen("architecture", architectures, config_dir)
-    cells: dict[tuple[str, str], Cell] = {}
+    cells: dict[tuple[str, str], MatrixCell] = {}
     notes: list[str] = []
     with composer(config_dir):
         others = [text for text in overrides if not _OF_AN_ARCHITECTURE.match(text)]
@@ -76,7 +76,7 @@ def matrix(
             trials: dict[str, Trial] = {}
             for row in rows:
                 found = _checked(posed[task], chosen[row], config_dir)
-                cells[task, row] = Cell(reason=found) if isinstance(found, str) else Cell()
+                cells[task, row] = MatrixCell(reason=found) if isinstance(found, str) else MatrixCell()
                 if isinstance(found, Trial):
                     trials[row] = found
             if parameters and trials:
@@ -100,13 +100,13 @@ def suite_matrix(
     Raises:
         UserError: an unknown suite, or a task or architecture that it does not have.
     """
-    cells: dict[tuple[str, str], Cell] = {}
+    cells: dict[tuple[str, str], MatrixCell] = {}
     for planned in plan([f"suite={suite}", *overrides], config_dir).trials:
         config = planned.trial.config
         if is_baseline(config):
             continue
         key = config["task"]["name"], config["architecture"]["name"]
-        before = cells.get(key, Cell())
+        before = cells.get(key, MatrixCell())
         done = state(planned.trial) == "finished"
         cells[key] = replace(before, planned=before.planned + 1, finished=before.finished + done)
     names = _among("task", tasks, dict.fromkeys(task for task, _ in cells))
@@ -157,7 +157,7 @@ def _checked(posed: DictConfig | UserError, chosen: DictConfig | UserError, conf
     return trial
 
 
-def _counted(trials: dict[str, Trial]) -> dict[str, Cell] | str:
+def _counted(trials: dict[str, Trial]) -> dict[str, MatrixCell] | str:
     """One task's cells with their parameters, or why they cannot be counted."""
     from unroll.models.sizing import meta_counts
     from unroll.training.prepared import prepared_task, sized
@@ -170,7 +170,7 @@ def _counted(trials: dict[str, Trial]) -> dict[str, Cell] | str:
             return error.what
         try:
             build, _ = sized(trial, task)
-            found[row] = Cell(parameters=meta_counts(build))
+            found[row] = MatrixCell(parameters=meta_counts(build))
         except UserError as error:
-            found[row] = Cell(reason=error.what)
+            found[row] = MatrixCell(reason=error.what)
     return found

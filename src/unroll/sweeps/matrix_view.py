@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from unroll.errors import UserError, suggest
-from unroll.sweeps.matrix import Cell, Matrix
+from unroll.sweeps.matrix import Matrix, MatrixCell
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -29,7 +29,7 @@ def show(make: Callable[[], Matrix], form: str) -> None:
     Console().print(rich_grid(make()))
 
 
-def cell_text(cell: Cell | None, suite: bool) -> str:
+def cell_text(cell: MatrixCell | None, suite: bool) -> str:
     """What a cell says: `runs` with its parameters, why it does not, or how many records it has."""
     if cell is None:
         return "—"

@@ -39,7 +39,7 @@ class Part:
 
 
 @dataclass
-class Claim:
+class Hypothesis:
     """What is said of architectures, as comparisons among a suite's trials.
 
     Each of `pairs` names two architectures: by the claim the first has the better `metric`, wherever the two differ by
@@ -63,12 +63,12 @@ class Suite(Part):
     name: str = MISSING
     description: str = ""
     parts: dict[str, Part] = field(default_factory=dict)
-    claims: dict[str, Claim] = field(default_factory=dict)
+    claims: dict[str, Hypothesis] = field(default_factory=dict)
     baselines: bool = True
 
 
 @dataclass
-class Options:
+class SweepOptions:
     """How a sweep goes on after trouble: options of the resumable sweeper."""
 
     fail_fast: bool = False
@@ -83,7 +83,7 @@ class Sweep:
 
     suite: Suite = field(default_factory=Suite)
     workers: int | None = None
-    sweep: Options = field(default_factory=Options)
+    sweep: SweepOptions = field(default_factory=SweepOptions)
 
 
 def plan(overrides: Sequence[str], config_dir: str | None = None) -> Plan:

@@ -17,7 +17,7 @@ from unroll.data.batching import TrainingBatches, epoch_order, padding_share, st
 from unroll.data.examples import Examples
 from unroll.models.network import Network
 from unroll.models.sizing import Sizing, count_parameters
-from unroll.records.lease import Claim
+from unroll.records.lease import Lease
 from unroll.seeds import derive
 from unroll.tasks.task import Final, Task
 from unroll.tracking.tracking import Tracking
@@ -71,7 +71,7 @@ class Run:
     """A trial under way: what it is given, and what each step leaves for the next ones."""
 
     trial: Trial
-    claim: Claim | None  # of rank 0
+    claim: Lease | None  # of rank 0
     preemption: Preemption
     tracking: Tracking
     ranks: Ranks

@@ -16,7 +16,7 @@ from unroll.config.identity import is_baseline
 from unroll.config.trial import Trial
 from unroll.errors import TrialFailed, UserError
 from unroll.models.contracts import Term
-from unroll.records.lease import Claim, claimed
+from unroll.records.lease import Lease, claimed
 from unroll.records.provenance import peak_memory_bytes, provenance, reset_peak_memory
 from unroll.records.record import SCHEMA_VERSION, read_record
 from unroll.records.state import state
@@ -138,7 +138,7 @@ def _check_data(trial: Trial) -> None:
         )
 
 
-def _train(trial: Trial, began: Began, claim: Claim | None, tracking: Tracking, ranks: Ranks) -> dict[str, Any]:
+def _train(trial: Trial, began: Began, claim: Lease | None, tracking: Tracking, ranks: Ranks) -> dict[str, Any]:
     directory = trial.directory
     if claim is not None:
         text = yaml.safe_dump(trial.config, sort_keys=False, allow_unicode=True)
@@ -195,7 +195,7 @@ def _described(error: BaseException, trace: str) -> dict[str, str]:
 
 
 def _train_network(
-    trial: Trial, claim: Claim | None, tracking: Tracking, ranks: Ranks
+    trial: Trial, claim: Lease | None, tracking: Tracking, ranks: Ranks
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     with Preemption(trial.directory / checkpoint.LAST) as preemption:
         try:

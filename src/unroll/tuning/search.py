@@ -23,13 +23,13 @@ from unroll.config.planned import Planned
 from unroll.errors import UserError
 from unroll.records.state import state
 from unroll.seeds import derive
-from unroll.tuning.study import Compose, Options, Study
+from unroll.tuning.study import Compose, Study, TuningOptions
 
 _REDRAWS = 100  # of a point that the study has already, before it takes the next one that it has not
 
 
 @dataclass(frozen=True)
-class Point:
+class TriedPoint:
     """Values that a study tries, and what became of them."""
 
     number: int
@@ -45,17 +45,17 @@ class Tuned:
     """A study and its points so far."""
 
     study: Study
-    points: list[Point] = field(default_factory=list)
+    points: list[TriedPoint] = field(default_factory=list)
 
     @property
-    def best(self) -> Point | None:
+    def best(self) -> TriedPoint | None:
         """The best point on validation, the earlier of equals; None where none has a value."""
         sign = -1.0 if self.study.metric["direction"] == "higher" else 1.0
         valued = [(sign * point.value, point.number, point) for point in self.points if point.value is not None]
         return min(valued, key=lambda one: one[:2])[2] if valued else None
 
 
-def suggest_point(study: Study, options: Options, before: Sequence[Point]) -> dict[str, str]:
+def suggest_point(study: Study, options: TuningOptions, before: Sequence[TriedPoint]) -> dict[str, str]:
     """Return the values of a study's next point: a function of its arguments alone, and no point of `before`."""
     tried = [point.values for point in before]
     size = study.space.size
@@ -71,7 +71,7 @@ def suggest_point(study: Study, options: Options, before: Sequence[Point]) -> di
 def tune(
     studies: Sequence[Study],
     baselines: Sequence[Planned],
-    options: Options,
+    options: TuningOptions,
     folder: Path,
     compose: Compose,
     train: Callable[[Sequence[Planned], str], bool],
@@ -87,12 +87,12 @@ def tune(
     tuned = [Tuned(study) for study in studies]
     trials = max((study.trials for study in studies), default=0)
     for start in range(0, max(trials, 1), options.parallel):
-        batch: list[tuple[Tuned, list[Point]]] = []
+        batch: list[tuple[Tuned, list[TriedPoint]]] = []
         for one in tuned:
             asked = list(one.points)
             for number in range(start, min(start + options.parallel, one.study.trials)):
                 values = _settled(one.study, options, folder, asked, number)
-                asked.append(Point(number, values, one.study.planned(values, one.study.tuning_seed, compose)))
+                asked.append(TriedPoint(number, values, one.study.planned(values, one.study.tuning_seed, compose)))
             batch.append((one, asked[len(one.points) :]))
         planned = [point.planned for _, points in batch for point in points]
         end = min(start + options.parallel, trials)
@@ -106,7 +106,7 @@ def tune(
     return tuned
 
 
-def finals(tuned: Sequence[Tuned], options: Options, compose: Compose) -> list[list[Planned]]:
+def finals(tuned: Sequence[Tuned], options: TuningOptions, compose: Compose) -> list[list[Planned]]:
     """Return each study's trials of its best point: of all seeds, or of the tuning seed; none without a best point."""
     found: list[list[Planned]] = []
     for one in tuned:
@@ -120,7 +120,7 @@ def finals(tuned: Sequence[Tuned], options: Options, compose: Compose) -> list[l
     return found
 
 
-def _drawn(study: Study, options: Options, before: Sequence[Point], draw: int) -> dict[str, str]:
+def _drawn(study: Study, options: TuningOptions, before: Sequence[TriedPoint], draw: int) -> dict[str, str]:
     """The sampler's point after those before; the first draw is the one asked for, others are random."""
     optuna = _optuna()
     seed = derive(options.seed, f"tuning {study.name}", len(before), draw) % 2**32
@@ -157,7 +157,9 @@ def _optuna() -> Any:
     return optuna
 
 
-def _settled(study: Study, options: Options, folder: Path, before: Sequence[Point], number: int) -> dict[str, str]:
+def _settled(
+    study: Study, options: TuningOptions, folder: Path, before: Sequence[TriedPoint], number: int
+) -> dict[str, str]:
     """The point's values as they lie on disk; where they do not yet, they are suggested and put there."""
     path = folder / study.name / f"point-{number:04d}.json"
     if not path.exists():
@@ -184,15 +186,15 @@ def _settled(study: Study, options: Options, folder: Path, before: Sequence[Poin
         ) from error
 
 
-def _ended(point: Point, all_ended: bool) -> Point | None:
+def _ended(point: TriedPoint, all_ended: bool) -> TriedPoint | None:
     """The point with what its record says; None while it has none and may still get one."""
     from unroll.records.record import read_record
 
     trial = point.planned.trial
     now = state(trial)
     if now not in ("finished", "failed"):
-        return Point(point.number, point.values, point.planned, "failed") if all_ended else None
+        return TriedPoint(point.number, point.values, point.planned, "failed") if all_ended else None
     record = read_record(trial.record_path)
     value = (record["result"]["selection"] or {}).get("value") if now == "finished" else None
     status = "failed" if value is None else "finished"
-    return Point(point.number, point.values, point.planned, status, value, record["run"]["seconds"])
+    return TriedPoint(point.number, point.values, point.planned, status, value, record["run"]["seconds"])

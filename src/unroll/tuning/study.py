@@ -16,7 +16,7 @@ SAMPLERS = ("tpe", "random")
 
 
 @dataclass(frozen=True)
-class Options:
+class TuningOptions:
     """How studies search: `conf/hydra/sweeper/optuna.yaml` says what each key means."""
 
     trials: int
@@ -75,7 +75,7 @@ class Study:
         return Planned(compose(given), given)
 
 
-def make_studies(planned: Sequence[Planned], space: Space, options: Options, compose: Compose) -> list[Study]:
+def make_studies(planned: Sequence[Planned], space: Space, options: TuningOptions, compose: Compose) -> list[Study]:
     """Return a study for each network of a suite: its trials, grouped by all overrides but seed and space.
 
     Raises:
@@ -106,7 +106,9 @@ def _check_keys(space: Space) -> None:
             )
 
 
-def _study(kept: tuple[str, ...], seeds: tuple[int, ...], space: Space, options: Options, compose: Compose) -> Study:
+def _study(
+    kept: tuple[str, ...], seeds: tuple[int, ...], space: Space, options: TuningOptions, compose: Compose
+) -> Study:
     from unroll.records.store import flatten
 
     seed = seeds[0] if options.tuning_seed is None else options.tuning_seed

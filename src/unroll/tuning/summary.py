@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from unroll.config.planned import Planned
 from unroll.records.state import state
 from unroll.tuning.search import Tuned
-from unroll.tuning.study import Options
+from unroll.tuning.study import TuningOptions
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,7 +19,7 @@ SCHEMA_VERSION = 1
 
 
 def summarise(
-    tuned: Sequence[Tuned], options: Options, chosen: Sequence[Sequence[Planned]], baselines: Sequence[Planned]
+    tuned: Sequence[Tuned], options: TuningOptions, chosen: Sequence[Sequence[Planned]], baselines: Sequence[Planned]
 ) -> dict[str, Any]:
     """Return the content of tuning.json.
 

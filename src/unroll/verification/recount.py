@@ -18,7 +18,7 @@ from unroll.config.trial import Trial
 from unroll.config.typed import completed
 from unroll.data.examples import Examples
 from unroll.models.sizing import meta_counts, with_width
-from unroll.records.truth import Found
+from unroll.records.truth import Mismatch
 from unroll.registry.components import foreign
 from unroll.registry.groups import group_options
 from unroll.tasks.task import Task
@@ -29,7 +29,7 @@ _LENGTHS = (5, 47)  # of made-up texts: a count that differs between them depend
 _MANY = 64  # made-up examples of a split
 
 
-def parameters(record: Mapping[str, Any]) -> Iterator[Found]:
+def parameters(record: Mapping[str, Any]) -> Iterator[Mismatch]:
     """Parameters are those of the network that the config describes; nothing is said of foreign code, nor is it run."""
     config, found = record["config"], record["parameters"]
     if is_baseline(config):
@@ -40,10 +40,10 @@ def parameters(record: Mapping[str, Any]) -> Iterator[Found]:
     if expected is None:
         return
     if found["counted"] != expected["counted"]:
-        yield Found(f"{found['counted']} counted parameters", f"{expected['counted']}, of the config's network")
+        yield Mismatch(f"{found['counted']} counted parameters", f"{expected['counted']}, of the config's network")
     words = config["data"]["kind"] in ("labelled_text", "pairs")
     if not words and found["total"] != expected["total"]:
-        yield Found(f"{found['total']} parameters", f"{expected['total']}, of the config's network")
+        yield Mismatch(f"{found['total']} parameters", f"{expected['total']}, of the config's network")
 
 
 def _counted(text: str, width: int | None) -> dict[str, int] | None:

@@ -18,7 +18,7 @@ from unroll.analysis.figures.costs import draw_costs, front_of, lifts
 from unroll.analysis.figures.fronts import pareto
 from unroll.analysis.figures.lines import Line, line
 from unroll.analysis.figures.panels import Axis, draw_panels, panels
-from unroll.analysis.figures.ranks import Ranks, draw_ranks
+from unroll.analysis.figures.ranks import MeanRanks, draw_ranks
 from unroll.analysis.figures.write import draw_tables, drawings, ranks_of, seeds, slug
 from unroll.analysis.statistics.ranks import Ranking
 from unroll.analysis.tables import Row, Table, make_tables
@@ -201,13 +201,13 @@ def test_names_are_lifted_until_none_overlaps() -> None:
 
 def test_ranks_are_drawn_where_they_are_and_bars_join_what_is_alike() -> None:
     pairs = ((1.0, 0.4, 0.01), (0.4, 1.0, 0.01), (0.01, 0.01, 1.0))
-    made = draw_ranks("t", Ranks("g", ("a", "b", "c"), (1.2, 1.9, 2.9), pairs))
+    made = draw_ranks("t", MeanRanks("g", ("a", "b", "c"), (1.2, 1.9, 2.9), pairs))
     (axes,) = made.axes
     assert sorted(text.get_text().strip() for text in axes.texts) == ["a (1.20)", "b (1.90)", "c (2.90)"]
     bars = [sorted(drawn.get_xdata()) for drawn in axes.lines if drawn.get_color() == "black"]
     assert bars == [[1.2, 1.9]]
     with pytest.raises(ValueError, match="3 networks need 3 mean ranks"):
-        draw_ranks("t", Ranks("g", ("a", "b", "c"), (1.2, 1.9, 2.9), pairs[:2]))
+        draw_ranks("t", MeanRanks("g", ("a", "b", "c"), (1.2, 1.9, 2.9), pairs[:2]))
 
 
 @pytest.mark.parametrize(("friedman", "p"), [(0.01, 0.02), (0.2, 1.0)])
@@ -303,12 +303,12 @@ def test_the_same_records_give_the_same_bytes_in_another_process(tmp_path: Path)
     script = """
 import json, sys
 from pathlib import Path
-from unroll.analysis.figures.ranks import Ranks
+from unroll.analysis.figures.ranks import MeanRanks
 from unroll.analysis.figures.write import draw_tables
 from unroll.analysis.tables import make_tables
 
 records = json.loads(Path(sys.argv[1]).read_text())
-ranks = Ranks("g", tuple("abcd"), (1.0, 2.0, 3.0, 4.0), ((1, 1, 1, 0), (1, 1, 1, 1), (1, 1, 1, 1), (0, 1, 1, 1)))
+ranks = MeanRanks("g", tuple("abcd"), (1.0, 2.0, 3.0, 4.0), ((1, 1, 1, 0), (1, 1, 1, 1), (1, 1, 1, 1), (0, 1, 1, 1)))
 draw_tables(make_tables(records), Path("nowhere"), Path(sys.argv[2]), [ranks])
 print(*sorted({"torch", "matplotlib.backends.backend_tkagg"} & set(sys.modules)))
 """

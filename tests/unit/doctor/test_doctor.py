@@ -16,7 +16,7 @@ import wandb
 from unroll.data import cache
 from unroll.doctor import machine, software, storage
 from unroll.doctor.checks import CHECKS, doctor
-from unroll.doctor.line import OK, PROBLEM, WARNING, Line, Settings, as_json, examine, show
+from unroll.doctor.line import OK, PROBLEM, WARNING, Finding, Settings, as_json, examine, show
 from unroll.errors import UserError
 from unroll.tracking.wandb_run import ask_wandb
 
@@ -24,25 +24,25 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_a_check_that_raises_is_a_problem_and_the_others_run() -> None:
-    def breaks(settings: Settings) -> list[Line]:
+    def breaks(settings: Settings) -> list[Finding]:
         raise ZeroDivisionError("by nought")
 
-    def refuses(settings: Settings) -> list[Line]:
+    def refuses(settings: Settings) -> list[Finding]:
         raise UserError("No such\n  thing.", saw="this", allowed=["that", "those"])
 
-    def works(settings: Settings) -> list[Line]:
-        return [Line("works", OK, "fine")]
+    def works(settings: Settings) -> list[Finding]:
+        return [Finding("works", OK, "fine")]
 
     lines = examine({"breaks": breaks, "refuses": refuses, "works": works}, Settings())
     assert lines == [
-        Line("breaks", PROBLEM, "the check failed: ZeroDivisionError: by nought"),
-        Line("refuses", PROBLEM, "No such thing. Seen: this", "that, those"),
-        Line("works", OK, "fine"),
+        Finding("breaks", PROBLEM, "the check failed: ZeroDivisionError: by nought"),
+        Finding("refuses", PROBLEM, "No such thing. Seen: this", "that, those"),
+        Finding("works", OK, "fine"),
     ]
 
 
 def test_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = [Line("a", OK, "[red]fine"), Line("b", PROBLEM, "broken", "mend it")]
+    lines = [Finding("a", OK, "[red]fine"), Finding("b", PROBLEM, "broken", "mend it")]
     show(lines)
     said = "ok: a: [red]fine\nproblem: b: broken -> mend it\n1 problem, 0 warning, 1 ok\n"
     assert capsys.readouterr().out == said
@@ -52,7 +52,7 @@ def test_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) ->
 def test_a_table_on_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "80")
-    show([Line("a", OK, "[red]fine"), Line("b", PROBLEM, "broken", "mend it")])
+    show([Finding("a", OK, "[red]fine"), Finding("b", PROBLEM, "broken", "mend it")])
     said = capsys.readouterr().out
     assert "what to do" in said
     assert "[red]fine" in said
@@ -65,7 +65,7 @@ def test_what_was_seen_is_shown_and_not_obeyed(
 ) -> None:
     for name, value in colour.items():
         monkeypatch.setenv(name, value)
-    show([Line("a", OK, "fine\x1b[2J", "mend\x07")])
+    show([Finding("a", OK, "fine\x1b[2J", "mend\x07")])
     said = capsys.readouterr().out
     assert "fine\\u001b[2J" in said
     assert "mend\\u0007" in said

@@ -8,7 +8,7 @@ from stub_records import write_failed, write_finished
 
 from unroll.config.compose import compose, composer
 from unroll.errors import UserError
-from unroll.sweeps.matrix import Cell, Matrix, _checked, _node, matrix, suite_matrix
+from unroll.sweeps.matrix import Matrix, MatrixCell, _checked, _node, matrix, suite_matrix
 from unroll.sweeps.matrix_view import LONGEST, cell_text, markdown
 from unroll.sweeps.suite import plan
 
@@ -16,9 +16,9 @@ GRID = Matrix(
     ("copying", "sums"),
     ("gru", "mlp"),
     {
-        ("copying", "gru"): Cell(parameters={"total": 1500, "counted": 1000, "embeddings": 500}),
-        ("copying", "mlp"): Cell(reason="Attention needs states | none here."),
-        ("sums", "gru"): Cell(),
+        ("copying", "gru"): MatrixCell(parameters={"total": 1500, "counted": 1000, "embeddings": 500}),
+        ("copying", "mlp"): MatrixCell(reason="Attention needs states | none here."),
+        ("sums", "gru"): MatrixCell(),
     },
     notes=("sums: no parameters, since there is no data.",),
 )
@@ -40,8 +40,8 @@ def test_a_grid_in_markdown() -> None:
 
 
 def test_a_long_reason_is_cut() -> None:
-    assert cell_text(Cell(reason="x" * 100), suite=False) == "x" * (LONGEST - 1) + "…"
-    assert cell_text(Cell(finished=1, planned=4), suite=True) == "1 of 4"
+    assert cell_text(MatrixCell(reason="x" * 100), suite=False) == "x" * (LONGEST - 1) + "…"
+    assert cell_text(MatrixCell(finished=1, planned=4), suite=True) == "1 of 4"
 
 
 @pytest.mark.parametrize("overrides", [[], ["bottleneck.size=9", "budget.parameters=5000"]])
@@ -55,7 +55,7 @@ def test_a_cell_is_the_trial_composed_by_itself(task: str, architecture: str, ov
 
 def test_a_cell_that_cannot_run_says_why() -> None:
     grid = matrix(["task.attention=additive"], tasks=["sentiment", "translation"], architectures=["gru", "mlp"])
-    assert grid.cells["translation", "gru"] == Cell()
+    assert grid.cells["translation", "gru"] == MatrixCell()
     assert grid.cells["translation", "mlp"].reason == "task.attention needs a decoder that works step by step."
     for architecture in ("gru", "mlp"):
         reason = grid.cells["sentiment", architecture].reason
@@ -65,7 +65,7 @@ def test_a_cell_that_cannot_run_says_why() -> None:
 
 def test_an_option_of_some_architectures_is_refused_by_the_others() -> None:
     grid = matrix(["architecture.activation=tanh"], tasks=["compression"], architectures=["gru", "mlp"])
-    assert grid.cells["compression", "mlp"] == Cell()
+    assert grid.cells["compression", "mlp"] == MatrixCell()
     assert grid.cells["compression", "gru"].reason == "There is no key 'activation' in 'architecture'."
 
 
@@ -90,6 +90,9 @@ def test_a_suites_records_are_counted(tmp_path: Path) -> None:
     write_finished(lstm[0])
     write_failed(lstm[1])
     grid = suite_matrix("quickstart", given)
-    assert grid.cells == {("sentiment", "lstm"): Cell(finished=1, planned=2), ("sentiment", "mlp"): Cell(planned=2)}
+    assert grid.cells == {
+        ("sentiment", "lstm"): MatrixCell(finished=1, planned=2),
+        ("sentiment", "mlp"): MatrixCell(planned=2),
+    }
     assert suite_matrix("quickstart", given, architectures=["mlp"]).architectures == ("mlp",)
     assert "1 of 4" in markdown(grid)

@@ -15,7 +15,7 @@ from unroll.config.compose import compose_with, composer
 from unroll.config.planned import Planned
 from unroll.config.trial import Trial
 from unroll.errors import TrialFailed, UserError
-from unroll.records.lease import Claim, Claimed, ClaimLost, claimed
+from unroll.records.lease import Claimed, ClaimLost, Lease, claimed
 from unroll.records.record import read_record
 from unroll.records.state import state
 from unroll.sweeps.scheduler import Rules, complete
@@ -159,7 +159,7 @@ def test_what_cannot_start_is_refused_once_and_told(sweep: Sweep) -> None:
 def test_what_runs_elsewhere_is_waited_for(end: str, sweep: Sweep) -> None:
     trial = sweep.planned[2].trial
     trial.directory.mkdir()
-    claim = Claim(trial.directory, NEVER)
+    claim = Lease(trial.directory, NEVER)
 
     def launch(batch: Sequence[Planned]) -> Mapping[str, BaseException]:
         threading.Thread(target=other_sweep).start()
@@ -176,7 +176,7 @@ def test_what_runs_elsewhere_is_waited_for(end: str, sweep: Sweep) -> None:
 def test_what_died_elsewhere_is_launched_here(sweep: Sweep) -> None:
     trial = sweep.planned[2].trial
     trial.directory.mkdir()
-    Claim(trial.directory, NEVER)
+    Lease(trial.directory, NEVER)
     path = trial.directory / "claim-1.json"
 
     def other_dies(batch: Sequence[Planned]) -> Mapping[str, BaseException]:

@@ -22,8 +22,8 @@ from unroll.config.search_space import Space, read_space
 from unroll.config.trial import Trial, make_trial
 from unroll.errors import UserError
 from unroll.records.state import state
-from unroll.tuning.search import Point, Tuned, finals, suggest_point, tune
-from unroll.tuning.study import Options, Study, make_studies
+from unroll.tuning.search import TriedPoint, Tuned, finals, suggest_point, tune
+from unroll.tuning.study import Study, TuningOptions, make_studies
 from unroll.tuning.summary import summarise, table, unequal
 
 SPACE = {"optimizer.learning_rate": "tag(log, interval(1e-5, 1))", "architecture.width": "choice(16,32,64,128)"}
@@ -68,7 +68,7 @@ def suite(runs: Path, architectures: Sequence[str] = ("mlp", "lstm"), seeds: Seq
     return [Planned(quick(given), given) for given in [*found, (*shared, "architecture=baseline", "baseline=pca")]]
 
 
-def studies(planned: Sequence[Planned], options: Options, space: dict[str, str] | None = None) -> list[Study]:
+def studies(planned: Sequence[Planned], options: TuningOptions, space: dict[str, str] | None = None) -> list[Study]:
     return make_studies(planned, read_space(space or SPACE), options, quick)
 
 
@@ -94,7 +94,9 @@ class Trainer:
         return True
 
 
-def run(runs: Path, options: Options, trainer: Trainer, architectures: Sequence[str] = ("mlp", "lstm")) -> list[Tuned]:
+def run(
+    runs: Path, options: TuningOptions, trainer: Trainer, architectures: Sequence[str] = ("mlp", "lstm")
+) -> list[Tuned]:
     planned = suite(runs, architectures)
     baselines = [item for item in planned if is_baseline(item.trial.config)]
     seen: list[int] = []
@@ -115,23 +117,23 @@ def values(tuned: Sequence[Tuned]) -> list[list[dict[str, str]]]:
     return [[point.values for point in one.points] for one in tuned]
 
 
-def history(study: Study, count: int, value: Callable[[int], float | None]) -> list[Point]:
+def history(study: Study, count: int, value: Callable[[int], float | None]) -> list[TriedPoint]:
     """Points on a line through the space, as if they were trained."""
     found = []
     for number in range(count):
         at = {"optimizer.learning_rate": repr(10.0 ** (-5 + number / 4)), "architecture.width": "64"}
         status = "failed" if value(number) is None else "finished"
-        found.append(Point(number, at, Planned(study.example, ()), status, value(number)))
+        found.append(TriedPoint(number, at, Planned(study.example, ()), status, value(number)))
     return found
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    return studies(suite(tmp_path_factory.mktemp("runs")), Options(20))[0]
+    return studies(suite(tmp_path_factory.mktemp("runs")), TuningOptions(20))[0]
 
 
 def test_a_study_is_the_trials_that_differ_by_seed_and_space(tmp_path: Path) -> None:
-    found = studies(suite(tmp_path), Options(5))
+    found = studies(suite(tmp_path), TuningOptions(5))
     assert [one.example.row for one in found] == ["mlp", "lstm"]
     assert {one.seeds for one in found} == {(3, 4)}
     assert {one.tuning_seed for one in found} == {3}
@@ -140,17 +142,22 @@ def test_a_study_is_the_trials_that_differ_by_seed_and_space(tmp_path: Path) -> 
 
 def test_the_name_holds_all_that_decides_the_points(tmp_path: Path) -> None:
     planned = suite(tmp_path, ["mlp"])
-    (plain,) = studies(planned, Options(5))
-    for same in (Options(7), Options(5, parallel=1), Options(5, final_seeds=False)):
+    (plain,) = studies(planned, TuningOptions(5))
+    for same in (TuningOptions(7), TuningOptions(5, parallel=1), TuningOptions(5, final_seeds=False)):
         assert studies(planned, same)[0].name == plain.name
-    others = [Options(5, seed=1), Options(5, sampler="random"), Options(5, tuning_seed=9), Options(5, random_points=2)]
+    others = [
+        TuningOptions(5, seed=1),
+        TuningOptions(5, sampler="random"),
+        TuningOptions(5, tuning_seed=9),
+        TuningOptions(5, random_points=2),
+    ]
     names = {plain.name, *(studies(planned, one)[0].name for one in others)}
-    names.add(studies(planned, Options(5), {**SPACE, "architecture.width": "choice(16,32)"})[0].name)
+    names.add(studies(planned, TuningOptions(5), {**SPACE, "architecture.width": "choice(16,32)"})[0].name)
     assert len(names) == 6
 
 
 def test_suggestions_are_a_function_of_what_is_known(study: Study) -> None:
-    options, known = Options(20, random_points=4), history(study, 12, lambda number: float(number))
+    options, known = TuningOptions(20, random_points=4), history(study, 12, lambda number: float(number))
     first = suggest_point(study, options, known)
     assert first == suggest_point(study, options, known)
     assert first != suggest_point(study, options, history(study, 12, lambda number: -float(number)))
@@ -162,9 +169,14 @@ def test_suggestions_are_a_function_of_what_is_known(study: Study) -> None:
 def test_open_points_count_and_random_ignores_outcomes(study: Study) -> None:
     known = history(study, 12, lambda number: float(number))
     opened = [*known[:-1], replace(known[-1], status="open", value=None)]
-    random = Options(20, sampler="random")
+    random = TuningOptions(20, sampler="random")
     assert suggest_point(study, random, known) == suggest_point(study, random, opened)
-    assert suggest_point(study, Options(20, random_points=4), opened)["architecture.width"] in ("16", "32", "64", "128")
+    assert suggest_point(study, TuningOptions(20, random_points=4), opened)["architecture.width"] in (
+        "16",
+        "32",
+        "64",
+        "128",
+    )
 
 
 @pytest.mark.parametrize("better", ["lower", "higher"])
@@ -173,7 +185,7 @@ def test_the_sampler_goes_where_validation_is_better(study: Study, better: str) 
     towards = replace(study, metric={"name": "mse", "direction": better})
     known = history(study, 20, lambda number: float(number))
     rates = [
-        float(suggest_point(towards, Options(99, random_points=4, seed=seed), known)["optimizer.learning_rate"])
+        float(suggest_point(towards, TuningOptions(99, random_points=4, seed=seed), known)["optimizer.learning_rate"])
         for seed in range(12)
     ]
     low = sum(rate < 3e-3 for rate in rates)
@@ -191,22 +203,22 @@ def test_the_best_point_is_by_direction_and_the_earlier_of_equals(study: Study, 
 
 def test_no_point_comes_twice_and_a_finite_space_is_exhausted(tmp_path: Path) -> None:
     space = {"architecture.width": "choice(16,32,64)", "architecture.depth": "range(1,5)"}
-    (study,) = studies(suite(tmp_path, ["lstm"]), Options(12), space)
-    known: list[Point] = []
+    (study,) = studies(suite(tmp_path, ["lstm"]), TuningOptions(12), space)
+    known: list[TriedPoint] = []
     for number in range(12):
-        at = suggest_point(study, Options(12, random_points=3), known)
-        known.append(Point(number, at, Planned(study.example, ()), "finished", 1.0))
+        at = suggest_point(study, TuningOptions(12, random_points=3), known)
+        known.append(TriedPoint(number, at, Planned(study.example, ()), "finished", 1.0))
     assert len({tuple(point.values.items()) for point in known}) == 12
 
 
 def test_every_study_tries_as_many_points(tmp_path: Path) -> None:
     trainer = Trainer()
-    tuned = run(tmp_path, Options(5, parallel=2), trainer)
+    tuned = run(tmp_path, TuningOptions(5, parallel=2), trainer)
     assert [len(one.points) for one in tuned] == [5, 5]
     assert [len(batch) for batch in trainer.batches] == [2 + 2 + 1, 4, 2], "baselines once, with the first points"
     trained = trainer.trained
     assert len(trained) == len(set(trained))
-    summary = summarise(tuned, Options(5), [], [])
+    summary = summarise(tuned, TuningOptions(5), [], [])
     assert {name: (one["points"], one["seconds"]) for name, one in summary["effort"].items()} == {
         "mlp": (5, 10.0),
         "lstm": (5, 10.0),
@@ -215,7 +227,7 @@ def test_every_study_tries_as_many_points(tmp_path: Path) -> None:
 
 
 def test_the_best_on_validation_is_found_though_test_says_otherwise(tmp_path: Path) -> None:
-    options = Options(12, parallel=3, random_points=5)
+    options = TuningOptions(12, parallel=3, random_points=5)
     tuned = run(tmp_path, options, Trainer(), ["mlp"])
     (one,) = tuned
     assert one.best is not None
@@ -224,12 +236,12 @@ def test_the_best_on_validation_is_found_though_test_says_otherwise(tmp_path: Pa
     chosen = finals(tuned, options, quick)
     assert [item.trial.config["seed"] for item in chosen[0]] == [3, 4]
     assert chosen[0][0].trial.trial_id == one.best.planned.trial.trial_id, "the tuning seed is not trained again"
-    assert [len(found) for found in finals(tuned, Options(12, final_seeds=False), quick)] == [1]
+    assert [len(found) for found in finals(tuned, TuningOptions(12, final_seeds=False), quick)] == [1]
 
 
 @pytest.mark.parametrize("lives", [0, 1, 4, 7, 11])
 def test_a_tuning_that_was_killed_tries_the_points_of_one_that_was_not(tmp_path: Path, lives: int) -> None:
-    options = Options(7, parallel=2, random_points=3)
+    options = TuningOptions(7, parallel=2, random_points=3)
     whole = run(tmp_path / "whole", options, Trainer())
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "killed", options, Trainer(lives=lives))
@@ -240,21 +252,21 @@ def test_a_tuning_that_was_killed_tries_the_points_of_one_that_was_not(tmp_path:
 
 
 def test_more_trials_go_on_from_fewer(tmp_path: Path) -> None:
-    run(tmp_path / "short", Options(4, parallel=2, random_points=3), Trainer())
-    more = Options(8, parallel=2, random_points=3)
+    run(tmp_path / "short", TuningOptions(4, parallel=2, random_points=3), Trainer())
+    more = TuningOptions(8, parallel=2, random_points=3)
     assert values(run(tmp_path / "short", more, Trainer())) == values(run(tmp_path / "long", more, Trainer()))
 
 
 def test_a_point_that_another_sweep_has_put_there_is_taken(tmp_path: Path) -> None:
-    (study,) = studies(suite(tmp_path, ["mlp"]), Options(2))
+    (study,) = studies(suite(tmp_path, ["mlp"]), TuningOptions(2))
     folder = tmp_path / "optuna" / study.name
     folder.mkdir(parents=True)
     at = {"optimizer.learning_rate": "0.5", "architecture.width": "16"}
     (folder / "point-0001.json").write_text(json.dumps({"number": 1, "values": at}))
-    assert values(run(tmp_path, Options(2), Trainer(), ["mlp"]))[0][1] == at
+    assert values(run(tmp_path, TuningOptions(2), Trainer(), ["mlp"]))[0][1] == at
     (folder / "point-0001.json").write_text('{"number": 1, "val')
     with pytest.raises(UserError, match=r"rm .*point-0001\.json"):
-        run(tmp_path, Options(2), Trainer(), ["mlp"])
+        run(tmp_path, TuningOptions(2), Trainer(), ["mlp"])
 
 
 def test_a_point_that_fails_costs_itself_only(tmp_path: Path) -> None:
@@ -262,7 +274,7 @@ def test_a_point_that_fails_costs_itself_only(tmp_path: Path) -> None:
         large = trial.config["optimizer"]["learning_rate"] > 0.001
         write_failed(trial) if large else write_finished(trial)
 
-    options = Options(10, parallel=5)
+    options = TuningOptions(10, parallel=5)
     tuned = run(tmp_path, options, Trainer(fragile), ["mlp"])
     failed = [point for point in tuned[0].points if point.status == "failed"]
     assert 0 < len(failed) < 10
@@ -275,7 +287,7 @@ def test_a_point_that_fails_costs_itself_only(tmp_path: Path) -> None:
 
 
 def test_a_study_without_a_value_has_no_best_point(tmp_path: Path) -> None:
-    options = Options(2)
+    options = TuningOptions(2)
     tuned = run(tmp_path / "failed", options, Trainer(write_failed), ["mlp"])
     assert tuned[0].best is None
     assert finals(tuned, options, quick) == [[]]
@@ -308,13 +320,13 @@ def test_a_study_without_a_value_has_no_best_point(tmp_path: Path) -> None:
 )
 def test_mistakes_are_told_before_training(tmp_path: Path, space: dict[str, str], said: list[str]) -> None:
     with pytest.raises(UserError) as caught:
-        make_studies(suite(tmp_path, ["mlp"], [3]), read_space(space), Options(5), compose_with)
+        make_studies(suite(tmp_path, ["mlp"], [3]), read_space(space), TuningOptions(5), compose_with)
     for words in said:
         assert words in str(caught.value)
 
 
 def test_absent_keys_can_be_left_out(tmp_path: Path) -> None:
-    options = Options(5, skip_absent=True)
+    options = TuningOptions(5, skip_absent=True)
     space = {"architecture.merge": "choice(concat,sum,mul)", "architecture.width": "choice(16,32)"}
     lstm, mlp = studies(suite(tmp_path, ["lstm", "mlp"]), options, space)
     assert (lstm.absent, mlp.absent) == ((), ("architecture.merge",))
@@ -328,13 +340,13 @@ def test_absent_keys_can_be_left_out(tmp_path: Path) -> None:
 )
 def test_options_out_of_range(wrong: dict[str, Any]) -> None:
     with pytest.raises(UserError, match=next(iter(wrong))):
-        make_studies([], Space(()), Options(**{"trials": 5, **wrong}), compose_with)
+        make_studies([], Space(()), TuningOptions(**{"trials": 5, **wrong}), compose_with)
 
 
 def test_without_optuna_it_says_what_to_install(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(UserError, match=r"unroll-bench\[optuna\]"):
-        suggest_point(study, Options(5), [])
+        suggest_point(study, TuningOptions(5), [])
 
 
 def test_suggesting_needs_no_torch() -> None:
@@ -342,15 +354,15 @@ def test_suggesting_needs_no_torch() -> None:
         "import sys\n"
         "from unroll.config.compose import compose_with, composer\n"
         "from unroll.config.search_space import read_space\n"
-        "from unroll.tuning.study import Options, make_studies\n"
+        "from unroll.tuning.study import TuningOptions, make_studies\n"
         "from unroll.config.planned import Planned\n"
         "from unroll.tuning.search import suggest_point\n"
         "from unroll.tuning import summary\n"
         "with composer():\n"
         "    made = ['task=compression', 'architecture=mlp']\n"
         f"    space = read_space({SPACE!r})\n"
-        "    one, = make_studies([Planned(compose_with(made), tuple(made))], space, Options(3), compose_with)\n"
-        "    print(suggest_point(one, Options(3), []))\n"
+        "    one, = make_studies([Planned(compose_with(made), tuple(made))], space, TuningOptions(3), compose_with)\n"
+        "    print(suggest_point(one, TuningOptions(3), []))\n"
         "assert not {'torch', 'pytorch_lightning'} & set(sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Ranks:
+class MeanRanks:
     """K networks ranked together."""
 
     name: str  # of the group
@@ -21,7 +21,7 @@ class Ranks:
     notes: tuple[str, ...] = ()  # blocks, failed trials, the tests behind p, the critical difference
 
 
-def draw_ranks(title: str, ranks: Ranks) -> "Figure":
+def draw_ranks(title: str, ranks: MeanRanks) -> "Figure":
     """Draw mean ranks on an axis; a bar joins networks whose p are all at least 5 %.
 
     Raises:

@@ -12,7 +12,7 @@ from unroll.analysis.across import Group, across
 from unroll.analysis.figures import lines, pictures, style
 from unroll.analysis.figures.costs import draw_costs, placed
 from unroll.analysis.figures.panels import BAND, Axis, draw_panels, lines_of, panels
-from unroll.analysis.figures.ranks import Ranks, draw_ranks
+from unroll.analysis.figures.ranks import MeanRanks, draw_ranks
 from unroll.analysis.render.cells import ARROWS
 from unroll.analysis.render.page import resolution
 from unroll.analysis.statistics.ranks import LEVEL
@@ -59,17 +59,17 @@ def draw(folder: str | Path, out: str | Path, plan: "Plan | None" = None) -> Dra
     return draw_tables(tables, Path(folder), Path(out), [ranks_of(group) for group in across(tables).groups])
 
 
-def ranks_of(group: Group) -> Ranks:
+def ranks_of(group: Group) -> MeanRanks:
     """Return a ranking as its diagram takes it: where Friedman's test finds no difference, no two are apart."""
     found, count = group.ranking, len(group.networks)
     alike = ((1.0,) * count,) * count
     pairs = found.pairs if found.friedman < LEVEL else alike
     failed = [f"{name} {number}" for name, number in zip(group.networks, group.failed, strict=True) if number]
     notes = [*resolution(group), f"Failed trials, ranked last: {', '.join(failed)}." if failed else "No trial failed."]
-    return Ranks(group.name, group.networks, found.mean_ranks, pairs, tuple(notes))
+    return MeanRanks(group.name, group.networks, found.mean_ranks, pairs, tuple(notes))
 
 
-def draw_tables(tables: Sequence[Table], folder: Path, out: Path, ranks: Sequence[Ranks] = ()) -> Drawn:
+def draw_tables(tables: Sequence[Table], folder: Path, out: Path, ranks: Sequence[MeanRanks] = ()) -> Drawn:
     """Write the figures of tables, named out/PROBLEM-KIND.svg and .png, and diagrams of ranks, out/ranks-GROUP."""
     out.mkdir(parents=True, exist_ok=True)
     drawn = Drawn()

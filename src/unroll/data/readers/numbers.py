@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from unroll.data.readers.table import Table
+from unroll.data.readers.table import TextTable
 from unroll.errors import UserError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ _COMMA = re.compile(r"[+-]?\d*,\d+", re.ASCII)
 
 
 def numbers(
-    table: Table, column: str, option: str, *, decimal: str = ".", missing: Sequence[str] = MISSING
+    table: TextTable, column: str, option: str, *, decimal: str = ".", missing: Sequence[str] = MISSING
 ) -> "numpy.ndarray":
     """Return a column as float64 [rows], NaN where a cell is empty or one of `missing`.
 
@@ -48,7 +48,7 @@ def numbers(
     return values
 
 
-def _no_number(table: Table, row: int, column: str, word: str, decimal: str, missing: Sequence[str]) -> UserError:
+def _no_number(table: TextTable, row: int, column: str, word: str, decimal: str, missing: Sequence[str]) -> UserError:
     words = ", ".join(repr(each) for each in (*missing, word[:20]))
     change = f"data.options.missing=[{words}]"
     allowed = f"a number, or {change} where it stands for a missing one"

@@ -7,7 +7,7 @@ from typing import Any
 from unroll.data.readers.columns import SPLITS, Files, Notes, Read, hash_share
 from unroll.data.readers.decoding import decoded
 from unroll.data.readers.parts import Parts, cut, shares_of, tables
-from unroll.data.readers.table import Table, uncompressed_name
+from unroll.data.readers.table import TextTable, uncompressed_name
 from unroll.errors import UserError, suggest
 
 Pairs = dict[str, list[str]]
@@ -62,7 +62,7 @@ def parallel_lines(
                 f"{name}.{source} and {name}.{target} do not have the same number of lines",
                 saw=f"{counts[0]} and {counts[1]}",
             )
-        read[split] = Table(f"{name}.{source}", sides, range(1, counts[0] + 1))
+        read[split] = TextTable(f"{name}.{source}", sides, range(1, counts[0] + 1))
     return _split(read, parts, "source", "target")
 
 
@@ -91,7 +91,7 @@ def parallel_table(
     return _split(read, parts, source, target)
 
 
-def _split(read: Mapping[str, Table], parts: Parts, source: str, target: str) -> Read:
+def _split(read: Mapping[str, TextTable], parts: Parts, source: str, target: str) -> Read:
     """The pairs of each split: all of them to evaluate on, those with words on both sides to learn from."""
     splits: dict[str, Pairs] = {split: {"source": [], "target": []} for split in SPLITS}
     notes = Notes(rows=sum(map(len, read.values())))

@@ -5,14 +5,14 @@ from typing import Any
 
 from unroll.data.readers.columns import SPLITS, Files, hash_order
 from unroll.data.readers.decoding import decoded
-from unroll.data.readers.table import SUFFIXES, Table, read_table, uncompressed_name
+from unroll.data.readers.table import SUFFIXES, TextTable, read_table, uncompressed_name
 from unroll.errors import UserError, suggest
 
 Parts = Mapping[str, str | float | None]
 """Split -> the name of its file or folder, or the share of train's examples that is cut off for it."""
 
 
-def tables(files: Files, parts: Parts, **options: Any) -> dict[str, Table]:
+def tables(files: Files, parts: Parts, **options: Any) -> dict[str, TextTable]:
     """Return the tables of the splits that have a file or a folder of their own; `options` are those of `read_table`.
 
     Raises UserError as `chosen` and `read_table` do.
@@ -68,7 +68,7 @@ def _of(files: Files, split: str, name: str) -> dict[str, bytes]:
     return found
 
 
-def _table(folder: str, files: Mapping[str, bytes], **options: Any) -> Table:
+def _table(folder: str, files: Mapping[str, bytes], **options: Any) -> TextTable:
     if len(files) == 1:
         ((name, content),) = files.items()
         if "/" not in name or uncompressed_name(name).lower().endswith(SUFFIXES):
@@ -76,7 +76,7 @@ def _table(folder: str, files: Mapping[str, bytes], **options: Any) -> Table:
     return _folders(folder.rstrip("/"), files, str(options.get("encoding", "utf-8")))
 
 
-def _folders(folder: str, files: Mapping[str, bytes], encoding: str) -> Table:
+def _folders(folder: str, files: Mapping[str, bytes], encoding: str) -> TextTable:
     """A row for each text file that lies in a folder of its class: columns text and label, files in order of name.
 
     Files that lie in no such folder are passed over: collections keep word lists and addresses beside the texts.
@@ -91,4 +91,4 @@ def _folders(folder: str, files: Mapping[str, bytes], encoding: str) -> Table:
         )
     texts = [decoded(within[name], files[within[name]], encoding) for name in names]
     labels: Sequence[str] = [name.split("/")[0] for name in names]
-    return Table(folder or "the source", {"text": list(texts), "label": list(labels)}, names, unit="file")
+    return TextTable(folder or "the source", {"text": list(texts), "label": list(labels)}, names, unit="file")

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from unroll.data.readers.numbers import MISSING
-from unroll.data.readers.table import Table
+from unroll.data.readers.table import TextTable
 from unroll.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ SENTINELS = frozenset(
 """What loggers and archives write where they have no value."""
 
 
-def refuse(table: Table, column: str, values: "numpy.ndarray") -> None:
+def refuse(table: TextTable, column: str, values: "numpy.ndarray") -> None:
     """Raise UserError where one of SENTINELS stands further from all other values [rows] than those from each other.
 
     Or where it is of another sign than all of them.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from unroll.data.readers import sentinels, steps, times
 from unroll.data.readers.columns import SPLITS, Files, Notes, Read
 from unroll.data.readers.numbers import MISSING, numbers
-from unroll.data.readers.table import Cells, Table, read_table
+from unroll.data.readers.table import Cells, TextTable, read_table
 from unroll.errors import UserError, suggest
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class _Clock:
     names: list[str]
 
 
-def _clock(table: Table, timestamp: str | Sequence[str], time_format: str | None, sort: bool) -> _Clock:
+def _clock(table: TextTable, timestamp: str | Sequence[str], time_format: str | None, sort: bool) -> _Clock:
     import numpy
 
     names = [timestamp] if isinstance(timestamp, str) else list(timestamp)
@@ -136,7 +136,7 @@ def _clock(table: Table, timestamp: str | Sequence[str], time_format: str | None
     return _Clock(found, stamps, order, int((order != numpy.arange(len(order))).sum()), names)
 
 
-def _channels(table: Table, times: Sequence[str]) -> list[str]:
+def _channels(table: TextTable, times: Sequence[str]) -> list[str]:
     """Every column but those of the times. Raises UserError where one of them only counts the rows, or none is left."""
     found = [column for column in table.columns if column not in times]
     for column in found:
@@ -155,7 +155,7 @@ def _channels(table: Table, times: Sequence[str]) -> list[str]:
     return found
 
 
-def numbers_rows(name: str, cells: Cells) -> bool:
+def numbers_rows(name: str, cells: Sequence[str | None]) -> bool:
     """Whether a column of that name only says which row is which: an index, whole or with gaps, from any number on."""
     words = [(cell or "").strip() for cell in cells]
     if not all(re.fullmatch(r"\d{1,18}(\.0*)?", word, re.ASCII) for word in words):
@@ -165,7 +165,7 @@ def numbers_rows(name: str, cells: Cells) -> bool:
     return bool(_NAMELESS.fullmatch(name) or (grows and _COUNTERS.fullmatch(name)))
 
 
-def _refuse_words(table: Table, column: str, names: Sequence[str]) -> None:
+def _refuse_words(table: TextTable, column: str, names: Sequence[str]) -> None:
     """Raise UserError for a column of words: most of its cells have no digit."""
     cells = [(cell or "").strip() for cell in table.column(column, "columns")]
     words = [cell for cell in cells if cell and cell.upper() not in ("NA", "NAN") and not re.search(r"\d", cell)]

@@ -29,7 +29,7 @@ Cells = list[str | None]
 
 
 @dataclass(frozen=True)
-class Table:
+class TextTable:
     """A table's columns of text, None where a cell is absent or empty.
 
     lines: the line in the file on which each row begins, from 1; the number of the row, or its file, as `unit` says.
@@ -74,7 +74,7 @@ def read_table(
     separator: str | None = None,
     encoding: str = "utf-8",
     quote: str | None = '"',
-) -> Table:
+) -> TextTable:
     """Read one uncompressed table, by its name's ending (.csv where there is no known one).
 
     header: whether the first row names the columns; else they are called 1, 2, ...
@@ -156,7 +156,7 @@ def likely_separator(text: str, quote: str | None = '"') -> str | None:
     return max(widths, key=lambda separator: widths[separator], default=None)
 
 
-def _separated(file: str, text: str, header: bool, separator: str, quote: str | None) -> Table:
+def _separated(file: str, text: str, header: bool, separator: str, quote: str | None) -> TextTable:
     rows = separated_rows(file, text, separator, quote)
     line, first = next(rows, (0, []))
     names = [name.strip() for name in first] if header else [str(place + 1) for place in range(len(first))]
@@ -184,7 +184,7 @@ def _separated(file: str, text: str, header: bool, separator: str, quote: str | 
         kept.append(cells)
         lines.append(line)
     columns: dict[str, Cells] = {name: [row[place] or None for row in kept] for place, name in enumerate(names)}
-    return Table(file, columns, lines)
+    return TextTable(file, columns, lines)
 
 
 def _require_separator(file: str, text: str, separator: str, quote: str | None) -> None:
@@ -197,7 +197,7 @@ def _require_separator(file: str, text: str, separator: str, quote: str | None) 
         raise UserError(f"{file} seems to be separated by {SEPARATORS[likely]!r}", saw=text[:80], allowed=options)
 
 
-def _json_lines(file: str, text: str) -> Table:
+def _json_lines(file: str, text: str) -> TextTable:
     rows: list[dict[str, Any]] = []
     lines: list[int] = []
     if text.lstrip().startswith("["):
@@ -223,7 +223,7 @@ def _json_lines(file: str, text: str) -> Table:
         for name in names
     }
     unit = "object" if text.lstrip().startswith("[") else "line"
-    return Table(file, columns, lines, unit, nested)
+    return TextTable(file, columns, lines, unit, nested)
 
 
 def _json(file: str, line: int, text: str) -> Any:
@@ -241,7 +241,7 @@ def _json(file: str, line: int, text: str) -> Any:
         ) from error
 
 
-def _parquet(file: str, content: bytes) -> Table:
+def _parquet(file: str, content: bytes) -> TextTable:
     import pyarrow
     import pyarrow.parquet
 
@@ -259,7 +259,7 @@ def _parquet(file: str, content: bytes) -> Table:
         columns[name] = found or []
         if found is None:
             nested.add(name)
-    return Table(file, columns, range(1, table.num_rows + 1), "row", frozenset(nested))
+    return TextTable(file, columns, range(1, table.num_rows + 1), "row", frozenset(nested))
 
 
 def _texts(column: "pyarrow.ChunkedArray") -> Cells | None:

@@ -17,7 +17,7 @@ from disks import set_writable, small_disk
 from schedules import Stage
 
 from unroll.records import lease, owners
-from unroll.records.lease import PROGRESS, Claim, Claimed, ClaimLost, claimed, claims_made, holder
+from unroll.records.lease import PROGRESS, Claimed, ClaimLost, Lease, claimed, claims_made, holder
 
 server = multiprocessing.get_context("forkserver")
 server.set_forkserver_preload(["claimants"])
@@ -48,9 +48,9 @@ def test_one_of_many_wins(before: str, tmp_path: Path) -> None:
     for directory in directories:
         directory.mkdir()
         if before != "nothing":
-            Claim(directory, NEVER).release()
+            Lease(directory, NEVER).release()
         if before == "a dead claim":
-            edit(Claim(directory, NEVER), born="1")
+            edit(Lease(directory, NEVER), born="1")
     ready, answered, wins = server.Barrier(8), server.Barrier(8), server.Array("i", len(directories))
     processes = [server.Process(target=race, args=(directories, ready, answered, wins)) for _ in range(8)]
     for one in processes:
@@ -61,21 +61,21 @@ def test_one_of_many_wins(before: str, tmp_path: Path) -> None:
     assert list(wins) == [1] * len(directories)
 
 
-def edit(claim: Claim, age: float = 0.0, **changes: Any) -> None:
+def edit(claim: Lease, age: float = 0.0, **changes: Any) -> None:
     """Make a claim's file that of another owner, touched so long ago."""
     path = claim.directory / f"claim-{claim.number}.json"
     path.write_text(json.dumps(dataclasses.asdict(dataclasses.replace(claim.owner, **changes))))
     os.utime(path, (time.time() - age, time.time() - age))
 
 
-def elsewhere(claim: Claim, age: float = 0.0, **changes: Any) -> None:
+def elsewhere(claim: Lease, age: float = 0.0, **changes: Any) -> None:
     edit(claim, age, machine="another machine", token="another", **changes)
 
 
 def test_a_living_claim_is_refused(process: Callable[..., Any], tmp_path: Path) -> None:
     owner, go_on = process(NEVER)
     with pytest.raises(Claimed, match=f"process {owner.pid} on "):
-        Claim(tmp_path, NEVER)
+        Lease(tmp_path, NEVER)
     assert holder(tmp_path) is not None
     go_on.set()
     owner.join(60)
@@ -94,7 +94,7 @@ def test_a_killed_process_is_succeeded_at_once(process: Callable[..., Any], tmp_
 def test_a_zombie_is_dead(tmp_path: Path) -> None:
     pid = os.fork()
     if pid == 0:
-        Claim(tmp_path, NEVER)
+        Lease(tmp_path, NEVER)
         os._exit(0)
     try:
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # ended, and nobody has asked how
@@ -112,7 +112,7 @@ def test_a_sleeping_owner_is_succeeded_after_its_time_and_notices(process: Calla
     deadline = time.monotonic() + 60
     while True:
         try:
-            claim = Claim(tmp_path, NEVER)
+            claim = Lease(tmp_path, NEVER)
             break
         except Claimed:
             assert time.monotonic() < deadline
@@ -128,17 +128,17 @@ def test_a_sleeping_owner_is_succeeded_after_its_time_and_notices(process: Calla
 )
 def test_the_age_of_a_claim_on_another_machine_decides(age: float, alive: bool, tmp_path: Path) -> None:
     """One from the future, too: its owner's clock was wrong, and is no longer."""
-    elsewhere(Claim(tmp_path, NEVER), age, expires_after=60.0)
+    elsewhere(Lease(tmp_path, NEVER), age, expires_after=60.0)
     assert (holder(tmp_path) is not None) == alive
     if alive:
         with pytest.raises(Claimed):
-            Claim(tmp_path, NEVER)
+            Lease(tmp_path, NEVER)
     else:
-        Claim(tmp_path, NEVER).release()
+        Lease(tmp_path, NEVER).release()
 
 
 def test_heartbeats_keep_a_claim_young_and_tell_of_progress(tmp_path: Path) -> None:
-    claim = Claim(tmp_path, 0.01)
+    claim = Lease(tmp_path, 0.01)
     claim.progress = lambda: {"step": 7}
     path = tmp_path / "claim-1.json"
     os.utime(path, (1, 1))
@@ -152,13 +152,13 @@ def test_heartbeats_keep_a_claim_young_and_tell_of_progress(tmp_path: Path) -> N
 
 
 def test_who_has_lost_removes_and_writes_nothing(tmp_path: Path) -> None:
-    old = Claim(tmp_path, NEVER)
+    old = Lease(tmp_path, NEVER)
     record = tmp_path / "record.json"
     writing = old.replacing(record)
     early = writing.__enter__()
     early.write_text("old")
     os.utime(tmp_path / "claim-1.json", (1, 1))
-    new = Claim(tmp_path, NEVER)
+    new = Lease(tmp_path, NEVER)
     assert not early.exists()
     (tmp_path / PROGRESS).write_text("{}")
     record.write_text("new")
@@ -179,14 +179,14 @@ def test_who_has_lost_removes_and_writes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_successor_between_the_last_look_and_the_renaming(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    old = Claim(tmp_path, NEVER)
+    old = Lease(tmp_path, NEVER)
     look = old._look
 
     def then_sleep() -> None:
         look()
         if not old.lost and claims_made(tmp_path) == 1:
             os.utime(tmp_path / "claim-1.json", (1, 1))
-            Claim(tmp_path, NEVER)
+            Lease(tmp_path, NEVER)
 
     monkeypatch.setattr(old, "_look", then_sleep)
     with pytest.raises(ClaimLost), old.replacing(tmp_path / "best.ckpt") as draft:
@@ -195,9 +195,9 @@ def test_a_successor_between_the_last_look_and_the_renaming(tmp_path: Path, monk
 
 
 def test_whoever_wakes_up_looks_before_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    old = Claim(tmp_path, NEVER)
+    old = Lease(tmp_path, NEVER)
     os.utime(tmp_path / "claim-1.json", (1, 1))
-    new = Claim(tmp_path, NEVER)
+    new = Lease(tmp_path, NEVER)
     old.check()  # its last look was a moment ago
     now = owners.uptime()
     monkeypatch.setattr(lease, "uptime", lambda: now + 3 * NEVER)
@@ -220,23 +220,23 @@ def test_a_requeued_job_takes_over_at_once(
     job: str, count: str, cluster: str, taken: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slurm("7", "0", "a", monkeypatch)
-    elsewhere(Claim(tmp_path, NEVER))
+    elsewhere(Lease(tmp_path, NEVER))
     slurm(job, count, cluster, monkeypatch)
     if taken:
-        Claim(tmp_path, NEVER).release()
+        Lease(tmp_path, NEVER).release()
     else:
         with pytest.raises(Claimed):
-            Claim(tmp_path, NEVER)
+            Lease(tmp_path, NEVER)
 
 
 def test_what_is_left_of_an_earlier_start_of_the_job_takes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slurm("7", "10", "a", monkeypatch)
-    elsewhere(Claim(tmp_path, NEVER))
+    elsewhere(Lease(tmp_path, NEVER))
     slurm("7", "9", "a", monkeypatch)
     with pytest.raises(Claimed):
-        Claim(tmp_path, NEVER)
+        Lease(tmp_path, NEVER)
 
 
 def slurm(job: str, count: str, cluster: str, patch: pytest.MonkeyPatch) -> None:
@@ -257,13 +257,13 @@ def test_a_claim_that_cannot_be_read_lives_a_minute(content: bytes, tmp_path: Pa
     path = tmp_path / "claim-4.json"
     path.write_bytes(content)
     with pytest.raises(Claimed, match="an unknown machine"):
-        Claim(tmp_path, NEVER)
+        Lease(tmp_path, NEVER)
     os.utime(path, (time.time() - 61, time.time() - 61))
-    Claim(tmp_path, NEVER).release()
+    Lease(tmp_path, NEVER).release()
 
 
 def test_a_pid_that_came_back_is_another_process(tmp_path: Path) -> None:
-    edit(Claim(tmp_path, NEVER), pid=os.getpid(), born="1")
+    edit(Lease(tmp_path, NEVER), pid=os.getpid(), born="1")
     assert holder(tmp_path) is None
 
 
@@ -280,18 +280,18 @@ def test_a_process_that_proc_hides_is_not_dead(
 
 
 def test_another_takes_over_what_is_released(tmp_path: Path) -> None:
-    got: list[Claim] = []
+    got: list[Lease] = []
     refused, deadline = threading.Event(), time.monotonic() + 60
 
     def wait() -> None:
         while time.monotonic() < deadline:
             try:
-                got.append(Claim(tmp_path, NEVER))
+                got.append(Lease(tmp_path, NEVER))
                 return
             except Claimed:
                 refused.set()
 
-    first = Claim(tmp_path, NEVER)
+    first = Lease(tmp_path, NEVER)
     waiter = threading.Thread(target=wait)
     waiter.start()
     assert refused.wait(60)
@@ -312,38 +312,38 @@ def test_files_of_many_owners_do_not_pile_up(tmp_path: Path) -> None:
 
 def test_a_number_is_never_given_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A claimant sleeps between its look and its claim, while others come and go and one trains."""
-    elsewhere(Claim(tmp_path, NEVER), age=2 * 6 * NEVER)
-    others: list[Claim] = []
-    make = Claim._make
+    elsewhere(Lease(tmp_path, NEVER), age=2 * 6 * NEVER)
+    others: list[Lease] = []
+    make = Lease._make
 
-    def late(self: Claim, number: int) -> bool:
+    def late(self: Lease, number: int) -> bool:
         if not others:
             others.append(None)  # type: ignore[arg-type]
-            Claim(tmp_path, NEVER).release()
-            others[:] = [Claim(tmp_path, NEVER)]
+            Lease(tmp_path, NEVER).release()
+            others[:] = [Lease(tmp_path, NEVER)]
         return make(self, number)
 
-    monkeypatch.setattr(Claim, "_make", late)
+    monkeypatch.setattr(Lease, "_make", late)
     with pytest.raises(Claimed):
-        Claim(tmp_path, NEVER)
+        Lease(tmp_path, NEVER)
     others[0].confirm()
 
 
 def test_a_directory_that_cannot_be_written_to(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "1m") as disk:
-        elsewhere(Claim(disk, NEVER))
+        elsewhere(Lease(disk, NEVER))
         set_writable(disk, False)
         assert holder(disk) is not None, "still told by this machine's clock"
         with pytest.raises(Claimed):
-            Claim(disk, NEVER)
+            Lease(disk, NEVER)
         set_writable(disk, True)
         elsewhere(_of_number(disk, 1), age=2 * 6 * NEVER)
         set_writable(disk, False)
         assert holder(disk) is None
         with pytest.raises(OSError, match="Read-only"):
-            Claim(disk, NEVER)
+            Lease(disk, NEVER)
         set_writable(disk, True)
-        claim = Claim(disk, NEVER)
+        claim = Lease(disk, NEVER)
         set_writable(disk, False)
         claim.confirm()
         claim.release()  # cannot, and does not raise: the claim ends with its process, or by its age
@@ -368,7 +368,7 @@ def test_no_schedule_lets_two_write_a_record(death: float, tmp_path: Path, monke
         def train(stage: Stage = stage, directory: Path = directory, records: list[str] = records) -> None:
             for _ in range(3):
                 try:
-                    claim = Claim(directory, NEVER)
+                    claim = Lease(directory, NEVER)
                 except Claimed:
                     continue
                 try:
@@ -391,7 +391,7 @@ def test_no_schedule_lets_two_write_a_record(death: float, tmp_path: Path, monke
 def test_a_directory_that_was_moved_is_told_as_that(tmp_path: Path) -> None:
     directory = tmp_path / "trial"
     directory.mkdir()
-    claim = Claim(directory, NEVER)
+    claim = Lease(directory, NEVER)
     directory.rename(tmp_path / "moved")
     with (
         pytest.raises(ClaimLost, match="was moved or removed") as caught,
