@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from unroll.data.readers import sentinels, steps, times
 from unroll.data.readers.columns import SPLITS, Files, Notes, Read
 from unroll.data.readers.numbers import MISSING, numbers
-from unroll.data.readers.table import Cells, TextTable, read_table
+from unroll.data.readers.table import TextTable, read_table
 from unroll.errors import UserError, suggest
 
 if TYPE_CHECKING:
