@@ -1,7 +1,11 @@
 """What processes of their own do with claims; they end by an exit code that says what became of it."""
 
 import contextlib
+import dataclasses
+import json
+import multiprocessing
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +14,8 @@ from unroll.records.lease import Claimed, ClaimLost, Lease
 
 NEVER = 10_000.0  # seconds between heartbeats: none in a test
 LOST, REFUSED, HELD = 3, 4, 5
+server = multiprocessing.get_context("forkserver")
+server.set_forkserver_preload(["claimants"])
 
 
 def hold(directory: Path, heartbeat: float, held: Any, go_on: Any, end: int) -> None:
@@ -43,3 +49,14 @@ def race(directories: Sequence[Path], ready: Any, answered: Any, wins: Any) -> N
             claim.confirm()
             with wins.get_lock():
                 wins[number] += 1
+
+
+def edit(claim: Lease, age: float = 0.0, **changes: Any) -> None:
+    """Make a claim's file that of another owner, touched so long ago."""
+    path = claim.directory / f"claim-{claim.number}.json"
+    path.write_text(json.dumps(dataclasses.asdict(dataclasses.replace(claim.owner, **changes))))
+    os.utime(path, (time.time() - age, time.time() - age))
+
+
+def elsewhere(claim: Lease, age: float = 0.0, **changes: Any) -> None:
+    edit(claim, age, machine="another machine", token="another", **changes)
