@@ -1,7 +1,7 @@
 """Seconds that `unroll status` takes to look at folders of 1,000, 10,000 and 100,000 trials, and how linear that is.
 
 Each folder is made up in a temporary folder: of 100 trials 88 have a finished record, 5 a failed one with a traceback,
-5 were interrupted, 2 are running (living claims of this process, with progress). The records are as long as real ones
+5 were interrupted, 2 are running (living leases of this process, with progress). The records are as long as real ones
 (7 to 8 kB): a real config, metrics, a curve, packages. All are of one task, with four architectures.
 
 Timed are: planning so many trials as a suite; looking at the folder without a suite; looking at a suite's trials; and
@@ -27,7 +27,7 @@ from typing import Any
 from unroll.config.compose import compose
 from unroll.config.planned import Planned
 from unroll.config.trial import Trial, make_trial
-from unroll.records.lease import PROGRESS, claimed
+from unroll.records.lease import PROGRESS, leased
 from unroll.records.record import read_record, write_record
 from unroll.records.seal import sealed
 from unroll.sweeps.status import Watched, counts
@@ -51,7 +51,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory(dir=options.folder) as name:
             folder, runs = Path(name), Path(name) / "runs"
             trials = [_trial(templates, number, runs) for number in range(size)]
-            with claimed(_made(folder / "owner"), heartbeat=86_400.0):
+            with leased(_made(folder / "owner"), heartbeat=86_400.0):
                 _fill(trials, folder)
                 per_trial[size] = _measure(trials, runs) / size
     sizes = sorted(per_trial)
@@ -103,7 +103,7 @@ def _trial(templates: Sequence[Trial], number: int, runs: Path) -> Trial:
 
 def _fill(trials: Sequence[Trial], folder: Path) -> None:
     """Write each trial's files; a record is a template's with another id."""
-    (claim,) = (folder / "owner").glob("claim-*.json")
+    (lease,) = (folder / "owner").glob("lease-*.json")
     kinds = {"finished": _finished(trials[0]), "failed": _failed(trials[0])}
     found = {kind: read_record(write_record(_made(folder / kind), record)) for kind, record in kinds.items()}
     progress = json.dumps({"step": 300, "steps": 1000, "seconds": 12.5})
@@ -114,7 +114,7 @@ def _fill(trials: Sequence[Trial], folder: Path) -> None:
         if part >= 95:
             (trial.directory / "config.yaml").write_text("seed: 0\n")
         elif part >= 93:
-            os.link(claim, trial.directory / "claim-1.json")
+            os.link(lease, trial.directory / "lease-1.json")
             (trial.directory / PROGRESS).write_text(progress)
         else:
             record = found["failed" if part >= 88 else "finished"]

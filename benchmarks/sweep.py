@@ -3,7 +3,7 @@
 1. Overhead a trial: sweeps of tiny trials (compression of 160 made-up images, `ae` and `lstm` of 24 units, 10 steps,
    one seed a trial) under `hydra/launcher=local` with one worker, `basic` and `joblib` with two jobs. A trial's wall
    time in a worker runs from the end of the trial before it in the same process to its own end: composing its config,
-   checks, claim, data, network, Lightning's trainer, checkpoints, record. Its overhead is that without
+   checks, lease, data, network, Lightning's trainer, checkpoints, record. Its overhead is that without
    `run.training_seconds` and `run.evaluation_seconds` of its record. The last validation is in neither, and so counts
    as overhead. The first trial of a process is left out: it imports torch, which is in part 2.
 2. Share: the same 100 trials by `unroll sweep` with two workers, as a command of its own. The share of its wall time,

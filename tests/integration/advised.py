@@ -73,14 +73,14 @@ def without(place: Place, module: str, function: Callable[[], Any]) -> Any:
     return function()
 
 
-def claimed(place: Place) -> None:
-    with lease.claimed(stub(place).directory, 60.0) as claim:
-        raise lease._claimed(claim.directory, lease.Holding(claim.number, claim.owner, 0.0))
+def leased(place: Place) -> None:
+    with lease.leased(stub(place).directory, 60.0) as held:
+        raise lease._leased(held.directory, lease.Holding(held.number, held.owner, 0.0))
 
 
 def lost(place: Place) -> None:
-    with lease.claimed(stub(place).directory, 60.0) as claim:
-        claim._raise_lost()
+    with lease.leased(stub(place).directory, 60.0) as held:
+        held._raise_lost()
 
 
 def damaged_record(place: Place) -> None:
@@ -235,7 +235,7 @@ MESSAGES: dict[str, list[Make]] = {
     "doctor/software.py:constraints_file": [lambda place: elsewhere(place, software.constraints_file)],
     "registry/groups.py:conf_directory": [lambda place: elsewhere(place, groups.conf_directory)],
     "reproduction/published.py:reported_directory": [lambda place: elsewhere(place, published.reported_directory)],
-    "records/lease.py:_claimed": [claimed],
+    "records/lease.py:_leased": [leased],
     "records/lease.py:_raise_lost": [lost],
     "sweeps/scheduler.py:complete": [useless_launcher],
     "storage.py:storage_trouble": [full_disk],

@@ -110,8 +110,8 @@ def fail(training: Any, text: str) -> None:
 
 
 def lose_the_claim(training: Any) -> None:
-    claim = training.still_ours.__self__
-    claim.lost = True
+    lease = training.still_ours.__self__
+    lease.lost = True
 
 
 def have_no_room(training: Any) -> None:

@@ -15,7 +15,7 @@ from tiny_data import Tiny
 
 from unroll.config.trial import Trial
 from unroll.errors import UserError
-from unroll.records.lease import ClaimLost, Lease, holder
+from unroll.records.lease import Lease, LeaseLost, holder
 from unroll.records.record import read_record
 from unroll.records.state import state
 from unroll.training import checkpoint
@@ -115,7 +115,7 @@ def test_a_disk_that_ends_in_mid_training(
     assert checkpoint.load(trial.directory / checkpoint.LAST, trial.trial_id)["progress"]["step"] == 5
     if trouble == "full":
         assert not list(trial.directory.glob(".*.ckpt*")), "half a checkpoint keeps the disk full"
-    os.utime(max(trial.directory.glob("claim-*.json")), (1, 1))  # read-only, it could not be given back
+    os.utime(max(trial.directory.glob("lease-*.json")), (1, 1))  # read-only, it could not be given back
     train(trial)
     assert ending(trial) == calm
 
@@ -202,14 +202,14 @@ def test_who_loses_a_trial_in_mid_training_leaves_it_alone(
     successors: list[Lease] = []
 
     def take_over() -> None:
-        (path,) = trial.directory.glob("claim-*.json")
+        (path,) = trial.directory.glob("lease-*.json")
         os.utime(path, (1, 1))
         successors.append(Lease(trial.directory, 1000))
         left.update(kept(trial))
 
     with monkeypatch.context() as patch:
         at_step(8, take_over, patch)  # a validation: best.ckpt is there, last.ckpt is to come
-        with pytest.raises(ClaimLost):
+        with pytest.raises(LeaseLost):
             train(trial)
     assert kept(trial) == left
     assert not trial.record_path.exists()

@@ -12,7 +12,7 @@ from ranked import Fault, Launched
 from tiny_data import Tiny
 
 from unroll.config.trial import Trial
-from unroll.records.lease import claimed
+from unroll.records.lease import leased
 from unroll.records.record import read_record
 
 OPTIONS = [
@@ -67,7 +67,7 @@ def test_a_finished_trial_is_finished_on_every_rank(calm: tuple[Trial, dict[str,
 def test_a_trial_that_another_process_has_is_refused_on_every_rank(make: Callable[[], Trial], launch: Launch) -> None:
     trial = make()
     trial.directory.mkdir(parents=True)
-    with claimed(trial.directory, 10.0):
+    with leased(trial.directory, 10.0):
         launched = launch(trial)
         assert launched.ended() == [2, 2]
     for number in (0, 1):
@@ -84,7 +84,7 @@ def test_a_trial_that_another_process_has_is_refused_on_every_rank(make: Callabl
         ({1: ("after_step", 5, "receive", signal.SIGKILL)}, [2, -9], "Another rank of this trial has ended"),
         ({0: ("after_step", 5, "receive", signal.SIGKILL)}, [-9, 2], "Another rank of this trial has ended"),
     ],
-    ids=["claim lost", "full disk", "SIGTERM", "SIGKILL of rank 1", "SIGKILL of rank 0"],
+    ids=["lease lost", "full disk", "SIGTERM", "SIGKILL of rank 1", "SIGKILL of rank 0"],
 )
 def test_what_is_no_fault_of_the_trial(
     faults: dict[int, Fault],

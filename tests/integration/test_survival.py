@@ -104,7 +104,7 @@ def test_fifty_kills_change_no_bit(
     assert len(disturbed) == 6
     attempts = [read_record(path)["run"]["attempts"] for path in runs.glob("*/record.json")]
     assert max(attempts) > 1 or not quick, "a spawned worker is rarely killed after its first step"
-    assert not [path for path in runs.glob("*/.*") if "of-claim" in path.name], "a draft is left"
+    assert not [path for path in runs.glob("*/.*") if "of-lease" in path.name], "a draft is left"
 
 
 def test_workers_do_not_outlive_a_killed_sweep(
@@ -118,7 +118,7 @@ def test_workers_do_not_outlive_a_killed_sweep(
     process.kill()
     process.wait()
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
-    assert not list(owners(runs)), "what they trained is free at once, long before their claims' time is over"
+    assert not list(owners(runs)), "what they trained is free at once, long before their leases' time is over"
 
 
 def test_two_sweeps_share_the_work(tiny: Tiny, tmp_path: Path, started: list["subprocess.Popen[str]"]) -> None:

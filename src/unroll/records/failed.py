@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from unroll.config.planned import Planned
-from unroll.records.lease import claimed
+from unroll.records.lease import leased
 from unroll.records.state import state
 
 
@@ -13,7 +13,7 @@ def record_mishap(planned: Planned, kind: str, message: str, trace: str = "", se
     A trial that has finished after all keeps its record.
 
     Raises:
-        Claimed: another process trains it now.
+        LeaseHeld: another process trains it now.
     """
     from unroll.records.provenance import provenance
     from unroll.records.record import SCHEMA_VERSION, write_record
@@ -33,6 +33,6 @@ def record_mishap(planned: Planned, kind: str, message: str, trace: str = "", se
         "why_not_reportable": [f"failed: {kind}"],
     }
     trial.directory.mkdir(parents=True, exist_ok=True)
-    with claimed(trial.directory, trial.config["trainer"]["heartbeat_seconds"]) as claim:
+    with leased(trial.directory, trial.config["trainer"]["heartbeat_seconds"]) as lease:
         if state(trial) != "finished":
-            write_record(trial.directory, record, claim.replacing)
+            write_record(trial.directory, record, lease.replacing)

@@ -1,13 +1,13 @@
-"""Who trains a trial now: a claim that its owner keeps alive, and that passes on when the owner is dead.
+"""Who trains a trial now: a lease that its owner keeps alive, and that passes on when the owner is dead.
 
-A claim is a file `claim-N.json` in the trial's directory. It comes into being by a hard link, which is atomic on NFS
+A lease is a file `lease-N.json` in the trial's directory. It comes into being by a hard link, which is atomic on NFS
 too, and lives while its owner touches it. Only the highest number counts: whoever finds it dead or empty (released)
 makes the next one, whoever sees a higher number than its own has lost. The highest is never removed, so that numbers
 only rise and no schedule gives one of them to two processes. No clocks of two machines are compared: the file system's
-own clock tells a claim's age.
+own clock tells a lease's age.
 
-An owner replaces a file by writing a draft named by its claim, confirming the claim, and only then renaming the draft;
-who takes over first makes its claim, then removes its predecessors' drafts. So what an owner that was silent too long
+An owner replaces a file by writing a draft named by its lease, confirming the lease, and only then renaming the draft;
+who takes over first makes its lease, then removes its predecessors' drafts. So what an owner that was silent too long
 still writes either lies there before its successor looks, or never comes into place.
 """
 
@@ -27,24 +27,24 @@ from typing import Any
 from unroll.errors import UserError
 from unroll.records.owners import LONGEST, Owner, has_ended, read_owner, this_process, uptime
 
-BEATS_TO_DEATH = 6  # heartbeats that a claim may miss
-UNREADABLE_EXPIRES_AFTER = 60.0  # seconds: a claim of another user or another version
+BEATS_TO_DEATH = 6  # heartbeats that a lease may miss
+UNREADABLE_EXPIRES_AFTER = 60.0  # seconds: a lease of another user or another version
 PROGRESS = "progress.json"
-_NAME = re.compile(r"claim-(\d+)\.json")
-_DRAFT = re.compile(r"\..+\.of-claim-(\d+)-\w+")
+_NAME = re.compile(r"lease-(\d+)\.json")
+_DRAFT = re.compile(r"\..+\.of-lease-(\d+)-\w+")
 
 
-class Claimed(UserError):
+class LeaseHeld(UserError):
     """Another process trains this trial."""
 
 
-class ClaimLost(UserError):
+class LeaseLost(UserError):
     """This process was silent for so long that another one took its trial over."""
 
 
 @dataclass(frozen=True)
 class Holding:
-    """The highest claim, as it lies on disk."""
+    """The highest lease, as it lies on disk."""
 
     number: int
     owner: Owner | None  # None: released, or never written whole before the machine crashed
@@ -52,7 +52,7 @@ class Holding:
 
 
 class Lease:
-    """This process's claim on a directory. Use `claimed`."""
+    """This process's lease on a directory. Use `leased`."""
 
     def __init__(self, directory: Path, heartbeat: float):
         self.directory, self.heartbeat = directory, heartbeat
@@ -66,14 +66,14 @@ class Lease:
         self._thread.start()
 
     def check(self) -> None:
-        """Raise ClaimLost when another process has taken over, as far as is known from the last heartbeats."""
+        """Raise LeaseLost when another process has taken over, as far as is known from the last heartbeats."""
         if uptime() - self._looked > 2 * self.heartbeat:  # this process or its machine was suspended
             self.confirm()
         elif self.lost:
             self._raise_lost()
 
     def confirm(self) -> None:
-        """Raise ClaimLost when another process has taken over, after looking at the directory now.
+        """Raise LeaseLost when another process has taken over, after looking at the directory now.
 
         Before a draft is renamed, the draft lies in the directory already: having made it, an NFS client no longer
         trusts what it remembers of the directory.
@@ -84,12 +84,12 @@ class Lease:
 
     @contextmanager
     def replacing(self, path: Path) -> Iterator[Path]:
-        """Do what `unroll.atomic.replacing` does, if the claim is still this process's at the end of the block.
+        """Do what `unroll.atomic.replacing` does, if the lease is still this process's at the end of the block.
 
         Raises:
-            ClaimLost: it is not; the file is as it was.
+            LeaseLost: it is not; the file is as it was.
         """
-        draft = path.with_name(f".{path.name}.of-claim-{self.number}-{self.owner.token}")
+        draft = path.with_name(f".{path.name}.of-lease-{self.number}-{self.owner.token}")
         try:
             yield draft
             self.confirm()
@@ -102,36 +102,36 @@ class Lease:
             raise
 
     def release(self) -> None:
-        """Stop the heartbeat and empty the claim, if it is still this process's."""
+        """Stop the heartbeat and empty the lease, if it is still this process's."""
         self._ended.set()
         self._thread.join()
         self._look()
         if not self.lost:
-            with suppress(OSError):  # a file system that can no longer be written to: the claim ends by its age
+            with suppress(OSError):  # a file system that can no longer be written to: the lease ends by its age
                 (self.directory / PROGRESS).unlink(missing_ok=True)
                 os.truncate(self._path(self.number), 0)
 
     def _raise_lost(self) -> None:
         if not self.directory.is_dir():
-            raise ClaimLost(
+            raise LeaseLost(
                 "The directory of this trial was moved or removed while it was trained.",
                 saw=f"there is no {self.directory}",
                 allowed="a folder of trials that stays where it is: its checkpoints go on where paths.runs names it",
             )
-        raise ClaimLost(
+        raise LeaseLost(
             "Another process has taken this trial over, since this one gave no sign of life.",
             saw=f"{self.directory}: no heartbeat for {self.owner.expires_after:.0f} s",
             run=f"unroll status --runs {shlex.quote(str(self.directory.parent))}",
         )
 
     def _path(self, number: int) -> Path:
-        return self.directory / f"claim-{number}.json"
+        return self.directory / f"lease-{number}.json"
 
     def _acquire(self) -> int:
         while True:
             last = _last(self.directory)
             if last is not None and _alive(self.directory, last):
-                raise _claimed(self.directory, last)
+                raise _leased(self.directory, last)
             number = last.number + 1 if last is not None else 1
             if not self._make(number):
                 continue
@@ -143,7 +143,7 @@ class Lease:
             return number
 
     def _make(self, number: int) -> bool:
-        draft = self.directory / f".claim-{self.owner.token}"
+        draft = self.directory / f".lease-{self.owner.token}"
         try:
             draft.write_text(json.dumps(asdict(self.owner)), encoding="utf-8")
             os.link(draft, self._path(number))
@@ -155,7 +155,7 @@ class Lease:
         return True
 
     def _succeed(self, number: int, older: list[Path]) -> None:
-        """Empty the predecessor's claim, so that it notices, and remove what earlier owners left half done.
+        """Empty the predecessor's lease, so that it notices, and remove what earlier owners left half done.
 
         The predecessor's file stays, for whoever is listing the directory now and may miss the newest.
         """
@@ -195,38 +195,38 @@ class Lease:
                 if self.progress is not None:
                     with self.replacing(self.directory / PROGRESS) as draft:
                         draft.write_text(json.dumps(self.progress()), encoding="utf-8")
-            except ClaimLost:
+            except LeaseLost:
                 return
             except OSError:
                 continue  # a full or absent disk now may be there at the next beat
 
 
 @contextmanager
-def claimed(directory: Path, heartbeat: float) -> Iterator[Lease]:
-    """Hold the claim on an existing directory while the block runs.
+def leased(directory: Path, heartbeat: float) -> Iterator[Lease]:
+    """Hold the lease on an existing directory while the block runs.
 
     Args:
         directory: of the trial.
-        heartbeat: seconds between signs of life; without `BEATS_TO_DEATH` of them the claim is dead.
+        heartbeat: seconds between signs of life; without `BEATS_TO_DEATH` of them the lease is dead.
 
     Raises:
-        Claimed: a living process holds it.
+        LeaseHeld: a living process holds it.
     """
-    claim = Lease(directory, heartbeat)
+    lease = Lease(directory, heartbeat)
     try:
-        yield claim
+        yield lease
     finally:
-        claim.release()
+        lease.release()
 
 
 def holder(directory: Path) -> Holding | None:
-    """Return the living claim on a directory, or None."""
+    """Return the living lease on a directory, or None."""
     last = _last(directory)
     return last if last is not None and _alive(directory, last) else None
 
 
-def claims_made(directory: Path) -> int:
-    """Return how many claims there have been on a directory: it rises when a trial is started again."""
+def leases_made(directory: Path) -> int:
+    """Return how many leases there have been on a directory: it rises when a trial is started again."""
     return max((number for number, _ in _files(directory)), default=0)
 
 
@@ -261,7 +261,7 @@ _UNREADABLE = Owner("", "an unknown machine", 0, "", "", None, None, UNREADABLE_
 
 
 def _owner(content: bytes) -> Owner | None:
-    """Whose claim a file's content is; None for an empty one, and one of zeros, as a crash of the machine leaves it."""
+    """Whose lease a file's content is; None for an empty one, and one of zeros, as a crash of the machine leaves it."""
     if not content.strip(b"\0"):
         return None
     try:
@@ -287,22 +287,22 @@ def _alive(directory: Path, one: Holding) -> bool:
     owner = one.owner
     if owner is None or has_ended(owner):
         return False
-    # A claim from the future was made before the clock was set right.
+    # A lease from the future was made before the clock was set right.
     return abs(_age(directory, one.touched)) <= owner.expires_after
 
 
 def described(directory: Path, one: Holding) -> str:
-    """Say who holds a living claim, and since when it is silent."""
+    """Say who holds a living lease, and since when it is silent."""
     assert one.owner is not None
     age = max(0.0, _age(directory, one.touched))
     return f"process {one.owner.pid} on {one.owner.host}, last sign of life {age:.0f} s ago"
 
 
-def _claimed(directory: Path, one: Holding) -> Claimed:
+def _leased(directory: Path, one: Holding) -> LeaseHeld:
     assert one.owner is not None
-    return Claimed(
+    return LeaseHeld(
         "Another process trains this trial now.",
         saw=f"{directory}: {described(directory, one)}",
-        allowed=f"one process a trial; a dead one's claim ends after {one.owner.expires_after:.0f} s",
+        allowed=f"one process a trial; a dead one's lease ends after {one.owner.expires_after:.0f} s",
         run=f"unroll status --runs {shlex.quote(str(directory.parent))}",
     )

@@ -1,4 +1,4 @@
-"""Which process made a claim, and whether that process may still run."""
+"""Which process made a lease, and whether that process may still run."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Owner:
-    """Who made a claim."""
+    """Who made a lease."""
 
     token: str
     host: str
@@ -24,12 +24,12 @@ class Owner:
     expires_after: float  # seconds without a heartbeat
 
 
-LONGEST = 86_400.0  # seconds that any claim may live without a heartbeat
+LONGEST = 86_400.0  # seconds that any lease may live without a heartbeat
 _TEXTS, _MAYBE = ("token", "host", "machine", "born"), ("job", "start")
 
 
 def read_owner(content: bytes) -> Owner:
-    """Return the owner that a claim's file names; one that claims more than a day without a heartbeat gets a day.
+    """Return the owner that a lease's file names; one that asks for more than a day without a heartbeat gets a day.
 
     Raises:
         ValueError, TypeError: it names none.

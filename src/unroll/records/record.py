@@ -333,7 +333,7 @@ def validate(record: Any, where: str = "record") -> None:
 def write_record(directory: Path, record: dict[str, Any], replacing: Replacing = replacing) -> Path:
     """Write `record` to directory/record.json in one step: a reader sees the old file or the whole new one.
 
-    A trial's owner gives its claim's `replacing`.
+    A trial's owner gives its lease's `replacing`.
 
     Raises UserError when the record is not valid; nothing is written then.
     """

@@ -54,9 +54,9 @@ def locate(trial: str | Path, runs: str | Path) -> Path:
 
 
 def is_trial(directory: Path) -> bool:
-    """Whether a trial began in a directory: it holds a record, a config, or a claim."""
+    """Whether a trial began in a directory: it holds a record, a config, or a lease."""
     files = (FILE_NAME, "config.yaml")
-    return any((directory / name).is_file() for name in files) or any(directory.glob("claim-*.json"))
+    return any((directory / name).is_file() for name in files) or any(directory.glob("lease-*.json"))
 
 
 def read_records(folder: str | Path, damaged: list[UserError] | None = None) -> list[dict[str, Any]]:

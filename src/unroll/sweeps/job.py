@@ -25,7 +25,7 @@ from unroll.config.search_space import probing, split, tunes
 from unroll.config.trial import Trial
 from unroll.errors import COMMAND, SweepFailed, TrialFailed, UserError
 from unroll.records.failed import record_mishap
-from unroll.records.lease import Claimed, ClaimLost
+from unroll.records.lease import LeaseHeld, LeaseLost
 from unroll.records.state import record_identity
 from unroll.registry.groups import conf_directory
 from unroll.visible import say
@@ -181,9 +181,9 @@ def guarded(job: Callable[[DictConfig], Any], stop: Path | None, config: DictCon
     except Exception as error:
         if not isinstance(error, UserError | TrialFailed):
             planned = Planned(trial_from(config), tuple(HydraConfig.get().overrides.task))
-            with contextlib.suppress(Claimed):
+            with contextlib.suppress(LeaseHeld):
                 record_mishap(planned, type(error).__name__, str(error), traceback.format_exc())
-        if stop is not None and not isinstance(error, Claimed | ClaimLost):
+        if stop is not None and not isinstance(error, LeaseHeld | LeaseLost):
             stop.touch()
         raise
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from unroll.config.planned import Planned
 from unroll.errors import TrialFailed, UserError
 from unroll.records.failed import record_mishap
-from unroll.records.lease import Claimed, ClaimLost, claims_made
+from unroll.records.lease import LeaseHeld, LeaseLost, leases_made
 from unroll.records.state import record_identity, state
 from unroll.storage import StorageTrouble, storage_trouble
 
@@ -119,7 +119,7 @@ def _sorted_out(
             try:
                 message = f"its process ended {course.deaths} times without a record; out of memory?"
                 record_mishap(course.item, "Died", message)
-            except Claimed:
+            except LeaseHeld:
                 elsewhere.append(course)
                 continue
             except OSError as error:
@@ -136,7 +136,7 @@ def _launched(launch: Launch, batch: Sequence[_Course], say: Callable[[str], Non
     A launcher that raises (its pool broke, since a process was killed) tells nothing of the single trials: those that
     began and did not end may have died or not.
     """
-    before = [claims_made(course.item.trial.directory) for course in batch]
+    before = [leases_made(course.item.trial.directory) for course in batch]
     broken: Exception | None = None
     errors: Mapping[str, BaseException] = {}
     try:
@@ -147,11 +147,11 @@ def _launched(launch: Launch, batch: Sequence[_Course], say: Callable[[str], Non
             raise trouble or error from error
         broken = error
         say(f"the launcher ended with {type(error).__name__}: {error}")
-    began = [claims_made(course.item.trial.directory) > made for course, made in zip(batch, before, strict=True)]
+    began = [leases_made(course.item.trial.directory) > made for course, made in zip(batch, before, strict=True)]
     troubles: list[StorageTrouble] = []
     for course, has_begun in zip(batch, began, strict=True):
         raised = errors.get(course.name)
-        if isinstance(raised, Claimed | ClaimLost) or (broken is not None and not has_begun):
+        if isinstance(raised, LeaseHeld | LeaseLost) or (broken is not None and not has_begun):
             continue
         trouble = storage_trouble(raised) if raised is not None else None
         if trouble is not None:

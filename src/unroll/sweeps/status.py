@@ -34,7 +34,7 @@ _ENDLESS = 10**9  # steps that the trainer counts to where a budget is in second
 
 @dataclass(frozen=True)
 class Seen:
-    """What the files say of one trial; `interrupted`: a directory without a record or a living claim.
+    """What the files say of one trial; `interrupted`: a directory without a record or a living lease.
 
     An interrupted trial goes on from its checkpoint when it is launched again; a missing one has no directory.
     """

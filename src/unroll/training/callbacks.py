@@ -12,7 +12,7 @@ from typing import Any
 import pytorch_lightning as lightning
 
 from unroll.atomic import Replacing, replacing
-from unroll.records.lease import ClaimLost
+from unroll.records.lease import LeaseLost
 from unroll.training import checkpoint
 from unroll.training.checkpoint import Progress
 from unroll.training.module import TrialModule
@@ -36,8 +36,8 @@ class Training(lightning.Callback):
         preemption: tells when a signal asks training to end.
         ranks: that train together; each calls everything here at the same steps.
         report: takes the metrics of a step, where Lightning has a `log` of its own.
-        still_ours: raises ClaimLost when another process has taken the trial over.
-        replacing: writes a checkpoint; raises ClaimLost, too.
+        still_ours: raises LeaseLost when another process has taken the trial over.
+        replacing: writes a checkpoint; raises LeaseLost, too.
         diagnose: numbers that are logged before the first step and at each validation; None = none.
         pretrained: measures what the first of two phases left.
     """
@@ -116,10 +116,10 @@ class Training(lightning.Callback):
         if self.progress.stopped or self.preempted:
             trainer.should_stop = True
 
-    def _lost(self) -> ClaimLost | None:
+    def _lost(self) -> LeaseLost | None:
         try:
             self.still_ours()
-        except ClaimLost as error:
+        except LeaseLost as error:
             return error
         return None
 

@@ -42,7 +42,7 @@ def save(path: Path, content: dict[str, Any], replacing: Replacing = replacing) 
     """Write a checkpoint in one step: a reader sees the old one or the whole new one.
 
     The file ends with the digest of all bytes before it, which torch.load passes over. A trial's owner gives its
-    claim's `replacing`.
+    lease's `replacing`.
     """
     buffer = io.BytesIO()
     with replacing(path) as draft, draft.open("wb") as file:

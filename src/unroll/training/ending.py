@@ -8,7 +8,7 @@ from typing import Any
 from unroll.atomic import Replacing
 from unroll.config.trial import Trial
 from unroll.errors import UserError
-from unroll.records.lease import ClaimLost
+from unroll.records.lease import LeaseLost
 from unroll.records.record import write_record
 from unroll.tracking.tracking import Ended, Tracking
 
@@ -19,7 +19,7 @@ def tracked(trial: Trial) -> Iterator[Tracking]:
     tracking = Tracking(trial)
     try:
         yield tracking
-    except ClaimLost:
+    except LeaseLost:
         tracking.abandon()
         raise
     except Exception:

@@ -82,7 +82,7 @@ class Preemption:
         finally:
             self.asked.__exit__(kind, error, trace)
             if left and job_id():
-                # The SIGTERM that follows a requeue must not keep the process from giving up its claim.
+                # The SIGTERM that follows a requeue must not keep the process from giving up its lease.
                 for number in REQUEUED:
                     if number in self.asked.before:
                         signal.signal(number, signal.SIG_IGN)

@@ -71,7 +71,7 @@ class Run:
     """A trial under way: what it is given, and what each step leaves for the next ones."""
 
     trial: Trial
-    claim: Lease | None  # of rank 0
+    lease: Lease | None  # of rank 0
     preemption: Preemption
     tracking: Tracking
     ranks: Ranks
@@ -103,7 +103,7 @@ class Run:
     @cached_property
     def replacing(self) -> Replacing:
         """How files are replaced: only while the trial is still ours."""
-        return replacing if self.claim is None else self.claim.replacing
+        return replacing if self.lease is None else self.lease.replacing
 
     def evaluate(self, score: Score, split: str) -> Any:
         """Per-example outputs of a split, where and in the precision in which the network trains."""
@@ -205,14 +205,14 @@ def set_up(run: Run) -> None:
         run.preemption,
         run.ranks,
         run.tracking.log,
-        still_ours=(lambda: None) if run.claim is None else run.claim.check,
+        still_ours=(lambda: None) if run.lease is None else run.lease.check,
         replacing=run.replacing,
         diagnose=(lambda module: logged_names(run.diagnose())) if logs_diagnostics else None,
         pretrained=lambda module: pretrained(run.task, run.network, module.step, module.device),
     )
-    if run.claim is not None:
+    if run.lease is not None:
         steps = run.schedule.steps
-        run.claim.progress = lambda: {"step": progress.step, "steps": steps, "seconds": progress.seconds}
+        run.lease.progress = lambda: {"step": progress.step, "steps": steps, "seconds": progress.seconds}
     run.trainer = build_trainer(config, run.training)
     run.module = TrialModule(
         run.task,

@@ -16,7 +16,7 @@ from unroll.config.identity import is_baseline
 from unroll.config.trial import Trial
 from unroll.errors import TrialFailed, UserError
 from unroll.models.contracts import Term
-from unroll.records.lease import Lease, claimed
+from unroll.records.lease import Lease, leased
 from unroll.records.provenance import peak_memory_bytes, provenance, reset_peak_memory
 from unroll.records.record import SCHEMA_VERSION, read_record
 from unroll.records.state import state
@@ -83,8 +83,8 @@ def train(trial: Trial) -> dict[str, Any]:
 
     Raises:
         UserError: the trial cannot start; nothing was written.
-        Claimed: another process trains it.
-        ClaimLost: another process has taken it over.
+        LeaseHeld: another process trains it.
+        LeaseLost: another process has taken it over.
         RankLost: another rank of it ended, or does not answer.
         StorageTrouble: what it writes has no place; checkpoints that were whole still are.
         TrialFailed: it ended in an error, which its record holds.
@@ -93,7 +93,7 @@ def train(trial: Trial) -> dict[str, Any]:
     began = Began(time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds"))
     reset_peak_memory()
     reset_peak()
-    trainer, claim, finished = trial.config["trainer"], None, None
+    trainer, lease, finished = trial.config["trainer"], None, None
     kind = "cpu" if is_baseline(trial.config) else kind_of(trainer["accelerator"])
     try:
         with met(trial.trial_id, trainer, kind) as ranks, ExitStack() as held:
@@ -104,7 +104,7 @@ def train(trial: Trial) -> dict[str, Any]:
                         _check_data(trial)
                 if ranks.number == 0:
                     trial.directory.mkdir(parents=True, exist_ok=True)
-                    claim = held.enter_context(claimed(trial.directory, trainer["heartbeat_seconds"]))
+                    lease = held.enter_context(leased(trial.directory, trainer["heartbeat_seconds"]))
                     if state(trial) == "finished":
                         if trainer["again"]:
                             checkpoint.forget(trial.directory, trial.record_path)
@@ -114,8 +114,8 @@ def train(trial: Trial) -> dict[str, Any]:
                 finished = ranks.gathered(finished)[0]
             if finished is not None:
                 return finished
-            tracking = Tracking(trial) if claim is None else held.enter_context(tracked(trial))
-            return _train(trial, began, claim, tracking, ranks)
+            tracking = Tracking(trial) if lease is None else held.enter_context(tracked(trial))
+            return _train(trial, began, lease, tracking, ranks)
     except OSError as error:
         trouble = storage_trouble(error, trial.directory)
         if trouble is None:
@@ -138,9 +138,9 @@ def _check_data(trial: Trial) -> None:
         )
 
 
-def _train(trial: Trial, began: Began, claim: Lease | None, tracking: Tracking, ranks: Ranks) -> dict[str, Any]:
+def _train(trial: Trial, began: Began, lease: Lease | None, tracking: Tracking, ranks: Ranks) -> dict[str, Any]:
     directory = trial.directory
-    if claim is not None:
+    if lease is not None:
         text = yaml.safe_dump(trial.config, sort_keys=False, allow_unicode=True)
         (directory / "config.yaml").write_text(text, encoding="utf-8")
     record: dict[str, Any] = {
@@ -158,9 +158,9 @@ def _train(trial: Trial, began: Began, claim: Lease | None, tracking: Tracking, 
         with computing_threads(threads):
             if trial.config["architecture"]["name"] == "baseline":
                 with Preemption(directory / checkpoint.LAST):
-                    found, timing = run_baseline(trial, replacing if claim is None else claim.replacing)
+                    found, timing = run_baseline(trial, replacing if lease is None else lease.replacing)
             else:
-                found, timing = _train_network(trial, claim, tracking, ranks)
+                found, timing = _train_network(trial, lease, tracking, ranks)
         record |= found
         run |= {**timing, "threads": threads}
         problems = why_not_reportable(record)
@@ -176,16 +176,16 @@ def _train(trial: Trial, began: Began, claim: Lease | None, tracking: Tracking, 
         run = {"seconds": time.monotonic() - began.clock, **run, **provenance()}
         record |= {"run": run, "reportable": False, "why_not_reportable": problems}
         path = trial.record_path
-        if claim is not None and state(trial) != "finished":  # with trainer.again: a failure takes no result away
-            path = write_and_finish(directory, record, tracking, "failed", claim.replacing)
+        if lease is not None and state(trial) != "finished":  # with trainer.again: a failure takes no result away
+            path = write_and_finish(directory, record, tracking, "failed", lease.replacing)
         raise TrialFailed(trial.trial_id, path, f"{type(error).__name__}: {error}") from error
     run |= {"seconds": time.monotonic() - began.clock, "peak_memory_bytes": peak_memory_bytes(), **provenance()}
     if run["code"]["dirty"]:
         problems.append("the working tree had changes that are not committed")
     record |= {"run": run, "reportable": not problems, "why_not_reportable": problems}
-    if claim is not None:
-        write_and_finish(directory, record, tracking, "finished", claim.replacing)
-        if not claim.lost:
+    if lease is not None:
+        write_and_finish(directory, record, tracking, "finished", lease.replacing)
+        if not lease.lost:
             _keep(directory, trial.config["trainer"]["keep_after"])
     return record
 
@@ -195,12 +195,12 @@ def _described(error: BaseException, trace: str) -> dict[str, str]:
 
 
 def _train_network(
-    trial: Trial, claim: Lease | None, tracking: Tracking, ranks: Ranks
+    trial: Trial, lease: Lease | None, tracking: Tracking, ranks: Ranks
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     with Preemption(trial.directory / checkpoint.LAST) as preemption:
         try:
             with ranks.together():
-                return train_network(Run(trial, claim, preemption, tracking, ranks))
+                return train_network(Run(trial, lease, preemption, tracking, ranks))
         except (KeyboardInterrupt, SystemExit):
             tracking.preempting()  # before Slurm is asked to start the job again
             raise

@@ -10,7 +10,7 @@ from claimants import HELD, hold, server
 
 @pytest.fixture
 def process(tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """(heartbeat, exit code to end with) -> a process that holds the claim on tmp_path, and what lets it go on."""
+    """(heartbeat, exit code to end with) -> a process that holds the lease on tmp_path, and what lets it go on."""
     started = []
 
     def start(heartbeat: float, end: int = HELD) -> tuple[Any, Any]:

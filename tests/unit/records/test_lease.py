@@ -1,4 +1,4 @@
-"""Claims: one owner at a time, whoever dies, sleeps, comes back or starts at the same moment."""
+"""Leases: one owner at a time, whoever dies, sleeps, comes back or starts at the same moment."""
 
 import json
 import os
@@ -15,17 +15,17 @@ from disks import set_writable, small_disk
 from schedules import Stage
 
 from unroll.records import lease, owners
-from unroll.records.lease import PROGRESS, Claimed, ClaimLost, Lease, claimed, claims_made, holder
+from unroll.records.lease import PROGRESS, Lease, LeaseHeld, LeaseLost, holder, leased, leases_made
 
 
-@pytest.mark.parametrize("before", ["nothing", "a released claim", "a dead claim"])
+@pytest.mark.parametrize("before", ["nothing", "a released lease", "a dead lease"])
 def test_one_of_many_wins(before: str, tmp_path: Path) -> None:
     directories = [tmp_path / str(number) for number in range(10)]
     for directory in directories:
         directory.mkdir()
         if before != "nothing":
             Lease(directory, NEVER).release()
-        if before == "a dead claim":
+        if before == "a dead lease":
             edit(Lease(directory, NEVER), born="1")
     ready, answered, wins = server.Barrier(8), server.Barrier(8), server.Array("i", len(directories))
     processes = [server.Process(target=race, args=(directories, ready, answered, wins)) for _ in range(8)]
@@ -39,7 +39,7 @@ def test_one_of_many_wins(before: str, tmp_path: Path) -> None:
 
 def test_a_living_claim_is_refused(process: Callable[..., Any], tmp_path: Path) -> None:
     owner, go_on = process(NEVER)
-    with pytest.raises(Claimed, match=f"process {owner.pid} on "):
+    with pytest.raises(LeaseHeld, match=f"process {owner.pid} on "):
         Lease(tmp_path, NEVER)
     assert holder(tmp_path) is not None
     go_on.set()
@@ -52,8 +52,8 @@ def test_a_killed_process_is_succeeded_at_once(process: Callable[..., Any], tmp_
     owner, _ = process(NEVER)
     owner.kill()
     owner.join(60)
-    with claimed(tmp_path, NEVER) as claim:
-        assert claim.number == 2
+    with leased(tmp_path, NEVER) as lease:
+        assert lease.number == 2
 
 
 def test_a_zombie_is_dead(tmp_path: Path) -> None:
@@ -64,8 +64,8 @@ def test_a_zombie_is_dead(tmp_path: Path) -> None:
     try:
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # ended, and nobody has asked how
         assert Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "Z"
-        with claimed(tmp_path, NEVER) as claim:
-            assert claim.number == 2
+        with leased(tmp_path, NEVER) as lease:
+            assert lease.number == 2
     finally:
         os.waitpid(pid, 0)
 
@@ -77,15 +77,15 @@ def test_a_sleeping_owner_is_succeeded_after_its_time_and_notices(process: Calla
     deadline = time.monotonic() + 60
     while True:
         try:
-            claim = Lease(tmp_path, NEVER)
+            lease = Lease(tmp_path, NEVER)
             break
-        except Claimed:
+        except LeaseHeld:
             assert time.monotonic() < deadline
     os.kill(owner.pid, signal.SIGCONT)
     owner.join(60)
     assert owner.exitcode == LOST
-    claim.confirm()
-    claim.release()
+    lease.confirm()
+    lease.release()
 
 
 @pytest.mark.parametrize(
@@ -96,24 +96,24 @@ def test_the_age_of_a_claim_on_another_machine_decides(age: float, alive: bool, 
     elsewhere(Lease(tmp_path, NEVER), age, expires_after=60.0)
     assert (holder(tmp_path) is not None) == alive
     if alive:
-        with pytest.raises(Claimed):
+        with pytest.raises(LeaseHeld):
             Lease(tmp_path, NEVER)
     else:
         Lease(tmp_path, NEVER).release()
 
 
 def test_heartbeats_keep_a_claim_young_and_tell_of_progress(tmp_path: Path) -> None:
-    claim = Lease(tmp_path, 0.01)
-    claim.progress = lambda: {"step": 7}
-    path = tmp_path / "claim-1.json"
+    lease = Lease(tmp_path, 0.01)
+    lease.progress = lambda: {"step": 7}
+    path = tmp_path / "lease-1.json"
     os.utime(path, (1, 1))
     deadline = time.monotonic() + 60
     while path.stat().st_mtime == 1 or not (tmp_path / PROGRESS).exists():
         assert time.monotonic() < deadline
     assert json.loads((tmp_path / PROGRESS).read_text()) == {"step": 7}
-    claim.release()
+    lease.release()
     assert not (tmp_path / PROGRESS).exists()
-    assert [path.name for path in tmp_path.iterdir()] == ["claim-1.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["lease-1.json"]
 
 
 def test_who_has_lost_removes_and_writes_nothing(tmp_path: Path) -> None:
@@ -122,16 +122,16 @@ def test_who_has_lost_removes_and_writes_nothing(tmp_path: Path) -> None:
     writing = old.replacing(record)
     early = writing.__enter__()
     early.write_text("old")
-    os.utime(tmp_path / "claim-1.json", (1, 1))
+    os.utime(tmp_path / "lease-1.json", (1, 1))
     new = Lease(tmp_path, NEVER)
     assert not early.exists()
     (tmp_path / PROGRESS).write_text("{}")
     record.write_text("new")
-    with pytest.raises(ClaimLost):
+    with pytest.raises(LeaseLost):
         writing.__exit__(None, None, None)
-    with pytest.raises(ClaimLost), old.replacing(record) as late:
+    with pytest.raises(LeaseLost), old.replacing(record) as late:
         late.write_text("late")
-    with pytest.raises(ClaimLost):
+    with pytest.raises(LeaseLost):
         old.check()
     old.release()
     assert record.read_text() == "new"
@@ -149,24 +149,24 @@ def test_a_successor_between_the_last_look_and_the_renaming(tmp_path: Path, monk
 
     def then_sleep() -> None:
         look()
-        if not old.lost and claims_made(tmp_path) == 1:
-            os.utime(tmp_path / "claim-1.json", (1, 1))
+        if not old.lost and leases_made(tmp_path) == 1:
+            os.utime(tmp_path / "lease-1.json", (1, 1))
             Lease(tmp_path, NEVER)
 
     monkeypatch.setattr(old, "_look", then_sleep)
-    with pytest.raises(ClaimLost), old.replacing(tmp_path / "best.ckpt") as draft:
+    with pytest.raises(LeaseLost), old.replacing(tmp_path / "best.ckpt") as draft:
         draft.write_text("old")
     assert not (tmp_path / "best.ckpt").exists()
 
 
 def test_whoever_wakes_up_looks_before_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old = Lease(tmp_path, NEVER)
-    os.utime(tmp_path / "claim-1.json", (1, 1))
+    os.utime(tmp_path / "lease-1.json", (1, 1))
     new = Lease(tmp_path, NEVER)
     old.check()  # its last look was a moment ago
     now = owners.uptime()
     monkeypatch.setattr(lease, "uptime", lambda: now + 3 * NEVER)
-    with pytest.raises(ClaimLost):
+    with pytest.raises(LeaseLost):
         old.check()
     new.check()
 
@@ -180,7 +180,7 @@ def test_another_takes_over_what_is_released(tmp_path: Path) -> None:
             try:
                 got.append(Lease(tmp_path, NEVER))
                 return
-            except Claimed:
+            except LeaseHeld:
                 refused.set()
 
     first = Lease(tmp_path, NEVER)
@@ -189,21 +189,21 @@ def test_another_takes_over_what_is_released(tmp_path: Path) -> None:
     assert refused.wait(60)
     first.release()
     waiter.join(60)
-    assert [claim.number for claim in got] == [2]
+    assert [lease.number for lease in got] == [2]
     got[0].confirm()
     got[0].release()
-    assert claims_made(tmp_path) == 2
+    assert leases_made(tmp_path) == 2
 
 
 def test_files_of_many_owners_do_not_pile_up(tmp_path: Path) -> None:
     for number in range(1, 6):
-        with claimed(tmp_path, NEVER) as claim:
-            assert claim.number == number
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["claim-4.json", "claim-5.json"]
+        with leased(tmp_path, NEVER) as lease:
+            assert lease.number == number
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lease-4.json", "lease-5.json"]
 
 
 def test_a_number_is_never_given_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A claimant sleeps between its look and its claim, while others come and go and one trains."""
+    """A claimant sleeps between its look and its lease, while others come and go and one trains."""
     elsewhere(Lease(tmp_path, NEVER), age=2 * 6 * NEVER)
     others: list[Lease] = []
     make = Lease._make
@@ -216,7 +216,7 @@ def test_a_number_is_never_given_twice(tmp_path: Path, monkeypatch: pytest.Monke
         return make(self, number)
 
     monkeypatch.setattr(Lease, "_make", late)
-    with pytest.raises(Claimed):
+    with pytest.raises(LeaseHeld):
         Lease(tmp_path, NEVER)
     others[0].confirm()
 
@@ -226,7 +226,7 @@ def test_a_directory_that_cannot_be_written_to(tmp_path: Path) -> None:
         elsewhere(Lease(disk, NEVER))
         set_writable(disk, False)
         assert holder(disk) is not None, "still told by this machine's clock"
-        with pytest.raises(Claimed):
+        with pytest.raises(LeaseHeld):
             Lease(disk, NEVER)
         set_writable(disk, True)
         elsewhere(_of_number(disk, 1), age=2 * 6 * NEVER)
@@ -235,22 +235,22 @@ def test_a_directory_that_cannot_be_written_to(tmp_path: Path) -> None:
         with pytest.raises(OSError, match="Read-only"):
             Lease(disk, NEVER)
         set_writable(disk, True)
-        claim = Lease(disk, NEVER)
+        lease = Lease(disk, NEVER)
         set_writable(disk, False)
-        claim.confirm()
-        claim.release()  # cannot, and does not raise: the claim ends with its process, or by its age
+        lease.confirm()
+        lease.release()  # cannot, and does not raise: the lease ends with its process, or by its age
         set_writable(disk, True)
-        assert claims_made(disk) == 2
+        assert leases_made(disk) == 2
 
 
 def _of_number(directory: Path, number: int) -> Any:
-    owner = owners.Owner(**json.loads((directory / f"claim-{number}.json").read_text()))
+    owner = owners.Owner(**json.loads((directory / f"lease-{number}.json").read_text()))
     return type("Standing", (), {"directory": directory, "number": number, "owner": owner})
 
 
 @pytest.mark.parametrize("death", [0.0, 0.02])
 def test_no_schedule_lets_two_write_a_record(death: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever gets the claim writes the record, unless there is one; owners are taken for dead at random."""
+    """Whoever gets the lease writes the record, unless there is one; owners are taken for dead at random."""
     written = 0
     for seed in range(150):
         stage, directory = Stage(seed, death), tmp_path / str(seed)
@@ -260,17 +260,17 @@ def test_no_schedule_lets_two_write_a_record(death: float, tmp_path: Path, monke
         def train(stage: Stage = stage, directory: Path = directory, records: list[str] = records) -> None:
             for _ in range(3):
                 try:
-                    claim = Lease(directory, NEVER)
-                except Claimed:
+                    lease = Lease(directory, NEVER)
+                except LeaseHeld:
                     continue
                 try:
                     if not (directory / "record.json").exists():
-                        with claim.replacing(directory / "record.json") as draft:
+                        with lease.replacing(directory / "record.json") as draft:
                             draft.write_text("")
-                        records.append(claim.owner.token)
-                except ClaimLost:
+                        records.append(lease.owner.token)
+                except LeaseLost:
                     continue
-                claim.release()
+                lease.release()
 
         with monkeypatch.context() as patch:
             patch.setattr(lease, "has_ended", lambda owner, stage=stage: stage.random.random() < 0.4)
@@ -283,13 +283,13 @@ def test_no_schedule_lets_two_write_a_record(death: float, tmp_path: Path, monke
 def test_a_directory_that_was_moved_is_told_as_that(tmp_path: Path) -> None:
     directory = tmp_path / "trial"
     directory.mkdir()
-    claim = Lease(directory, NEVER)
+    lease = Lease(directory, NEVER)
     directory.rename(tmp_path / "moved")
     with (
-        pytest.raises(ClaimLost, match="was moved or removed") as caught,
-        claim.replacing(directory / "best.ckpt") as to,
+        pytest.raises(LeaseLost, match="was moved or removed") as caught,
+        lease.replacing(directory / "best.ckpt") as to,
     ):
         to.write_bytes(b"late")
     assert str(directory) in str(caught.value.saw)
     assert not (tmp_path / "moved" / "best.ckpt").exists()
-    claim.release()
+    lease.release()

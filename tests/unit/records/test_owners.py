@@ -12,7 +12,7 @@ import pytest
 from claimants import NEVER, edit, elsewhere
 
 from unroll.records import owners
-from unroll.records.lease import Claimed, Lease, claimed, holder
+from unroll.records.lease import Lease, LeaseHeld, holder, leased
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_a_requeued_job_takes_over_at_once(
     if taken:
         Lease(tmp_path, NEVER).release()
     else:
-        with pytest.raises(Claimed):
+        with pytest.raises(LeaseHeld):
             Lease(tmp_path, NEVER)
 
 
@@ -44,7 +44,7 @@ def test_what_is_left_of_an_earlier_start_of_the_job_takes_nothing(
     slurm("7", "10", "a", monkeypatch)
     elsewhere(Lease(tmp_path, NEVER))
     slurm("7", "9", "a", monkeypatch)
-    with pytest.raises(Claimed):
+    with pytest.raises(LeaseHeld):
         Lease(tmp_path, NEVER)
 
 
@@ -55,17 +55,17 @@ def slurm(job: str, count: str, cluster: str, patch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 200])
 def test_a_claim_that_a_crash_left_empty_is_free(content: bytes, tmp_path: Path) -> None:
-    (tmp_path / "claim-4.json").write_bytes(content)
+    (tmp_path / "lease-4.json").write_bytes(content)
     assert holder(tmp_path) is None
-    with claimed(tmp_path, NEVER) as claim:
-        assert claim.number == 5
+    with leased(tmp_path, NEVER) as lease:
+        assert lease.number == 5
 
 
 @pytest.mark.parametrize("content", [b'{"token": "12', b'{"token": "1", "of": "a later version"}', b"[]", b"\xff"])
 def test_a_claim_that_cannot_be_read_lives_a_minute(content: bytes, tmp_path: Path) -> None:
-    path = tmp_path / "claim-4.json"
+    path = tmp_path / "lease-4.json"
     path.write_bytes(content)
-    with pytest.raises(Claimed, match="an unknown machine"):
+    with pytest.raises(LeaseHeld, match="an unknown machine"):
         Lease(tmp_path, NEVER)
     os.utime(path, (time.time() - 61, time.time() - 61))
     Lease(tmp_path, NEVER).release()
@@ -96,7 +96,7 @@ OWNER = dataclasses.asdict(owners.Owner("a", "a host", 1, "a machine", "1", None
     [{"expires_after": "60"}, {"expires_after": None}, {"expires_after": []}, {"pid": "1"}, {"host": 1}, {"job": 7}],
 )
 def test_a_claim_with_words_for_numbers_lives_as_one_that_cannot_be_read(change: Any, tmp_path: Path) -> None:
-    path = tmp_path / "claim-1.json"
+    path = tmp_path / "lease-1.json"
     path.write_text(json.dumps({**OWNER, **change}), encoding="utf-8")
     found = holder(tmp_path)
     assert found is not None
@@ -106,10 +106,10 @@ def test_a_claim_with_words_for_numbers_lives_as_one_that_cannot_be_read(change:
     assert holder(tmp_path) is None
 
 
-@pytest.mark.parametrize("claims_for", [1e300, float("inf"), 86_401])
-def test_no_claim_lives_longer_than_a_day_without_a_heartbeat(claims_for: float, tmp_path: Path) -> None:
-    path = tmp_path / "claim-1.json"
-    path.write_text(json.dumps({**OWNER, "expires_after": claims_for}), encoding="utf-8")
+@pytest.mark.parametrize("leases_for", [1e300, float("inf"), 86_401])
+def test_no_claim_lives_longer_than_a_day_without_a_heartbeat(leases_for: float, tmp_path: Path) -> None:
+    path = tmp_path / "lease-1.json"
+    path.write_text(json.dumps({**OWNER, "expires_after": leases_for}), encoding="utf-8")
     for age, lives in ((86_000, True), (86_500, False)):
         os.utime(path, (time.time() - age, time.time() - age))
         assert (holder(tmp_path) is not None) is lives

@@ -22,7 +22,7 @@ def test_the_commit_is_the_checkouts() -> None:
 
 def test_a_copy_in_somebody_elses_repository_has_no_commit(tmp_path: Path) -> None:
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
-    package = tmp_path / "unroll" / "training"
+    package = tmp_path / "unroll" / "records"
     package.mkdir(parents=True)
     (tmp_path / "unroll" / "__init__.py").write_text('__version__ = "9"\n')
     (package / "__init__.py").write_text("")

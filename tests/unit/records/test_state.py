@@ -1,4 +1,4 @@
-"""How far a trial is, from its record and the claim beside it."""
+"""How far a trial is, from its record and the lease beside it."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from trial_records import failed, made_up
 from unroll.config.compose import compose
 from unroll.config.trial import Trial
 from unroll.errors import UserError
-from unroll.records.lease import claimed
+from unroll.records.lease import leased
 from unroll.records.record import read_record, write_record
 from unroll.records.state import read_head, state
 
@@ -28,7 +28,7 @@ def trial(tmp_path: Path) -> Trial:
 
 def test_a_trial_without_a_record_is_missing_until_somebody_claims_it(trial: Trial) -> None:
     assert state(trial) == "missing"
-    with claimed(trial.directory, heartbeat=60.0):
+    with leased(trial.directory, heartbeat=60.0):
         assert state(trial) == "running"
     assert state(trial) == "missing"
 
@@ -37,13 +37,13 @@ def test_a_trial_without_a_record_is_missing_until_somebody_claims_it(trial: Tri
 def test_what_is_trained_again_is_running(trial: Trial, change: dict[str, Any]) -> None:
     trial.record_path.write_text(json.dumps({**failed(trial, "made up"), **change}))
     assert state(trial) == ("stale" if change else "failed")
-    with claimed(trial.directory, heartbeat=60.0):
+    with leased(trial.directory, heartbeat=60.0):
         assert state(trial) == "running"
 
 
 def test_a_finished_trial_stays_finished_while_it_is_verified(trial: Trial) -> None:
     write_record(trial.directory, made_up(trial))
-    with claimed(trial.directory, heartbeat=60.0):
+    with leased(trial.directory, heartbeat=60.0):
         assert state(trial) == "finished"
 
 

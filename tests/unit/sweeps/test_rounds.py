@@ -15,7 +15,7 @@ from unroll.config.compose import compose_with, composer
 from unroll.config.planned import Planned
 from unroll.config.trial import Trial
 from unroll.errors import TrialFailed, UserError
-from unroll.records.lease import Claimed, ClaimLost, Lease, claimed
+from unroll.records.lease import Lease, LeaseHeld, LeaseLost, leased
 from unroll.records.record import read_record
 from unroll.records.state import state
 from unroll.sweeps.scheduler import Rules, complete
@@ -138,7 +138,7 @@ def test_a_retry_that_fails_in_another_sweep_is_over(sweep: Sweep) -> None:
 
     def failed_elsewhere(trial: Trial) -> None:
         write_failed(trial)
-        raise Claimed("another sweep trained it")
+        raise LeaseHeld("another sweep trained it")
 
     sweep.jobs = {0: failed_elsewhere}
     assert sweep.run(retry_failed=True) == ["failed", "finished", "finished"]
@@ -159,7 +159,7 @@ def test_what_cannot_start_is_refused_once_and_told(sweep: Sweep) -> None:
 def test_what_runs_elsewhere_is_waited_for(end: str, sweep: Sweep) -> None:
     trial = sweep.planned[2].trial
     trial.directory.mkdir()
-    claim = Lease(trial.directory, NEVER)
+    lease = Lease(trial.directory, NEVER)
 
     def launch(batch: Sequence[Planned]) -> Mapping[str, BaseException]:
         threading.Thread(target=other_sweep).start()
@@ -167,7 +167,7 @@ def test_what_runs_elsewhere_is_waited_for(end: str, sweep: Sweep) -> None:
 
     def other_sweep() -> None:
         (write_finished if end == "finished" else write_failed)(trial)
-        claim.release()
+        lease.release()
 
     assert sweep.run(launch) == ["finished", "finished", end]
     assert sweep.batches == [[0, 1]]
@@ -177,7 +177,7 @@ def test_what_died_elsewhere_is_launched_here(sweep: Sweep) -> None:
     trial = sweep.planned[2].trial
     trial.directory.mkdir()
     Lease(trial.directory, NEVER)
-    path = trial.directory / "claim-1.json"
+    path = trial.directory / "lease-1.json"
 
     def other_dies(batch: Sequence[Planned]) -> Mapping[str, BaseException]:
         path.write_text(json.dumps({**json.loads(path.read_text()), "born": "1"}))
@@ -187,7 +187,7 @@ def test_what_died_elsewhere_is_launched_here(sweep: Sweep) -> None:
     assert sweep.batches == [[0, 1], [2]]
 
 
-@pytest.mark.parametrize("kind", [Claimed, ClaimLost])
+@pytest.mark.parametrize("kind", [LeaseHeld, LeaseLost])
 def test_losing_a_race_for_a_trial_is_no_death(kind: type[UserError], sweep: Sweep) -> None:
     """Another sweep was quicker, five times, and was killed each time."""
     left = iter(range(5))
@@ -238,7 +238,7 @@ def test_nothing_is_launched_in_batches_larger_than_allowed(sweep: Sweep) -> Non
 
 
 def dies_with_its_pool(trial: Trial) -> None:
-    with claimed(trial.directory, NEVER):
+    with leased(trial.directory, NEVER):
         raise PoolBroke(f"{trial.trial_id} was killed")
 
 
@@ -247,7 +247,7 @@ def test_a_pool_that_breaks_costs_the_trial_that_broke_it(retries: int, sweep: S
     """Its neighbours are launched again, alone in the end, and finish."""
 
     def innocent(trial: Trial) -> None:
-        with claimed(trial.directory, NEVER):
+        with leased(trial.directory, NEVER):
             if len(sweep.batches[-1]) == 1:
                 write_finished(trial)
 

@@ -10,7 +10,7 @@ from stub_records import write_failed, write_finished
 from unroll.config.compose import compose
 from unroll.config.trial import Trial
 from unroll.errors import UserError
-from unroll.records.lease import PROGRESS, claimed
+from unroll.records.lease import PROGRESS, leased
 from unroll.records.record import read_record
 from unroll.sweeps.show import show
 from unroll.sweeps.show_view import curve, lines
@@ -69,7 +69,7 @@ def test_a_trial_without_a_record_says_where_it_stands(trial: Trial, tmp_path: P
         "  validation mse  ▁  0.5 at step 80 to 0.5 at 80; lowest 0.5 at 80, highest 0.5 at 80",
         "  train task      ▁   4 at step 50 to 4 at 50; lowest 4 at 50, highest 4 at 50",
     ]
-    with claimed(trial.directory, 10.0):
+    with leased(trial.directory, 10.0):
         (trial.directory / PROGRESS).write_text('{"step": 150, "steps": 600, "seconds": 30.0}')
         assert page(trial, tmp_path)[0] == f"{trial.trial_id}: running, step 150 of 600, 90 s of training left"
     assert json.loads(json.dumps(show(trial.directory), allow_nan=False))["curves"]["train task"] == [

@@ -11,7 +11,7 @@ from claimants import NEVER
 from unroll.config.compose import compose
 from unroll.config.planned import Planned
 from unroll.config.trial import Trial
-from unroll.records.lease import PROGRESS, claimed
+from unroll.records.lease import PROGRESS, leased
 from unroll.sweeps.progress import Display
 from unroll.sweeps.silence import Silence, telling, waits
 
@@ -35,12 +35,12 @@ def test_silence_is_told_ever_more_rarely() -> None:
 def test_who_is_waited_for_is_named(trials: list[Trial]) -> None:
     first = trials[0].directory
     first.mkdir(parents=True)
-    with claimed(first, NEVER) as claim:
+    with leased(first, NEVER) as lease:
         (first / PROGRESS).write_text(json.dumps({"step": 40, "steps": 200, "seconds": 3.0}), encoding="utf-8")
         said = waits(trials, 300.0, "runs/two/worker-*.log").splitlines()
     assert said == [
         "No trial has ended for 5 min; waiting for 2:",
-        f"  {trials[0].trial_id}: process {claim.owner.pid} on {socket.gethostname()}, last sign of life 0 s ago, "
+        f"  {trials[0].trial_id}: process {lease.owner.pid} on {socket.gethostname()}, last sign of life 0 s ago, "
         "step 40 of 200",
         "  1 that no process trains yet",
         "  logs: runs/two/worker-*.log",

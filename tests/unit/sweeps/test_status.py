@@ -16,7 +16,7 @@ from trial_records import failed, made_up
 from unroll.config.compose import compose
 from unroll.config.trial import Trial, make_trial
 from unroll.errors import UserError
-from unroll.records.lease import PROGRESS, claimed
+from unroll.records.lease import PROGRESS, leased
 from unroll.records.record import write_record
 from unroll.sweeps import status as status_module
 from unroll.sweeps.status import Watched, counts, grid
@@ -55,7 +55,7 @@ def every(trial: Callable[[int], Trial], tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "a-suite").mkdir()
     (tmp_path / "a-suite" / "report.md").write_text("no trial")
     (tmp_path / "stray.json").write_text("{}")
-    with claimed(trial(1).directory, heartbeat=60.0):
+    with leased(trial(1).directory, heartbeat=60.0):
         yield tmp_path
 
 
@@ -139,7 +139,7 @@ def test_progress(trial: Callable[[int], Trial], tmp_path: Path, progress: str |
     (directory / "config.yaml").write_text("budget: {seconds: 60}\n")
     if progress is not None:
         (directory / PROGRESS).write_text(progress)
-    with claimed(directory, heartbeat=60.0):
+    with leased(directory, heartbeat=60.0):
         (seen,) = Watched(runs=tmp_path).look()
     assert (seen.state, seen.step, seen.steps, seen.seconds_left) == ("running", *found)
 
@@ -168,14 +168,14 @@ def test_what_finished_is_not_read_again_unless_it_is_gone(trial: Callable[[int]
 def test_following_prints_a_line_a_change_and_ends(
     trial: Callable[[int], Trial], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    claims = {seed: claimed(trial(seed).directory, heartbeat=60.0) for seed in (0, 1)}
-    for claim in claims.values():
-        claim.__enter__()
+    leases = {seed: leased(trial(seed).directory, heartbeat=60.0) for seed in (0, 1)}
+    for lease in leases.values():
+        lease.__enter__()
     moments = iter([lambda: None, lambda: end(0, made_up(trial(0))), lambda: end(1, failed(trial(1), "a\nlast"))])
 
     def end(seed: int, record: dict[str, Any]) -> None:
         write_record(trial(seed).directory, record)
-        claims[seed].__exit__(None, None, None)
+        leases[seed].__exit__(None, None, None)
 
     follow(Watched(runs=tmp_path), wait=lambda seconds: next(moments)())
     assert capsys.readouterr().out.splitlines() == [
