@@ -4,8 +4,8 @@ another CPU type or with other packages (`unroll verify`). Exit code 1 where one
     UNROLL_DATA=/path/to/data python tools/retrain.py [COMMIT]
 
 The commit's hash, HEAD's by default, draws them among the finished trials of results/records that trained in less than
-40 s, under today's protocol of their task, and whose data is on this machine or comes from a wheel. Plain RNNs that were
-trained on another CPU type are left out: without gates, rounding alone moves them by more than any tolerance.
+40 s, under today's protocol of their task, and whose data is on this machine or comes from a wheel. Plain RNNs that
+were trained on another CPU type are left out: without gates, rounding alone moves them by more than any tolerance.
 """
 
 import os
