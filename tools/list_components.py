@@ -2,10 +2,11 @@
 
     python tools/list_components.py
 
-Run it after a component or an option was added, moved or renamed. Where a default changed, or an option went, the
-component's `version` is raised first: its trials are other ones then.
+Run it after a component or an option was added or moved, or a version rose. It refuses a default that changed or went
+under one version, a needed option that got a default, and a name that is gone: ids would change unsaid.
 """
 
+import inspect
 import json
 import sys
 from collections.abc import Iterator
@@ -14,12 +15,12 @@ from typing import Any
 
 import yaml
 
-from unroll.config.identity import NUMBERS
+from unroll.config.identity import DESCRIPTIONS, NUMBERS, flat
 from unroll.config.schema import BottleneckConfig, BudgetConfig, Data, Optimizer, TokenizerConfig, Trainer
 from unroll.data import readers
 from unroll.registry.components import locate
 from unroll.registry.groups import conf_directory
-from unroll.registry.versions import LIST, Component, described
+from unroll.registry.versions import LIST, described
 
 SECTIONS = {
     "data": Data,
@@ -28,41 +29,72 @@ SECTIONS = {
     "budget": BudgetConfig,
     "optimizer": Optimizer,
 }
+Listed = dict[str, dict[str, dict[str, Any]]]
 
 
-def found() -> dict[str, dict[str, Component]]:
+def found() -> Listed:
     """Describe every component of the package as its code is now."""
     targets = {each for path in conf_directory().rglob("*.yaml") for each in _targets(yaml.safe_load(path.read_text()))}
+    numbers = {key: asdict(Trainer())[key] for key in NUMBERS}
+    classes = {target: locate({"_target_": target}, target) for target in sorted(targets)}
     return {
-        "components": {target: described(locate({"_target_": target}, target)) for target in sorted(targets)},
-        "readers": {name: described(readers.get(name)) for name in sorted(readers.READERS)},
-        "sections": {name: _section(kind, name) for name, kind in SECTIONS.items()}
-        | {"numbers": Component("numbers", 1, {key: asdict(Trainer())[key] for key in NUMBERS})},
+        "components": {described(kind).name: {"target": target, **_entry(kind)} for target, kind in classes.items()},
+        "readers": {name: _entry(readers.get(name)) for name in sorted(readers.READERS)},
+        "sections": {
+            **{name: _section(kind, name) for name, kind in SECTIONS.items()},
+            "numbers": {"version": 1, "defaults": numbers, "required": []},
+        },
     }
 
 
-def unlike(old: dict[str, Any], new: dict[str, dict[str, Component]]) -> list[str]:
-    """Say of each component of an unchanged version which default is another one now, or went."""
+def unlike(old: Listed, new: Listed) -> list[str]:
+    """Say what would change ids under an unchanged version."""
     problems = []
-    for kind, entries in new.items():
-        before = {entry["name"]: entry for entry in old.get(kind, {}).values()}
-        for one in entries.values():
-            was = before.get(one.name)
-            if was is None or was["version"] != one.version:
-                continue
-            now = json.loads(json.dumps(one.defaults))
-            problems += [
-                f"{one.name}.{key} was {value!r} by default, now {now.get(key, 'no default')!r}: "
-                f"raise the version of {one.name}, which is {one.version}"
-                for key, value in was["defaults"].items()
-                if key not in now or now[key] != value
-            ]
+    for kind, before in old.items():
+        for name, was in before.items():
+            now = new[kind].get(name)
+            if now is None:
+                problems.append(f"{name} is gone: where it was renamed, state component = {name!r} in the class")
+            elif now["version"] == was["version"]:
+                said = f"raise the version of {name}, which is {was['version']}"
+                problems += [
+                    f"{name}.{key} was {value!r} by default, now {now['defaults'].get(key, 'no default')!r}: {said}"
+                    for key, value in was["defaults"].items()
+                    if key not in now["defaults"] or now["defaults"][key] != value
+                ]
+                given = set(was["required"]) & set(now["defaults"])
+                problems += [f"{name}.{key} had no default and has one now: {said}" for key in sorted(given)]
     return problems
 
 
-def _section(kind: Any, name: str) -> Component:
-    defaults = {key: value for key, value in asdict(kind()).items() if value != "???" and key != "name"}
-    return Component(name, getattr(kind, "version", 1), defaults)
+def merged(old: Listed, new: Listed) -> Listed:
+    """Add to what is now the former places of the classes, and the defaults of their earlier versions."""
+    for name, now in new["components"].items():
+        was = old.get("components", {}).get(name, {})
+        places = {*was.get("former", []), *([was["target"]] if was else [])} - {now["target"]}
+        earlier = dict(was.get("earlier", {}))
+        if was and was["version"] != now["version"]:
+            earlier[str(was["version"])] = was["defaults"]
+        now |= {"former": sorted(places), "earlier": earlier}
+    return new
+
+
+def _entry(kind: Any) -> dict[str, Any]:
+    one = described(kind)
+    parameters = inspect.signature(kind).parameters.values()
+    required = sorted(each.name for each in parameters if each.default is inspect.Parameter.empty)
+    return {"version": one.version, "defaults": dict(one.defaults), "required": required}
+
+
+def _section(kind: Any, name: str) -> dict[str, Any]:
+    others = {"name", "terms", *DESCRIPTIONS.get(name, ())}
+    stated = {key: value for key, value in flat(asdict(kind())).items() if key.partition(".")[0] not in others}
+    defaults = {key: value for key, value in stated.items() if value != "???"}
+    return {
+        "version": getattr(kind, "version", 1),
+        "defaults": defaults,
+        "required": sorted(set(stated) - set(defaults)),
+    }
 
 
 def _targets(node: Any) -> Iterator[str]:
@@ -80,8 +112,7 @@ def main() -> int:
     if problems:
         print("\n".join(problems), file=sys.stderr)
         return 1
-    content = {kind: {key: one._asdict() for key, one in entries.items()} for kind, entries in new.items()}
-    LIST.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    LIST.write_text(json.dumps(merged(old, new), indent=1) + "\n", encoding="utf-8")
     return 0
 
 

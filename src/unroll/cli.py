@@ -223,14 +223,15 @@ def audit(
         if len(chosen) < len(records):
             why = "an earlier protocol, a budget in seconds, or code of their own"
             say(f"  {len(records) - len(chosen)} others cannot be: {why}")
-        say(f"  where {share:.3g} of the records are forged, one is met with a probability of {retrain:.3g} or more")
+        probability = met_by(len(chosen), share, count) if chosen else 0.0
+        say(f"  where {share:.3g} of those are forged, one is met with a probability of {probability:.3g}")
         again = train_again(draw(chosen, by, count), say, runs=folder, trust=trust)
         unlike = again.unlike
         say(f"{len(unlike)} of {count} trained again do not hold" + "".join(f"\n  {name}" for name in unlike))
         if again.refused:
             met = met_by(len(chosen), share, count - len(again.refused))
             say(f"{len(again.refused)} could not be trained here, so the probability is {met:.3g} only")
-    if found.failures or unlike:
+    if found.failures or unlike or (retrain is not None and not chosen):
         raise typer.Exit(TRIALS_FAILED)
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from unroll.config.identity import decisive, is_baseline, null_by_default
+from unroll.config.identity import decisive, is_baseline, null_by_default, titles
 from unroll.records.store import flatten
 
 Setting = tuple[tuple[str, str], ...]  # sorted options of a trial, all but the architecture's own and the seed
@@ -29,6 +29,7 @@ def options(config: Mapping[str, Any]) -> dict[str, str]:
         decides["budget"] = {"name": config["budget"]["name"], **decides["budget"]}
     nothing = null_by_default(config)
     flat = {key: value for key, value in flatten(decides).items() if value is not None or key not in nothing}
+    flat |= titles(config)
     return {key: json.dumps(value, sort_keys=True, ensure_ascii=False) for key, value in flat.items()}
 
 

@@ -11,13 +11,15 @@ from typing import Any, NamedTuple
 from omegaconf import OmegaConf
 
 from unroll.config.compose import compose_node, composer, trial_from
-from unroll.config.identity import NUMBERS, canonical, decisive, is_baseline
+from unroll.config.identity import NUMBERS, components, decisive, is_baseline
 from unroll.config.schema import SECTIONS, Trainer
 from unroll.config.trial import Trial
 from unroll.config.typed import typed
 from unroll.errors import UserError
+from unroll.registry.canonical import canonical
 from unroll.registry.components import SOLVED
 from unroll.registry.groups import group_options, options_where
+from unroll.registry.versions import KEPT
 
 _SURROUNDINGS = ("accelerator", "devices", "num_nodes", "threads", "deterministic", *NUMBERS)  # that bits depend on
 _BARE = re.compile(r"[A-Za-z_./][\w./+-]*", re.ASCII)
@@ -120,13 +122,24 @@ def _values(config: Mapping[str, Any], composed: Callable[[Iterable[str]], Any])
     while True:
         node = composed(found.values())
         raw = OmegaConf.to_container(node, resolve=False)
-        differing = {path: value for path, value in _differing(wanted, _decisive(_resolved(node))) if path not in found}
+        have = _decisive(_as_described(_resolved(node), config))
+        differing = {path: value for path, value in _differing(wanted, have) if path not in found}
         if not differing:
             return [found[path] for path in sorted(found, key=lambda path: path == ("seed",))]
         stated = [path for path in differing if "${" not in str(_at(raw, path))]
         shallowest = min(len(path) for path in differing)
         for path in stated or [path for path in differing if len(path) == shallowest]:
             found[path] = _override(path, differing[path], present=_at(raw, path) is not _GONE)
+
+
+def _as_described(have: dict[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """What the config keeps of classes of its own goes for the same classes where they are composed."""
+    described = components(config)
+    for where, node in components(have).items():
+        same = described.get(where, {})
+        if KEPT in same and same["_target_"] == node.get("_target_"):
+            node[KEPT] = same[KEPT]
+    return have
 
 
 def _resolved(node: Any) -> dict[str, Any]:

@@ -5,17 +5,16 @@ Of each component the hash holds its short name, its version and the options tha
 """
 
 import hashlib
-import json
-import math
 from collections.abc import Mapping
 from typing import Any
 
 from unroll.config.schema import TASK_METADATA
 from unroll.data.readers import GUARDS
-from unroll.registry.versions import KEPT, Component, component, listed, own_options
+from unroll.registry.canonical import canonical
+from unroll.registry.versions import KEPT, VERSION, Component, component, listed, own_options
 
 # Keys that name, describe or place a trial, or only stand in for another section's key.
-_DESCRIPTIONS = {
+DESCRIPTIONS = {
     "task": {"baselines", "problem", "quickstart_steps", "width", "learning_rate", "strengths"},
     "data": {"origin", "epochs", "channels"},
     "baseline": {"tasks", "seeded"},
@@ -48,7 +47,7 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     found = {"task": _task(config), "data": _data(config["data"]), "seed": config["seed"]}
     if is_baseline(config):
-        return found | {"baseline": _component(config["baseline"], "name", *_DESCRIPTIONS["baseline"])}
+        return found | {"baseline": _component(config["baseline"], "name", *DESCRIPTIONS["baseline"])}
     architecture, bottleneck = config["architecture"], config["bottleneck"]
     parts = {part: _component(architecture[part]) for part in _PARTS}
     terms = [[name, _component(node)] for name, node in bottleneck["terms"].items()]  # they act in order
@@ -56,7 +55,7 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
     return found | {
         "architecture": {"reconstructs": architecture["reconstructs"], **parts},
         "bottleneck": _section("bottleneck", sizes) | {"terms": terms},
-        "optimizer": _section("optimizer", config["optimizer"]),
+        "optimizer": _section("optimizer", flat(config["optimizer"])),
         "budget": _section("budget", _decisive(config, "budget")),
         "numbers": _section("numbers", {key: config["trainer"][key] for key in NUMBERS if key in config["trainer"]}),
     }
@@ -88,19 +87,34 @@ def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def components(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the nodes of a config that become objects, as far as it has them: dotted key -> node."""
+    found = {"task": config["task"]}
+    if is_baseline(config):
+        return found | {"baseline": config["baseline"]}
+    architecture, terms = config["architecture"], config["bottleneck"]["terms"]
+    found |= {f"architecture.{part}": architecture[part] for part in _PARTS if part in architecture}
+    return found | {f"bottleneck.terms.{name}": node for name, node in terms.items()}
+
+
+def titles(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return what stands for each class wherever it lies: the dotted key of its `_target_` -> name@version."""
+    found = {}
+    for where, node in components(config).items():
+        try:
+            found[f"{where}._target_"] = component(node).title
+        except KeyError:
+            continue
+    return found
+
+
 def null_by_default(config: Mapping[str, Any]) -> set[str]:
     """Return the dotted keys of `decisive` whose options are null by default."""
     sections = {name: listed("sections")[name].defaults for name in ("data", "bottleneck", "optimizer", "budget")}
-    sections["task"] = _defaults(config["task"])
-    if is_baseline(config):
-        sections["baseline"] = _defaults(config["baseline"])
-    else:
-        architecture = config["architecture"]
-        parts = {part: _defaults(architecture[part]) for part in _PARTS if part in architecture}
-        sections |= {f"architecture.{part}": defaults for part, defaults in parts.items()}
-        sections["architecture"] = {**parts.get("decoder", {}), **parts.get("encoder", {})}  # knobs that are passed on
-        for name, node in config["bottleneck"]["terms"].items():
-            sections[f"bottleneck.terms.{name}"] = _defaults(node)
+    nodes = components(config)
+    sections |= {where: _defaults(node) for where, node in nodes.items()}
+    knobs = [_defaults(nodes[f"architecture.{part}"]) for part in _PARTS if f"architecture.{part}" in nodes]
+    sections["architecture"] = {key: default for part in knobs for key, default in part.items()}  # that are passed on
     return {
         f"{section}.{key}"
         for section, defaults in sections.items()
@@ -110,7 +124,7 @@ def null_by_default(config: Mapping[str, Any]) -> set[str]:
 
 
 def _decisive(config: Mapping[str, Any], section: str) -> dict[str, Any]:
-    return {key: value for key, value in config[section].items() if key not in _DESCRIPTIONS[section]}
+    return {key: value for key, value in config[section].items() if key not in DESCRIPTIONS[section]}
 
 
 def _task(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,7 +143,7 @@ def _metric(metric: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _data(data: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {key: value for key, value in data.items() if key not in _DESCRIPTIONS["data"]}
+    kept = {key: value for key, value in data.items() if key not in DESCRIPTIONS["data"]}
     for key in ("kind", "reader", "options"):
         del kept[key]
     found = _section("data", kept) | {"reader": _reader(data).hashed(_reader_options(data))}
@@ -151,7 +165,7 @@ def _component(node: Mapping[str, Any], *without: str) -> dict[str, Any]:
 
 
 def _filled(node: Mapping[str, Any]) -> dict[str, Any]:
-    return {**_defaults(node), **{key: node[key] for key in node if key != KEPT}}
+    return {**_defaults(node), **{key: node[key] for key in node if key not in (KEPT, VERSION)}}
 
 
 def _defaults(node: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -167,22 +181,18 @@ def _section(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_defaults(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    return {**listed("sections")[name].defaults, **values}
+    found = {key: dict(value) if isinstance(value, Mapping) else value for key, value in values.items()}
+    for key, default in listed("sections")[name].defaults.items():
+        first, _, rest = key.partition(".")
+        if rest:
+            found.setdefault(first, {}).setdefault(rest, default)
+        else:
+            found.setdefault(key, default)
+    return found
 
 
-def canonical(value: Any) -> str:
-    """Return JSON that is equal for equal values: keys sorted, no spaces, 1.0 written as 1.
-
-    Raises ValueError for NaN and infinity, TypeError for what JSON does not have.
-    """
-    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and math.isfinite(value) and value.is_integer():
-        return int(value)
-    return value
+def flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a section with the keys of its groups in one level: `supervised.momentum`."""
+    groups = {key: value for key, value in values.items() if isinstance(value, Mapping)}
+    inner = {f"{group}.{key}": value for group, node in groups.items() for key, value in node.items()}
+    return {key: value for key, value in values.items() if key not in groups} | inner

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException, UnsupportedInterpolationType
 
 from unroll.config import idle
-from unroll.config.identity import is_baseline
+from unroll.config.identity import components
 from unroll.config.limits import COMPONENT_CHOICES, RANGES
 from unroll.config.schema import CHOICES, OPTIONAL_METADATA, SECTIONS, TASK_METADATA
 from unroll.config.typed import brief, typed
@@ -22,7 +22,7 @@ from unroll.data.languages import is_code
 from unroll.errors import UserError, suggest
 from unroll.registry.components import SOLVED, locate
 from unroll.registry.groups import config_directories, options_where
-from unroll.registry.versions import KEPT, described, listed
+from unroll.registry.versions import KEPT, VERSION, described, is_listed_name, listed_version
 
 _TOP_LEVEL = (*SECTIONS, "task", "architecture", "baseline", "seed")
 _ARCHITECTURE_PARTS = ("name", "reconstructs", "encoder", "decoder")
@@ -120,17 +120,27 @@ def _resolved(node: DictConfig) -> dict[str, Any]:
 
 def _describe_foreign(config: dict[str, Any]) -> None:
     """Keep in the config what its id says of classes that the committed list does not have: readers run no code."""
-    nodes = {"task": config["task"]}
-    if is_baseline(config):
-        nodes["baseline"] = config["baseline"]
-    else:
-        nodes |= {f"architecture.{part}": config["architecture"][part] for part in ("encoder", "decoder")}
-        nodes |= {f"bottleneck.terms.{name}": node for name, node in config["bottleneck"]["terms"].items()}
-    for where, node in nodes.items():
+    for where, node in components(config).items():
         if not isinstance(node, dict):
             raise UserError(f"'{where}' is no component.", saw=node, allowed="a mapping with _target_ and its options")
-        if node.get("_target_") not in listed("components"):
-            node[KEPT] = described(locate(node, where))._asdict()
+        given = sorted(key for key in node if key.startswith("_") and key != "_target_")
+        if given:
+            raise UserError(
+                f"'{where}.{given[0]}' is not set by hand.", saw=node[given[0]], allowed="_target_ and options"
+            )
+        version = listed_version(node.get("_target_"))
+        if version is not None:
+            if version > 1:
+                node[VERSION] = version
+            continue
+        found = described(locate(node, where))
+        if is_listed_name(found.name):
+            raise UserError(
+                f"{where} has the name of a component that ships with Unroll, and its trials would have those ids.",
+                saw=f"{found.name}: {node['_target_']}",
+                allowed='another name of the class, or component = "NAME" in it',
+            )
+        node[KEPT] = found._asdict()
 
 
 def _task_description(task: dict[str, Any]) -> None:

@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from unroll.config.identity import canonical, identity
+from unroll.config.identity import identity
 from unroll.errors import UserError
 from unroll.records import evidence
 from unroll.records.record import FILE_NAME, read_record
 from unroll.records.scores import PREDICTIONS, SUFFIX
 from unroll.records.store import located_records
 from unroll.records.truth import CHECKS, OF_FAILED, TEXTS, Mismatch
+from unroll.registry.canonical import canonical
 
 Record = Mapping[str, Any]
 _TYPICAL = 0.25  # relative: batches of other lengths cost an example so much more or less

@@ -5,8 +5,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from unroll.config.identity import canonical
 from unroll.errors import UserError
+from unroll.registry.canonical import canonical
 
 
 def draw(records: Sequence[dict[str, Any]], lot: str, count: int) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from unroll.errors import UserError, suggest
 from unroll.registry.code import inherited
-from unroll.registry.versions import own_options
+from unroll.registry.versions import own_options, place_today
 
 SOLVED = "solved"  # what `architecture.width` says, wherever it is read, under budget.parameters
 PLUGINS = "unroll.plugins"  # entry points whose modules hold components
@@ -25,12 +25,13 @@ def locate(node: Mapping[str, Any], where: str, base: type = object) -> type:
     if not isinstance(target, str) or not all(part.isidentifier() for part in target.split(".")) or "." not in target:
         raise UserError(f"{where} names no component.", saw=target, allowed="_target_: package.module.Class")
     inherited()
+    target = place_today(target)
     module_name, _, class_name = target.rpartition(".")
     try:
         module = importlib.import_module(module_name)
-    except ImportError as error:
+    except Exception as error:  # a user's file may hold anything
         raise UserError(
-            f"{where}._target_ cannot be imported: {error}.",
+            f"{where}._target_ cannot be imported: {type(error).__name__}: {error}.",
             saw=target,
             allowed="a class of an installed package, or of a Python file in the folder given to --config-dir",
         ) from error

@@ -1,8 +1,9 @@
 """What a component is, whatever its class is called and wherever it lies: a short name, a version, its defaults.
 
 Trial ids hash these (`config.identity`). A class states `component = "name"` once it is renamed, and raises `version`
-when its mathematics or a default changes. Of the package's own components the committed list `versions.json` tells, so
-that naming a trial imports none of them; of another package's the class itself, which a config then keeps under `KEPT`.
+when its mathematics or a default changes. Of the package's own components the committed list `versions.json` tells,
+with their former places and versions, so that naming a trial imports none of them; of another package's the class
+itself, which a config then keeps under `KEPT`.
 """
 
 import functools
@@ -12,8 +13,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from unroll.errors import UserError
+from unroll.registry.canonical import canonical
+
 LIST = Path(__file__).with_name("versions.json")
 KEPT = "_component_"  # of a node whose class is not in the list: what `described` found, for readers of its record
+VERSION = "_version_"  # of a node whose class is in the list: that of the trial, where it is not the first
 
 
 class Component(NamedTuple):
@@ -23,33 +28,75 @@ class Component(NamedTuple):
     version: int
     defaults: Mapping[str, Any]
 
-    def changed(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the options that differ from the defaults; 1.0 is 1, and a tuple a list."""
-        return {
-            key: value
-            for key, value in options.items()
-            if key not in self.defaults or _plain(value) != _plain(self.defaults[key])
-        }
+    @property
+    def title(self) -> str:
+        return f"{self.name}@{self.version}"
 
     def hashed(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what ids hash of a component with these options."""
-        return {"is": f"{self.name}@{self.version}", **self.changed(options)}
+        """Return what ids hash of a component with these options: those that differ from the defaults."""
+        changed = {
+            key: value
+            for key, value in options.items()
+            if key not in self.defaults or canonical(value) != canonical(self.defaults[key])
+        }
+        return {"is": self.title, **changed}
 
 
 def described(kind: Any) -> Component:
-    """Describe a class, or a function, by its own attributes and the signature of its constructor."""
+    """Describe a class, or a function, by its own attributes and the signature of its constructor.
+
+    Raises:
+        UserError: `component` is no text, or `version` no whole number.
+    """
     parameters = inspect.signature(kind).parameters.values()
-    defaults = {each.name: each.default for each in parameters if each.default is not inspect.Parameter.empty}
-    name, version = getattr(kind, "component", kind.__name__), getattr(kind, "version", 1)
-    return Component(name, version, {key: value for key, value in defaults.items() if _is_json(value)})
+    stated = {each.name: each.default for each in parameters if each.default is not inspect.Parameter.empty}
+    own = vars(kind)
+    name, version = own.get("component", kind.__name__), own.get("version", 1)
+    if not isinstance(name, str) or not isinstance(version, int) or isinstance(version, bool):
+        saw = f"component = {name!r}, version = {version!r}"
+        raise UserError(f"{kind.__name__} names itself by no text, or its version is no number.", saw=saw)
+    defaults = {}
+    for key, value in stated.items():
+        try:
+            defaults[key] = json.loads(json.dumps(value, allow_nan=False))
+        except (TypeError, ValueError):  # no value of a config, so one that a config states differs from it
+            continue
+    return Component(name, version, defaults)
 
 
 def component(node: Mapping[str, Any]) -> Component:
     """Describe a config's node from the list, or from what it keeps of a class that is not in it; imports nothing.
 
-    Raises KeyError for a node of neither.
+    Raises KeyError for a node of neither, and for a version that the list does not know.
     """
-    return Component(**node[KEPT]) if KEPT in node else listed("components")[node["_target_"]]
+    target = node["_target_"]
+    if target in _by_place():
+        return _by_place()[target][node.get(VERSION, 1)]
+    kept = node[KEPT]
+    try:
+        found = Component(**kept)
+    except TypeError as error:
+        raise KeyError(KEPT) from error
+    if not (isinstance(found.name, str) and isinstance(found.version, int) and isinstance(found.defaults, Mapping)):
+        raise KeyError(KEPT)
+    return found
+
+
+def listed_version(target: Any) -> int | None:
+    """Return the version of today of a class in the list, by its place; None where it is in none."""
+    versions = _by_place().get(target)
+    return None if versions is None else max(versions)
+
+
+def is_listed_name(name: str) -> bool:
+    """Whether a component of the package has this short name."""
+    return name in _content()["components"]
+
+
+def place_today(target: str) -> str:
+    """Return where a class of the package lies now that lay there."""
+    found = (entry["target"] for entry in _content()["components"].values() if target in entry["former"])
+    return next(found, target)
 
 
 def own_options(node: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,18 +106,24 @@ def own_options(node: Mapping[str, Any]) -> dict[str, Any]:
 
 @functools.cache
 def listed(kind: str) -> dict[str, Component]:
-    """Return a part of the committed list: `components` by their classes' places, `readers` and `sections` by name."""
-    content = json.loads(LIST.read_text(encoding="utf-8"))
-    return {key: Component(**entry) for key, entry in content[kind].items()}
+    """Return a part of the committed list by name: `components`, `readers` or `sections`."""
+    entries = _content()[kind]
+    return {name: Component(name, entry["version"], entry["defaults"]) for name, entry in entries.items()}
 
 
-def _plain(value: Any) -> Any:
-    return list(map(_plain, value)) if isinstance(value, list | tuple) else value
+@functools.cache
+def _by_place() -> dict[str, dict[int, Component]]:
+    """Place of a class, of today or former -> version -> component."""
+    found = {}
+    for name, entry in _content()["components"].items():
+        versions = {int(version): Component(name, int(version), then) for version, then in entry["earlier"].items()}
+        versions[entry["version"]] = Component(name, entry["version"], entry["defaults"])
+        for place in (entry["target"], *entry["former"]):
+            found[place] = versions
+    return found
 
 
-def _is_json(value: Any) -> bool:
-    try:
-        json.dumps(value)
-    except TypeError:
-        return False
-    return True
+@functools.cache
+def _content() -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(LIST.read_text(encoding="utf-8"))
+    return content

@@ -12,6 +12,7 @@ from unroll.records.audit import UNREADABLE, refuse_untrue
 from unroll.records.record import FILE_NAME, read_record, wrong_config
 from unroll.records.state import why_stale
 from unroll.records.store import flatten, locate
+from unroll.registry.components import refuse_foreign
 from unroll.sweeps.status import look_at
 
 _OPTIONAL = ("error", "data", "parameters", "flops", "result")  # that a record may lack
@@ -82,6 +83,8 @@ def _again(
         return {"config": None, "command": None, "no_command": "its config was never written", "stale": None}
     overrides, line, why, stale = None, None, None, None
     try:
+        if config_dir is None:
+            refuse_foreign(config, "Its config", "--config-dir FOLDER, where that code lies,")
         overrides, today = again(found["trial_id"], config, config_dir)
         line = command(overrides, config["trainer"], config_dir)
         stale = None if record is None else why_stale(record, today)

@@ -10,12 +10,13 @@ from typing import Any
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from unroll.config.compose import compose_node, composer
-from unroll.config.identity import canonical, is_baseline
+from unroll.config.identity import is_baseline
 from unroll.config.planned import Plan, Planned
 from unroll.config.trial import Trial, make_trial
 from unroll.config.typed import typed
 from unroll.config.validate import check_seed, validated
 from unroll.errors import UserError, suggest
+from unroll.registry.canonical import canonical
 from unroll.registry.groups import conf_directory, group_value
 
 _OWN_KEYS = ("suite", "workers", "sweep")

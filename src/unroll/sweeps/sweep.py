@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unroll.config.filters import keep
-from unroll.config.identity import canonical, is_baseline
+from unroll.config.identity import is_baseline
 from unroll.config.planned import Plan, Planned
 from unroll.config.search_space import tunes
 from unroll.config.trial import Trial
 from unroll.errors import UserError
 from unroll.interruption import Asked, interrupt, tell
 from unroll.records.state import read_head, state, why_stale
+from unroll.registry.canonical import canonical
 from unroll.sweeps.scheduler import to_launch
 from unroll.sweeps.silence import telling
 from unroll.sweeps.suite import plan

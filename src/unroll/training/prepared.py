@@ -8,13 +8,13 @@ from typing import Any
 
 from torch import nn
 
-from unroll.config.identity import canonical
 from unroll.config.schema import TASK_METADATA
 from unroll.config.trial import Trial
 from unroll.data.examples import Examples, load_examples
 from unroll.models.contracts import reads_trees
 from unroll.models.network import Network
 from unroll.models.sizing import Sizing, solve
+from unroll.registry.canonical import canonical
 from unroll.registry.components import create, locate
 from unroll.tasks.task import Task
 from unroll.training.generalisation import SAMPLE, train_sample

@@ -98,9 +98,9 @@ def train(trial: Trial) -> dict[str, Any]:
     try:
         with met(trial.trial_id, trainer, kind) as ranks, ExitStack() as held:
             # rank 0 decides, and all of them know before any waits for another
-            with ranks.together(), ranks.agreeing():
+            with Preemption(trial.directory / checkpoint.LAST), ranks.together(), ranks.agreeing():
                 if state(trial) != "finished":
-                    with Preemption(trial.directory / checkpoint.LAST), computing_threads(trainer["threads"]):
+                    with computing_threads(trainer["threads"]):
                         _check_data(trial)
                 if ranks.number == 0:
                     trial.directory.mkdir(parents=True, exist_ok=True)

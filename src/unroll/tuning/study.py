@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from unroll.config.identity import canonical, identity, is_baseline
+from unroll.config.identity import identity, is_baseline
 from unroll.config.planned import Planned
 from unroll.config.search_space import Space, overrides
 from unroll.config.trial import Trial
 from unroll.errors import UserError, suggest
+from unroll.registry.canonical import canonical
 
 Compose = Callable[[Sequence[str]], Trial]
 SAMPLERS = ("tpe", "random")

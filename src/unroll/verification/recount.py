@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from unroll.config.identity import canonical, is_baseline
+from unroll.config.identity import is_baseline
 from unroll.config.trial import Trial
 from unroll.config.typed import completed
 from unroll.data.examples import Examples
 from unroll.models.sizing import meta_counts, with_width
 from unroll.records.truth import Mismatch
+from unroll.registry.canonical import canonical
 from unroll.registry.components import foreign
 from unroll.registry.groups import group_options
 from unroll.tasks.task import Task

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from unroll.config.compose import compose
-from unroll.config.identity import canonical, identity
+from unroll.config.identity import identity
 from unroll.config.trial import make_trial
 from unroll.errors import UserError
+from unroll.registry.canonical import canonical
 
 CONFIG: dict[str, Any] = {
     "seed": 0,

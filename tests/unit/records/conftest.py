@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from claimants import HELD, hold, server
+from leaseholders import HELD, hold, server
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from claimants import HELD, LOST, NEVER, edit, elsewhere, race, server
 from disks import set_writable, small_disk
+from leaseholders import HELD, LOST, NEVER, edit, elsewhere, race, server
 from schedules import Stage
 
 from unroll.records import lease, owners
@@ -203,7 +203,7 @@ def test_files_of_many_owners_do_not_pile_up(tmp_path: Path) -> None:
 
 
 def test_a_number_is_never_given_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A claimant sleeps between its look and its lease, while others come and go and one trains."""
+    """A process sleeps between its look and its lease, while others come and go and one trains."""
     elsewhere(Lease(tmp_path, NEVER), age=2 * 6 * NEVER)
     others: list[Lease] = []
     make = Lease._make

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from claimants import NEVER, edit, elsewhere
+from leaseholders import NEVER, edit, elsewhere
 
 from unroll.records import owners
 from unroll.records.lease import Lease, LeaseHeld, holder, leased

@@ -2,6 +2,7 @@
 
 import json
 import runpy
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,10 @@ import pytest
 
 from unroll.config.compose import compose
 from unroll.config.trial import make_trial
-from unroll.registry.versions import LIST, Component, listed
+from unroll.errors import UserError
+from unroll.registry import versions
+from unroll.registry.components import locate
+from unroll.registry.versions import LIST, described
 
 LISTING = runpy.run_path(str(Path(__file__).resolve().parents[3] / "tools" / "list_components.py"))
 ENCODER = """
@@ -62,28 +66,125 @@ def test_a_record_of_a_class_of_ones_own_is_named_without_running_its_code(tmp_p
 def test_the_committed_list_is_that_of_the_code() -> None:
     old = json.loads(LIST.read_text(encoding="utf-8"))
     assert LISTING["unlike"](old, LISTING["found"]()) == []
-    now = {kind: {key: one._asdict() for key, one in each.items()} for kind, each in LISTING["found"]().items()}
+    now = LISTING["merged"](old, LISTING["found"]())
     assert json.loads(json.dumps(now)) == old, "run: python tools/list_components.py"
 
 
-@pytest.mark.parametrize("kind", ["components", "readers", "sections"])
-def test_a_name_means_one_component(kind: str) -> None:
-    names = [component.name for component in listed(kind).values()]
-    assert len(set(names)) == len(names)
+def test_two_classes_of_the_package_have_two_names() -> None:
+    content = json.loads(LIST.read_text(encoding="utf-8"))["components"]
+    places = [entry["target"] for entry in content.values()]
+    assert len(set(places)) == len(places) >= 40
+
+
+def entry(version: int, *required: str, **defaults: Any) -> dict[str, Any]:
+    return {"target": "there.A", "version": version, "defaults": defaults, "required": list(required)}
+
+
+OLD = {"components": {"A": {**entry(1, "width", depth=1, kind="x"), "former": [], "earlier": {}}}}
 
 
 @pytest.mark.parametrize(
     ("now", "said"),
     [
-        (Component("A", 1, {"depth": 1, "kind": "x"}), []),
-        (Component("A", 1, {"depth": 2, "kind": "x"}), ["A.depth was 1 by default, now 2: raise the version of A"]),
-        (Component("A", 1, {"kind": "x"}), ["A.depth was 1 by default, now 'no default'"]),
-        (Component("A", 2, {"kind": "y"}), []),
-        (Component("A", 1, {"depth": 1, "kind": "x", "more": None}), []),
+        ({"A": entry(1, "width", depth=1, kind="x")}, None),
+        ({"A": entry(1, "width", depth=1, kind="x", more=None)}, None),
+        ({"A": entry(2, kind="y")}, None),
+        ({"A": entry(1, "width", depth=2, kind="x")}, "A.depth was 1 by default, now 2: raise the version of A"),
+        ({"A": entry(1, "width", kind="x")}, "A.depth was 1 by default, now 'no default'"),
+        ({"A": entry(1, depth=1, kind="x", width=8)}, "A.width had no default and has one now"),
+        ({"B": entry(1, "width", depth=1, kind="x")}, "state component = 'A' in the class"),
     ],
 )
-def test_a_default_that_changes_asks_for_a_version(now: Component, said: list[str]) -> None:
-    old: dict[str, Any] = {"components": {"there.A": Component("A", 1, {"depth": 1, "kind": "x"})._asdict()}}
-    found = LISTING["unlike"](old, {"components": {"here.A": now}})
-    assert len(found) == len(said)
-    assert all(text in line for text, line in zip(said, found, strict=True))
+def test_what_would_change_ids_unsaid_is_refused(now: dict[str, Any], said: str | None) -> None:
+    found = LISTING["unlike"](OLD, {"components": now})
+    assert found == [] if said is None else said in found[0]
+
+
+def test_the_list_keeps_former_places_and_the_defaults_of_earlier_versions() -> None:
+    now = {"A": {**entry(2, depth=3), "target": "here.A"}}
+    found = LISTING["merged"](OLD, {"components": now})["components"]["A"]
+    assert found["former"] == ["there.A"]
+    assert found["earlier"] == {"1": {"depth": 1, "kind": "x"}}
+
+
+@pytest.fixture
+def raised(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The recurrent encoder has moved, and is of version 2: its depth is 2 by default."""
+    content = json.loads(LIST.read_text(encoding="utf-8"))
+    encoder = content["components"]["RecurrentEncoder"]
+    encoder |= {"former": ["once.was.Here"], "version": 2, "earlier": {"1": encoder["defaults"]}}
+    encoder["defaults"] = {**encoder["defaults"], "depth": 2}
+    monkeypatch.setattr(versions, "_content", lambda: content)
+    for kept in (versions._by_place, versions.listed):
+        kept.cache_clear()
+    yield
+    for kept in (versions._by_place, versions.listed):
+        kept.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def gru() -> str:
+    """The id of a trial under version 1."""
+    return compose(["architecture=gru"]).trial_id
+
+
+def test_a_raised_version_makes_other_trials_and_leaves_the_records_of_before_true(gru: str, raised: None) -> None:
+    config = compose(["architecture=gru"]).config
+    assert config["architecture"]["encoder"]["_version_"] == 2
+    assert make_trial(config).trial_id != gru
+    del config["architecture"]["encoder"]["_version_"]
+    assert make_trial(config).trial_id == gru
+
+
+def test_a_record_of_a_class_that_has_moved_keeps_its_id_and_finds_its_class(gru: str, raised: None) -> None:
+    config = compose(["architecture=gru"]).config
+    del config["architecture"]["encoder"]["_version_"]
+    config["architecture"]["encoder"]["_target_"] = "once.was.Here"
+    assert make_trial(config).trial_id == gru
+    assert locate(config["architecture"]["encoder"], "encoder").__name__ == "RecurrentEncoder"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("component = 3", "names itself by no text"),
+        ("version = 'two'", "names itself by no text"),
+        ("component = 'RecurrentEncoder'", "has the name of a component that ships with Unroll"),
+    ],
+)
+def test_a_class_that_cannot_be_told_is_refused(body: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=said):
+        trial_id(tmp_path, f"wrong_{len(body)}", body=body)
+
+
+def test_what_a_config_cannot_hold_is_no_default(tmp_path: Path) -> None:
+    found = trial_id(tmp_path, "endless", options=", limit: float = float('inf'), kind=object()")
+    kept = compose(["architecture=mine"], str(tmp_path)).config["architecture"]["encoder"]["_component_"]
+    assert kept == {"name": "Mine", "version": 1, "defaults": {}}
+    assert found == trial_id(tmp_path, "endless_no_more")
+
+
+def test_a_subclass_is_a_component_of_its_own() -> None:
+    class Parent:
+        component, version = "Mine", 2
+
+    class Child(Parent):
+        pass
+
+    assert described(Parent).title == "Mine@2"
+    assert described(Child).title == "Child@1"
+
+
+def test_what_a_node_keeps_is_not_set_by_hand(gru: str) -> None:
+    kept = "+architecture.encoder._component_={name: A, version: 1, defaults: {}}"
+    with pytest.raises(UserError, match="is not set by hand"):
+        compose(["architecture=gru", kept])
+    config = compose(["architecture=gru"]).config
+    config["architecture"]["encoder"]["_component_"] = {"name": "A", "version": 1, "defaults": {"cell": "gru"}}
+    assert make_trial(config).trial_id == gru, "of the package's own classes the list tells"
+
+
+def test_a_file_that_cannot_be_imported_is_one_message(tmp_path: Path) -> None:
+    (tmp_path / "torn.py").write_text("class Mine(:\n")
+    with pytest.raises(UserError, match="cannot be imported: SyntaxError"):
+        compose(["architecture=gru", "architecture.encoder._target_=torn.Mine"], str(tmp_path))

@@ -1,6 +1,7 @@
 """`unroll show`: what it knows of trials in every state, and the lines that it prints."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -160,3 +161,24 @@ def test_a_curve() -> None:
     assert many.startswith("▁" * 30 + "█" * 30 + "  ")
     assert curve([(1, None), (2, 5.0), (3, None), (4, 6.0)]).startswith(" ▁ █  5 at step 2 to 6 at 4")
     assert curve([(1, None)]) == "   no finite value"
+
+
+def test_somebody_elses_code_is_not_run_to_show_a_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine, marker = tmp_path / "mine", tmp_path / "ran"
+    (mine / "architecture").mkdir(parents=True)
+    (mine / "marked.py").write_text(
+        f"import pathlib\npathlib.Path({str(marker)!r}).touch()\n"
+        "from unroll.models.recurrent import RecurrentEncoder\n"
+        "class Marked(RecurrentEncoder):\n    pass\n"
+    )
+    chosen = ["architecture=gru", "architecture.encoder._target_=marked.Marked", f"paths.runs={tmp_path / 'runs'}"]
+    trial = compose(chosen, str(mine))
+    trial.directory.mkdir(parents=True)
+    (trial.directory / "config.yaml").write_text(yaml.safe_dump(trial.config))
+    marker.unlink()
+    monkeypatch.delitem(sys.modules, "marked")
+    found = show(trial.trial_id, tmp_path / "runs")
+    assert not marker.exists()
+    assert found["config"]["command"] is None
+    assert "--config-dir" in found["config"]["no_command"]
+    assert show(trial.trial_id, tmp_path / "runs", str(mine))["config"]["command"] is not None

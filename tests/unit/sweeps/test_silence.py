@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from claimants import NEVER
+from leaseholders import NEVER
 
 from unroll.config.compose import compose
 from unroll.config.planned import Planned
