@@ -179,6 +179,6 @@ def test_somebody_elses_code_is_not_run_to_show_a_trial(tmp_path: Path, monkeypa
     monkeypatch.delitem(sys.modules, "marked")
     found = show(trial.trial_id, tmp_path / "runs")
     assert not marker.exists()
-    assert found["config"]["command"] is None
-    assert "--config-dir" in found["config"]["no_command"]
-    assert show(trial.trial_id, tmp_path / "runs", str(mine))["config"]["command"] is not None
+    assert found["command"] is None
+    assert "--config-dir" in found["no_command"]
+    assert show(trial.trial_id, tmp_path / "runs", str(mine))["command"] is not None
