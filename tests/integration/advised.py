@@ -218,11 +218,11 @@ def damaged_wheel(place: Place) -> None:
 
 
 def lonely_rank(place: Place) -> None:
-    def nobody(world: int) -> None:
+    def nobody(trial_id: str, world: int) -> None:
         raise distributed.DistError("nobody came")
 
     place.monkeypatch.setattr(ranks_module, "_connected", nobody)
-    with ranks_module.met({"devices": 2, "num_nodes": 1}, "cpu"):
+    with ranks_module.met("trial", {"devices": 2, "num_nodes": 1}, "cpu"):
         pass
 
 
