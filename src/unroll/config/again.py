@@ -19,7 +19,7 @@ from unroll.errors import UserError
 from unroll.registry.canonical import canonical
 from unroll.registry.components import SOLVED
 from unroll.registry.groups import group_options, options_where
-from unroll.registry.versions import KEPT
+from unroll.registry.versions import KEPT, component
 
 _SURROUNDINGS = ("accelerator", "devices", "num_nodes", "threads", "deterministic", *NUMBERS)  # that bits depend on
 _BARE = re.compile(r"[A-Za-z_./][\w./+-]*", re.ASCII)
@@ -123,13 +123,32 @@ def _values(config: Mapping[str, Any], composed: Callable[[Iterable[str]], Any])
         node = composed(found.values())
         raw = OmegaConf.to_container(node, resolve=False)
         have = _decisive(_as_described(_resolved(node), config))
-        differing = {path: value for path, value in _differing(wanted, have) if path not in found}
+        differing = {
+            path: value
+            for path, value in _with_defaults(config, _differing(wanted, have))
+            if path not in found and not _equal(value, _at(have, path))
+        }
         if not differing:
             return [found[path] for path in sorted(found, key=lambda path: path == ("seed",))]
         stated = [path for path in differing if "${" not in str(_at(raw, path))]
         shallowest = min(len(path) for path in differing)
         for path in stated or [path for path in differing if len(path) == shallowest]:
             found[path] = _override(path, differing[path], present=_at(raw, path) is not _GONE)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    return _GONE not in (one, other) and canonical(one) == canonical(other)
+
+
+def _with_defaults(
+    config: Mapping[str, Any], differing: Iterable[tuple[tuple[str, ...], Any]]
+) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Options that came after a config stand at their class's defaults: baselines read more of a task's today."""
+    nodes = components(config)
+    for path, value in differing:
+        node = nodes.get(".".join(path[:-1]))
+        defaults = component(node).defaults if value is _GONE and node is not None else {}
+        yield path, defaults.get(path[-1], value)
 
 
 def _as_described(have: dict[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,8 @@ DATA = "data=mnist"
 
 @pytest.fixture
 def trial(tmp_path: Path) -> Trial:
-    chosen = compose(["task=compression", DATA, "architecture=mlp", f"paths.runs={tmp_path}"])
+    paths = [f"paths.runs={tmp_path}", f"paths.cache={tmp_path / 'cache'}", "paths.data=null"]
+    chosen = compose(["task=compression", DATA, "architecture=mlp", *paths])
     chosen.directory.mkdir()
     return chosen
 
