@@ -257,7 +257,7 @@ def _time(columns: Mapping[str, _Column]) -> str | list[str] | None:
     times = [name for name in columns if name.lower() in _TIMES] or [
         name for name, each in columns.items() if each.is_time
     ]
-    clocks = [name for name in times if columns[name].is_clock]
+    clocks = [name for name, each in columns.items() if each.is_clock]  # whatever their language calls them
     days = [name for name in times if name not in clocks]
     if days and clocks and columns[days[0]].is_day:
         return [days[0], clocks[0]]

@@ -265,6 +265,14 @@ def test_a_column_of_words_is_no_channel() -> None:
     assert found.aside == ["station"]
 
 
+def test_a_date_goes_with_the_clock_beside_it_whatever_that_is_called() -> None:
+    lines = [f"2020-01-{1 + n // 24:02};{n % 24:02}:00;{n % 7},5" for n in range(72)]
+    given = {"separator": ";", "decimal": ","}
+    found: Any = guess({"a.csv": "\n".join(["Datum;Uhrzeit;Pegel", *lines]).encode()}, {}, given)
+    assert found.options["timestamp"] == ["Datum", "Uhrzeit"]
+    assert found.aside == []
+
+
 def test_an_index_is_left_aside_with_the_words() -> None:
     lines = [f"{500 + n},2020-01-{n:02},{n % 5},north" for n in range(1, 29)]
     found: Any = guess({"a.csv": "\n".join([",when,level,station", *lines]).encode()}, {}, {})
