@@ -10,13 +10,12 @@ import inspect
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
 import yaml
 
 from unroll.config.identity import DESCRIPTIONS, NUMBERS, flat
-from unroll.config.schema import BottleneckConfig, BudgetConfig, Data, Optimizer, TokenizerConfig, Trainer
+from unroll.config.schema import BottleneckConfig, BudgetConfig, Data, Optimizer, TokenizerConfig, Trainer, defaults_of
 from unroll.data import readers
 from unroll.registry.components import locate
 from unroll.registry.groups import conf_directory
@@ -35,7 +34,7 @@ Listed = dict[str, dict[str, dict[str, Any]]]
 def found() -> Listed:
     """Describe every component of the package as its code is now."""
     targets = {each for path in conf_directory().rglob("*.yaml") for each in _targets(yaml.safe_load(path.read_text()))}
-    numbers = {key: asdict(Trainer())[key] for key in NUMBERS}
+    numbers = {key: defaults_of(Trainer)[key] for key in NUMBERS}
     classes = {target: locate({"_target_": target}, target) for target in sorted(targets)}
     return {
         "components": {described(kind).name: {"target": target, **_entry(kind)} for target, kind in classes.items()},
@@ -88,7 +87,7 @@ def _entry(kind: Any) -> dict[str, Any]:
 
 def _section(kind: Any, name: str) -> dict[str, Any]:
     others = {"name", "terms", *DESCRIPTIONS.get(name, ())}
-    stated = {key: value for key, value in flat(asdict(kind())).items() if key.partition(".")[0] not in others}
+    stated = {key: value for key, value in flat(defaults_of(kind)).items() if key.partition(".")[0] not in others}
     defaults = {key: value for key, value in stated.items() if value != "???"}
     return {
         "version": getattr(kind, "version", 1),

@@ -74,18 +74,15 @@ class OptunaSweeper(ResumableSweeper):
         """
         from rich.console import Console
 
-        from unroll.config.compose import compose_with
+        from unroll.config.compose import Composer
         from unroll.config.identity import is_baseline
         from unroll.config.planned import Planned
         from unroll.config.search_space import read_space
-        from unroll.config.trial import Trial
         from unroll.tuning.search import finals, tune
         from unroll.tuning.study import make_studies
         from unroll.tuning.summary import summarise, table, unequal, write_summary
 
-        def compose(overrides: Sequence[str]) -> Trial:
-            return compose_with(overrides, self.config_dir)
-
+        compose = Composer(self.config_dir).trial
         baselines = [item for item in planned if is_baseline(item.trial.config)]
         studies = make_studies(planned, read_space(self.space), self.options, compose)
         points = self.folder / "optuna"

@@ -11,7 +11,7 @@ from unroll.analysis import variants
 from unroll.analysis.comparisons import Comparison, compare
 from unroll.analysis.statistics.summary import Summary, better, summarise
 from unroll.config.identity import is_baseline
-from unroll.config.schema import TASK_METADATA
+from unroll.config.schema import TaskConfig
 from unroll.records import stale
 from unroll.records.devices import device_used
 from unroll.records.scores import Scores
@@ -260,7 +260,7 @@ def _common(networks: Sequence[Row]) -> tuple[str, ...]:
     if not networks:
         return ()
     tasks = [trial["config"]["task"] for row in networks for trial in row.trials]
-    described = (*TASK_METADATA, *variants.PROBLEM_OPTIONS, *variants.WAYS)
+    described = (*TaskConfig.described, *variants.PROBLEM_OPTIONS, *variants.WAYS)
     return tuple(
         f"{key}={value}"
         for key, value in tasks[0].items()

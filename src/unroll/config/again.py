@@ -1,20 +1,18 @@
 """The command that trains a recorded trial again: from the defaults of its groups, what differs, and no more."""
 
 import functools
-import json
-import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from omegaconf import OmegaConf
-
-from unroll.config.compose import compose_node, composer, trial_from
+from unroll.config.compose import Composer
 from unroll.config.identity import NUMBERS, components, decisive, is_baseline
-from unroll.config.schema import SECTIONS, Trainer
-from unroll.config.trial import Trial
-from unroll.config.typed import typed
+from unroll.config.interpolation import resolved
+from unroll.config.schema import SECTIONS, Trainer, defaults_of
+from unroll.config.trial import Trial, make_trial
+from unroll.config.typed import read
+from unroll.config.validate import validated, with_knobs
+from unroll.config.written import written
 from unroll.errors import UserError
 from unroll.registry.canonical import canonical
 from unroll.registry.components import SOLVED
@@ -22,8 +20,6 @@ from unroll.registry.groups import group_options, options_where
 from unroll.registry.versions import KEPT, component
 
 _SURROUNDINGS = ("accelerator", "devices", "num_nodes", "threads", "deterministic", *NUMBERS)  # that bits depend on
-_BARE = re.compile(r"[A-Za-z_./][\w./+-]*", re.ASCII)
-_WORDS = {"null", "true", "false", "nan", "inf"}  # that Hydra reads as something else than text
 _GONE: Any = object()
 
 
@@ -47,17 +43,17 @@ def again(trial_id: str, config: Mapping[str, Any], config_dir: str | None = Non
     Raises:
         UserError: today's YAML gives no such trial, with what is in the way.
     """
-    with composer(config_dir):
+    composer = Composer(config_dir)
 
-        @functools.cache
-        def composed(*overrides: str) -> Any:
-            return compose_node("train", overrides, config_dir)
+    @functools.cache
+    def composed(*overrides: str) -> dict[str, Any]:
+        return composer.raw("train", overrides)
 
-        overrides = [*_named(config, config_dir)]
-        overrides += _other_groups(config, _resolved(composed(*overrides)), config_dir)
-        overrides += _terms(config, _resolved(composed(*overrides)), config_dir)
-        overrides += _values(config, lambda more: composed(*overrides, *more))
-        found = trial_from(composed(*overrides), config_dir)
+    overrides = [*_named(config, config_dir)]
+    overrides += _other_groups(config, resolved(composed(*overrides)), config_dir)
+    overrides += _terms(config, resolved(composed(*overrides)), config_dir)
+    overrides += _values(config, lambda more: composed(*overrides, *more))
+    found = make_trial(validated(composed(*overrides), config_dir))
     if found.trial_id != trial_id:
         then, now = (each["task"]["protocol_version"] for each in (config, found.config))
         raise UserError(
@@ -120,9 +116,8 @@ def _values(config: Mapping[str, Any], composed: Callable[[Iterable[str]], Any])
     """Single values, those that others refer to first: what follows from them needs no override."""
     wanted, found = _decisive(config), dict[tuple[str, ...], str]()
     while True:
-        node = composed(found.values())
-        raw = OmegaConf.to_container(node, resolve=False)
-        have = _decisive(_as_described(_resolved(node), config))
+        raw = with_knobs(composed(found.values()))
+        have = _decisive(_as_described(resolved(raw), config))
         differing = {
             path: value
             for path, value in _with_defaults(config, _differing(wanted, have))
@@ -161,17 +156,13 @@ def _as_described(have: dict[str, Any], config: Mapping[str, Any]) -> dict[str, 
     return have
 
 
-def _resolved(node: Any) -> dict[str, Any]:
-    found: Any = OmegaConf.to_container(node, resolve=True)
-    return dict(found)
-
-
 def _decisive(config: Mapping[str, Any]) -> dict[str, Any]:
     """What decides the result and its bits, each value where an override would set it."""
-    whole = {key: typed(config[key], SECTIONS[key], key) for key in ("data", "bottleneck", "budget", "optimizer")}
+    named = ("data", "bottleneck", "budget", "optimizer")
+    whole = {key: read(SECTIONS[key], config[key], key).model_dump() for key in named}
     found = decisive({**config, **whole})
     found = {key: value for key, value in found.items() if key not in NUMBERS}
-    trainer = {**asdict(Trainer()), **config["trainer"]}
+    trainer = {**defaults_of(Trainer), **config["trainer"]}
     found["trainer"] = {key: trainer[key] for key in _SURROUNDINGS}
     return found
 
@@ -203,17 +194,4 @@ def _at(config: Any, path: Sequence[str]) -> Any:
 
 def _override(path: Sequence[str], value: Any, present: bool) -> str:
     key = ".".join(path)
-    return f"~{key}" if value is _GONE else f"{'' if present else '+'}{key}={_written(value)}"
-
-
-def _written(value: Any) -> str:
-    """A value as Hydra's override grammar reads it."""
-    if isinstance(value, Mapping):
-        return "{" + ",".join(f"{key}:{_written(inner)}" for key, inner in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(map(_written, value)) + "]"
-    if isinstance(value, str):
-        if _BARE.fullmatch(value) and value.lower() not in _WORDS:
-            return value
-        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'" if "'" in value else f"'{value}'"
-    return json.dumps(value)
+    return f"~{key}" if value is _GONE else f"{'' if present else '+'}{key}={written(value)}"

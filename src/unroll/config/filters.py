@@ -8,6 +8,7 @@ from typing import Any
 
 from unroll.config.planned import Planned
 from unroll.config.trial import Trial
+from unroll.config.written import written
 from unroll.errors import UserError, suggest
 
 _FORM = re.compile(r"([A-Za-z_][\w.]*)\s*(!=|<=|>=|=|<|>)\s*(.*)")
@@ -68,9 +69,7 @@ def _matches(value: Any, patterns: Sequence[str]) -> bool:
 
 
 def _written(value: Any) -> str:
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return str(value)
+    return value if isinstance(value, str) else written(value)
 
 
 def _has(trial: Trial, key: str) -> bool:

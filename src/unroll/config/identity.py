@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from unroll.config.schema import TASK_METADATA
+from unroll.config.schema import TaskConfig
 from unroll.data.readers import GUARDS
 from unroll.registry.canonical import canonical
 from unroll.registry.versions import KEPT, VERSION, Component, component, listed, own_options
@@ -129,7 +129,7 @@ def _decisive(config: Mapping[str, Any], section: str) -> dict[str, Any]:
 
 def _task(config: Mapping[str, Any]) -> dict[str, Any]:
     task = config["task"]
-    own = {key: value for key, value in own_options(task).items() if key not in TASK_METADATA}
+    own = {key: value for key, value in own_options(task).items() if key not in TaskConfig.described}
     found = {key: task[key] for key in ("name", "protocol_version")}
     if is_baseline(config):
         own = {key: value for key, value in own.items() if key in task["problem"]}

@@ -1,169 +1,214 @@
-"""What a config may hold: one dataclass a group, one line a key. Components are checked by their constructors."""
+"""What a config may hold: a model a section, a field a key, with its type, its range, its choices and its default.
 
-from dataclasses import dataclass, field
-from typing import Any
+Every default stands here and nowhere else: YAML says what an option of a group changes of them. Components are checked
+by their constructors.
+"""
 
-from omegaconf import MISSING
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+CountOrNone = Annotated[int, Field(ge=0)]
+Text = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) in (int, float) else value)]
+Direction = Literal["higher", "lower"]
+ScheduleName = Literal["constant", "cosine", "linear", "exponential"]
 
 
-@dataclass
-class Primary:
+class Section(BaseModel):
+    """A mapping of a config. Other keys and other types are refused: a number is no text, 1.5 no whole number."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Primary(Section):
     """The one metric that a table shows first."""
 
-    name: str = MISSING
-    direction: str = MISSING  # higher | lower
-    unit: str = MISSING
+    name: Text
+    direction: Direction
+    unit: Text
 
 
-@dataclass
-class Selection:
+class Selection(Section):
     """The validation metric that picks the best checkpoint while training."""
 
-    name: str = MISSING
-    direction: str = MISSING  # higher | lower
+    name: Text
+    direction: Direction
 
 
-@dataclass
-class Strengths:
+class Strengths(Section):
     """How much the terms that penalise codes weigh, where they do not say; see each term."""
 
-    variational: float = MISSING
-    sparse: float = MISSING
-    contractive: float = MISSING
+    variational: NotNegative
+    sparse: NotNegative
+    contractive: NotNegative
 
 
-@dataclass
-class TokenizerConfig:
+class TokenizerConfig(Section):
     """How text becomes tokens; built from train only."""
 
-    kind: str = "word"  # word | bpe
-    words: str = "whitespace"  # what a word is: whitespace | moses
+    kind: Literal["word", "bpe"] = "word"
+    words: Literal["whitespace", "moses"] = Field("whitespace", description="what a word is")
     lowercase: bool = True
-    vocabulary_size: int = 20000
-    min_count: int = 1
+    vocabulary_size: Count = 20000
+    min_count: Count = Field(1, description="of a word that the vocabulary keeps")
 
 
-@dataclass
-class Origin:
+class Origin(Section):
     """Where a data set comes from; not part of a trial's identity."""
 
-    licence: str | None = None
-    citation: str | None = None
-    homepage: str | None = None
-    content_sha256: Any = None
-    sources: list[Any] = field(default_factory=list)
+    licence: Text | None = None
+    citation: Text | None = None
+    homepage: Text | None = None
+    content_sha256: Any = Field(None, description="options -> SHA-256 of the examples")
+    sources: list[Any] = Field([], description="where the files are, the first that has them")
 
 
-@dataclass
-class Data:
-    name: str = MISSING
-    kind: str = MISSING  # labelled_text | pairs | series | images | adding | copying
-    reader: str = MISSING
-    options: dict[str, Any] = field(default_factory=dict)
-    fraction: float = 1.0
+class Data(Section):
+    """The data set, and how it is read. A reader's own options stand below `options`."""
+
+    name: Text
+    kind: Literal["labelled_text", "pairs", "series", "images", "adding", "copying"]
+    reader: Text
+    options: dict[str, Any] = {}
+    fraction: float = Field(1.0, gt=0, le=1, description="of train, drawn by a fixed seed")
     tokenizer: TokenizerConfig | None = None
-    languages: list[str] = field(default_factory=list)
-    max_length: int | None = None
-    channels: str | None = None  # of a series, where the task does not say: joint | independent
-    batch_size: int = 64
-    epochs: int = 10
-    origin: Origin = field(default_factory=Origin)
+    languages: list[Text] = Field([], description="codes: one of labelled_text, source and target of pairs")
+    max_length: Count | None = Field(None, description="tokens; null: the longest text of train")
+    channels: Text | None = Field(None, description="of a series, where the task does not say: joint, independent")
+    batch_size: Count = Field(64, description="over all ranks")
+    epochs: Count = Field(10, description="of the default budget")
+    origin: Origin = Origin()
 
 
-@dataclass
-class BottleneckConfig:
-    name: str = MISSING
-    size: int | None = None
-    ratio: float | None = None
-    minimum: int = 1
-    terms: dict[str, Any] = field(default_factory=dict)
+class BottleneckConfig(Section):
+    """The code between encoder and decoder. What regularises it stands in order below `terms`."""
+
+    name: Text
+    size: Count | None = Field(None, description="width of the code; null: by ratio")
+    ratio: Positive | None = Field(None, description="of the task's reference size; null: the encoder's output's width")
+    minimum: Count = Field(1, description="smallest width that ratio gives")
+    terms: dict[str, Any] = {}
 
 
-@dataclass
-class BudgetConfig:
-    name: str = MISSING
-    epochs: float | None = None
-    steps: int | None = None
-    seconds: float | None = None
-    flops: float | None = None
-    parameters: int | None = None
-    patience: int | None = None
-    validate_every: float | None = 1.0
+class BudgetConfig(Section):
+    """How long training lasts: exactly one of epochs, steps, seconds and flops."""
+
+    name: Text
+    epochs: Positive | None = None
+    steps: Count | None = Field(None, description="of the optimizer")
+    seconds: Positive | None = Field(None, description="wall time of training; not reproducible bit by bit")
+    flops: Positive | None = Field(None, description="operations of training: as many steps as they pay for")
+    parameters: Count | None = Field(
+        None, description="solves architecture.width: so many, embeddings and the projection to the vocabulary left out"
+    )
+    patience: Count | None = Field(None, description="stop after so many validations without improvement; null: never")
+    validate_every: Positive | None = Field(1.0, description="epochs between validations; null: once, at the end")
 
 
-@dataclass
-class Supervised:
-    """What the second phase of task.protocol=pretrain changes of the optimizer; null = as in the first."""
+class Supervised(Section):
+    """What the second phase of task.protocol=pretrain changes of the optimizer; null: as in the first."""
 
-    learning_rate: float | None = None
-    final_learning_rate: float | None = None
-    momentum: float | None = None
-    weight_decay: float | None = None
-    schedule: str | None = None
-    warmup_steps: int | None = None
-
-
-@dataclass
-class Optimizer:
-    name: str = "adam"
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.0
-    betas: list[float] = field(default_factory=lambda: [0.9, 0.999])
-    momentum: float = 0.0
-    schedule: str = "cosine"
-    final_learning_rate: float = 0.0
-    warmup_steps: int = 0
-    embedding_learning_rate: float | None = None
-    embedding_weight_decay: float | None = None
-    clip_norm: float | None = 1.0
-    clip_value: float | None = None
-    supervised: Supervised = field(default_factory=Supervised)
+    learning_rate: Positive | None = None
+    final_learning_rate: NotNegative | None = None
+    momentum: Share | None = None
+    weight_decay: NotNegative | None = None
+    schedule: ScheduleName | None = None
+    warmup_steps: CountOrNone | None = None
 
 
-@dataclass
-class Trainer:
-    accelerator: str = "auto"
-    devices: int = 1
-    num_nodes: int = 1
-    precision: str = "32-true"
-    tf32: bool = False
-    threads: int = 1
+class Optimizer(Section):
+    """Gradients into steps."""
+
+    name: Literal["adam", "adamw", "sgd", "adagrad"]
+    learning_rate: Positive = 1e-3
+    weight_decay: NotNegative = 0.0
+    betas: Annotated[list[Share], Field(min_length=2, max_length=2)] = Field([0.9, 0.999], description="of adam, adamw")
+    momentum: Share = Field(0.0, description="of sgd")
+    schedule: ScheduleName = Field("cosine", description="of the learning rate over the budget's steps")
+    final_learning_rate: NotNegative = Field(0.0, description="that all but the constant schedule end at")
+    warmup_steps: CountOrNone = 0
+    embedding_learning_rate: Positive | None = Field(None, description="of word vectors; null: as the rest")
+    embedding_weight_decay: NotNegative | None = Field(None, description="of word vectors; null: as the rest")
+    clip_norm: Positive | None = Field(1.0, description="gradients' global norm; null: off")
+    clip_value: Positive | None = Field(None, description="each gradient's absolute value; null: off")
+    supervised: Supervised = Supervised()
+
+
+class Trainer(Section):
+    """The machine that trains, and what is written on the way. Of these only precision and tf32 change a trial's id."""
+
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    devices: Count = Field(1, description="processes on each node; more than 1: DDP")
+    num_nodes: Count = 1
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field("32-true", description="Lightning's names")
+    tf32: bool = Field(False, description="on NVIDIA GPUs single precision may round products to TF32's 10 bits")
+    threads: Count = Field(1, description="CPU threads of each process, in every library")
     deterministic: bool = True
-    checkpoint_minutes: float = 10.0
-    keep_checkpoints: int = 0
-    keep_after: str = "best"
-    progress: Any = "auto"
-    log_every: int = 50
-    heartbeat_seconds: float = 10.0
-    again: bool = False
-    diagnose: str = "end"
+    checkpoint_minutes: Positive = Field(10.0, description="last.ckpt at least this often, also inside an epoch")
+    keep_checkpoints: CountOrNone = Field(0, description="earlier checkpoints kept, as step-N.ckpt")
+    keep_after: Literal["none", "best", "all"] = Field("best", description="checkpoints of a finished trial that stay")
+    progress: Literal["auto", True, False] = Field("auto", description="a bar; auto: on a terminal")
+    log_every: Count = Field(50, description="steps between training log lines")
+    heartbeat_seconds: float = Field(
+        10.0, gt=0, le=14_400, description="a trial's sign of life; six missed, and another process may take it over"
+    )
+    again: bool = Field(False, description="train also where a finished record lies, and replace it")
+    diagnose: Literal["end", "validations", "never"] = Field("end", description="gradients, gates and codes")
 
 
-@dataclass
-class Wandb:
-    mode: str = "disabled"
-    project: str | None = None
-    entity: str | None = None
-    group: str | None = None
-    tags: list[str] = field(default_factory=list)
-    timeout_seconds: float = 60.0
+class Wandb(Section):
+    """Weights & Biases. null or []: as the environment says (WANDB_PROJECT, ...)."""
+
+    mode: Literal["disabled", "offline", "online"] = "disabled"
+    project: Text | None = Field(None, description="else unroll")
+    entity: Text | None = None
+    group: Text | None = Field(None, description="else {task}-{data}")
+    tags: list[Text] = []
+    timeout_seconds: Positive = Field(60.0, description="what a trial waits for W&B in all; then it ends without it")
 
 
-@dataclass
-class Logger:
+class Logger(Section):
+    """Outputs beside metrics.jsonl, which is always written; they never stop or delay a trial."""
+
     csv: bool = False
     tensorboard: bool = False
-    wandb: Wandb = field(default_factory=Wandb)
+    wandb: Wandb = Wandb()
 
 
-@dataclass
-class Paths:
-    runs: str = "runs"
-    cache: str = MISSING
-    data: str | None = None
+class Paths(Section):
+    """Folders of this machine."""
+
+    runs: Text = Field("runs", description="one directory a trial, named by its id")
+    cache: Text = Field(description="prepared data and fetched wheels")
+    data: Text | None = Field(None, description="folder of local benchmark data")
 
 
-SECTIONS = {
+class TaskConfig(Section):
+    """A task: what describes it, and, as further keys, the arguments of its constructor."""
+
+    model_config = ConfigDict(extra="allow")
+    described: ClassVar[tuple[str, ...]]  # the keys that are no argument
+
+    name: Text
+    protocol_version: Count
+    kind: Text
+    primary: Primary
+    selection: Selection
+    baselines: list[Text]
+    problem: list[Text]
+    quickstart_steps: Count
+    width: Count
+    learning_rate: Positive
+    strengths: Strengths | None = None  # read by the terms that penalise codes, where they are used
+
+
+TaskConfig.described = tuple(TaskConfig.model_fields)
+
+SECTIONS: dict[str, type[Section]] = {
     "data": Data,
     "bottleneck": BottleneckConfig,
     "budget": BudgetConfig,
@@ -173,35 +218,16 @@ SECTIONS = {
     "paths": Paths,
 }
 
-# Keys of a task that describe it; every other key is an argument of its constructor.
-TASK_METADATA = {
-    "name": str,
-    "protocol_version": int,
-    "kind": str,
-    "primary": Primary,
-    "selection": Selection,
-    "baselines": list,
-    "problem": list,
-    "quickstart_steps": int,
-    "width": int,
-    "learning_rate": float,
-    "strengths": Strengths,
-}
-OPTIONAL_METADATA = ("strengths",)  # read by the terms that penalise codes, where they are used
 
-SCHEDULES = ("constant", "cosine", "linear", "exponential")
-CHOICES = {
-    "task.primary.direction": ("higher", "lower"),
-    "task.selection.direction": ("higher", "lower"),
-    "data.kind": ("labelled_text", "pairs", "series", "images", "adding", "copying"),
-    "data.tokenizer.kind": ("word", "bpe"),
-    "data.tokenizer.words": ("whitespace", "moses"),
-    "optimizer.name": ("adam", "adamw", "sgd", "adagrad"),
-    "optimizer.schedule": SCHEDULES,
-    "optimizer.supervised.schedule": (None, *SCHEDULES),
-    "trainer.accelerator": ("auto", "cpu", "gpu"),
-    "trainer.precision": ("32-true", "bf16-mixed", "16-mixed"),
-    "trainer.keep_after": ("none", "best", "all"),
-    "trainer.diagnose": ("end", "validations", "never"),
-    "logger.wandb.mode": ("disabled", "offline", "online"),
-}
+def section_defaults() -> dict[str, Any]:
+    """Return what each section holds where no YAML and no override says anything; ??? where one has to."""
+    return {name: defaults_of(section) for name, section in SECTIONS.items()} | {"architecture": {}}
+
+
+def defaults_of(section: type[Section]) -> dict[str, Any]:
+    """Return a section's defaults, ??? for a field that has none."""
+    found: dict[str, Any] = {}
+    for key, field in section.model_fields.items():
+        value = "???" if field.is_required() else field.get_default()
+        found[key] = defaults_of(type(value)) if isinstance(value, Section) else value
+    return found

@@ -1,24 +1,42 @@
-"""Sections of a config with the types of their dataclasses: no unknown key, no value of another type."""
+"""Sections of a config as their models; what pydantic complains about becomes one clear message."""
 
-import functools
-import json
-import re
-from collections.abc import Mapping
-from typing import Any, get_args, get_type_hints
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, get_args
 
-from omegaconf import OmegaConf
-from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+from pydantic import BaseModel, ValidationError
 
 from unroll.config.schema import SECTIONS
+from unroll.config.written import written
 from unroll.errors import UserError, suggest
-from unroll.registry.components import in_words
+from unroll.registry.types import choices, in_words
+
+Model = TypeVar("Model", bound=BaseModel)
+_OUT_OF_RANGE = (
+    "greater_than",
+    "greater_than_equal",
+    "less_than",
+    "less_than_equal",
+    "too_short",
+    "too_long",
+    "finite_number",
+)
 
 
-def typed(values: Mapping[str, Any], kind: type, section: str) -> dict[str, Any]:
-    """Merge a section into its dataclass: no unknown keys, no wrong types, numbers of the right type."""
-    text = json.dumps(values, sort_keys=False, default=str)
-    plain: dict[str, Any] = json.loads(_typed(text, kind, section))
-    return plain
+def read(kind: type[Model], values: Any, where: str) -> Model:
+    """Return a mapping of a config as its model.
+
+    Args:
+        kind: the model.
+        values: the mapping, resolved.
+        where: its dotted key; "" for a whole config.
+
+    Raises:
+        UserError: for the first key that there is not, that is missing, or that cannot hold its value.
+    """
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        raise _told(error, kind, values, where) from error
 
 
 def completed(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -27,51 +45,55 @@ def completed(config: Mapping[str, Any]) -> dict[str, Any]:
     Options of components need none of this: their constructors have the defaults. Paths are the machine's.
     """
     kinds = {section: kind for section, kind in SECTIONS.items() if section != "paths"}
-    return {key: typed(value, kinds[key], key) if key in kinds else value for key, value in config.items()}
+    return {key: read(kinds[key], value, key).model_dump() if key in kinds else value for key, value in config.items()}
 
 
-@functools.lru_cache(maxsize=1024)
-def _typed(text: str, kind: type, section: str) -> str:
-    """Merging takes longest of all checks, and most sections are the same in all trials of a suite."""
-    try:
-        merged = OmegaConf.merge(OmegaConf.structured(kind), json.loads(text))
-        plain = OmegaConf.to_container(merged, resolve=True, throw_on_missing=True)
-    except ConfigKeyError as error:
-        parent, _, key = str(error.full_key or error.key).rpartition(".")
-        known = _known_keys(kind, parent)
-        where = f"{section}.{parent}" if parent else section
-        raise UserError(
-            f"There is no key '{key}' in '{where}'.{suggest(key, known)}", saw=f"{where}.{key}", allowed=known
-        ) from error
-    except OmegaConfBaseException as error:
-        place = f"{section}.{error.full_key}" if error.full_key else section
-        allowed = _kind_in_words(kind, str(error.full_key or ""))
-        raise UserError(f"'{place}' has a value that it cannot hold.", saw=brief(error), allowed=allowed) from error
-    return json.dumps(plain)
+def _told(error: ValidationError, kind: type[BaseModel], values: Any, where: str) -> UserError:
+    first = error.errors()[0]
+    path, kinds = [str(part) for part in first["loc"]], first["type"]
+    keys, hint, model = _followed(kind, path)
+    place = ".".join(filter(None, [where, *keys]))
+    if kinds == "extra_forbidden":
+        known = sorted(model.model_fields)
+        parent = ".".join(filter(None, [where, *keys[:-1]])) or "the config"
+        what = f"There is no key '{keys[-1]}' in '{parent}'.{suggest(keys[-1], known)}"
+        return UserError(what, saw=place, allowed=known)
+    if kinds == "missing" or first["input"] == "???":
+        return UserError(f"'{place}' has no value yet.", saw="???", allowed=f"{place}=VALUE")
+    value = first["input"]
+    if kinds == "literal_error":
+        words = [written(choice) for choice in choices(hint)]
+        return UserError(
+            f"'{place}' has no such option.{suggest(str(value), words)}", saw=written(value), allowed=words
+        )
+    says = "is out of range" if kinds in _OUT_OF_RANGE else "has a value that it cannot hold"
+    return UserError(
+        f"'{place}' {says}.", saw=repr(value) if isinstance(value, str) else written(value), allowed=in_words(hint)
+    )
 
 
-def _kind_in_words(kind: type, key: str) -> str | None:
-    """What the field of a dataclass holds, by its dotted key; None where that leads to no field."""
+def _followed(kind: type[BaseModel], path: Sequence[str]) -> tuple[list[str], Any, type[BaseModel]]:
+    """The keys of an error's place (pydantic adds those of a union's members), the last one's type, and its model."""
     hint: Any = kind
-    for part in filter(None, re.split(r"[.\[\]]+", key)):
-        inner = [one for one in (hint, *get_args(hint)) if hasattr(one, "__dataclass_fields__")]
-        if not inner:  # an item of a list, a value of a mapping
-            return f"{in_words(get_args(hint)[-1])} each" if get_args(hint) else None
-        hint = get_type_hints(inner[0]).get(part)
-    return in_words(hint) if key and hint is not None else None
+    model, keys = kind, list[str]()
+    for part in path:
+        inner = next((one for one in (hint, *get_args(hint)) if _is_model(one)), None)
+        if inner is not None and (part in inner.model_fields or part == path[-1]):
+            model, field = inner, inner.model_fields.get(part)
+            keys.append(part)
+            hint = None if field is None else field.rebuild_annotation()
+        elif part.isdigit():
+            keys[-1] += f"[{part}]"
+            hint = next(iter(get_args(hint)), None)
+        elif _is_mapping(hint) or any(map(_is_mapping, get_args(hint))):
+            keys.append(part)
+            hint = get_args(hint)[-1]
+    return keys, hint, model
 
 
-def _known_keys(kind: type, parent: str) -> list[str]:
-    node: Any = OmegaConf.structured(kind)
-    for part in filter(None, parent.split(".")):
-        inner = node._get_node(part)
-        if inner is None:  # a key that the user chose: suite.parts.NAME
-            node = OmegaConf.structured(node._metadata.element_type)
-            continue
-        reference = getattr(inner._metadata, "ref_type", None)
-        node = OmegaConf.structured(reference) if inner._is_none() and reference else inner
-    return sorted(str(key) for key in node)
+def _is_model(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, BaseModel)
 
 
-def brief(error: OmegaConfBaseException) -> str:
-    return str(error).strip().splitlines()[0]
+def _is_mapping(hint: Any) -> bool:
+    return getattr(hint, "__origin__", None) is dict

@@ -7,46 +7,43 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException, UnsupportedInterpolationType
-
 from unroll.config import idle
 from unroll.config.identity import components
+from unroll.config.interpolation import resolved
 from unroll.config.limits import COMPONENT_CHOICES, RANGES
-from unroll.config.schema import CHOICES, OPTIONAL_METADATA, SECTIONS, TASK_METADATA
-from unroll.config.typed import brief, typed
+from unroll.config.schema import SECTIONS, TaskConfig
+from unroll.config.typed import read
 from unroll.config.wandb_names import check_wandb_names
+from unroll.config.written import written
 from unroll.data import readers, shape
 from unroll.data.catalogue import check_name
 from unroll.data.languages import is_code
 from unroll.errors import UserError, suggest
-from unroll.registry.components import SOLVED, locate
+from unroll.registry.components import SOLVED, locate, option_names
 from unroll.registry.groups import config_directories, options_where
 from unroll.registry.versions import KEPT, VERSION, described, is_listed_name, listed_version
 
 _TOP_LEVEL = (*SECTIONS, "task", "architecture", "baseline", "seed")
-_ARCHITECTURE_PARTS = ("name", "reconstructs", "encoder", "decoder")
+_PARTS = ("encoder", "decoder")
+_ARCHITECTURE_PARTS = ("name", "reconstructs", *_PARTS)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*")
 _LONGEST_NAME = 50
 _LARGEST_SEED = 2**32 - 1
 
 
-def validated(node: DictConfig, config_dir: str | None = None) -> dict[str, Any]:
-    """Return the config resolved, in plain containers; UserError for the first thing that is wrong."""
-    _no_unknown_sections(node)
-    raw: Any = OmegaConf.to_container(node, resolve=False)
-    _every_knob_used(raw)
+def validated(raw: Mapping[str, Any], config_dir: str | None = None) -> dict[str, Any]:
+    """Return a composed config resolved; UserError for the first thing that is wrong."""
+    _no_unknown_sections(raw)
     _nothing_missing(raw, "")
     check_names(raw)
     _baseline(raw, config_dir)
-    config = _resolved(_width_to_solve(node, raw))
+    config = resolved(_width_to_solve(with_knobs(raw)))
     for section, kind in SECTIONS.items():
-        config[section] = typed(config[section], kind, section)
-    _task_description(config["task"])
+        config[section] = read(kind, config[section], section).model_dump()
+    config["task"] = _task(config["task"])
     check_seed(config["seed"])
     check_wandb_names(config["logger"]["wandb"], os.environ)
-    _choices(config)
-    _ranges(config)
+    _of_components(config)
     _finite(config, "")
     shape.check(config["data"], f"data={config['data']['name']}")
     readers.check(config["data"]["reader"], config["data"]["options"])
@@ -59,33 +56,43 @@ def validated(node: DictConfig, config_dir: str | None = None) -> dict[str, Any]
     return config
 
 
-def _no_unknown_sections(node: DictConfig) -> None:
-    for key in node:
+def _no_unknown_sections(raw: Mapping[str, Any]) -> None:
+    for key in raw:
         if key not in _TOP_LEVEL:
-            raise UserError(
-                f"There is no key '{key!s}'.{suggest(str(key), _TOP_LEVEL)}",
-                saw=key,
-                allowed=sorted(_TOP_LEVEL),
-            )
+            raise UserError(f"There is no key '{key}'.{suggest(key, _TOP_LEVEL)}", saw=key, allowed=sorted(_TOP_LEVEL))
     for key in _TOP_LEVEL:
-        if key not in node:
+        if key not in raw:
             raise UserError(f"The config has no '{key}'.", allowed=_TOP_LEVEL, run="unroll train --cfg job")
-        if key != "seed" and not OmegaConf.is_dict(node._get_node(key)):
-            raise UserError(f"'{key}' is a group.", saw=f"{key}={node._get_node(key)}", allowed=f"{key}=NAME")
+        if key != "seed" and not isinstance(raw[key], Mapping):
+            raise UserError(f"'{key}' is a group.", saw=f"{key}={raw[key]}", allowed=f"{key}=NAME")
 
 
-def _every_knob_used(raw: Mapping[str, Any]) -> None:
-    """Refuse a knob of an architecture that no part of it reads: it would be accepted and ignored."""
-    text, known = json.dumps(raw, default=str), list(raw["architecture"])
-    for key in known:
-        if key in _ARCHITECTURE_PARTS or re.search(rf"\$\{{(architecture)?\.+{re.escape(key)}\}}", text):
+def with_knobs(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a composed config whose architecture's knobs reach its parts.
+
+    A knob that the YAML refers to nowhere goes to each part that has an option of its name, as a reference.
+
+    Raises:
+        UserError: no part has one: the knob would be accepted and ignored.
+    """
+    architecture = dict(raw["architecture"])
+    text, knobs = json.dumps(raw, default=str), [key for key in architecture if key not in _ARCHITECTURE_PARTS]
+    parts = {part: dict(architecture[part]) for part in _PARTS if isinstance(architecture.get(part), Mapping)}
+    options = {part: option_names(node, f"architecture.{part}") for part, node in parts.items()}
+    for key in knobs:
+        if f".{key}}}" in text and re.search(rf"\$\{{(architecture)?\.+{re.escape(key)}\}}", text):
             continue
-        others = [name for name in known if name != key]
-        raise UserError(
-            f"No part of this architecture reads '{key}'.{suggest(key, others)}",
-            saw=f"architecture.{key}={raw['architecture'][key]}",
-            allowed=others,
-        )
+        takers = [part for part in parts if key in options[part]]
+        if not takers:
+            others = [name for name in knobs if name != key]
+            raise UserError(
+                f"No part of this architecture reads '{key}'.{suggest(key, others)}",
+                saw=f"architecture.{key}={architecture[key]}",
+                allowed=others,
+            )
+        for part in takers:
+            parts[part].setdefault(key, f"${{architecture.{key}}}")
+    return {**raw, "architecture": {**architecture, **parts}}
 
 
 def _nothing_missing(value: Any, where: str) -> None:
@@ -96,26 +103,13 @@ def _nothing_missing(value: Any, where: str) -> None:
             _nothing_missing(item, f"{where}.{key}" if where else str(key))
 
 
-def _width_to_solve(node: DictConfig, raw: Mapping[str, Any]) -> DictConfig:
+def _width_to_solve(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     """Under budget.parameters no given width decides anything: every part that reads it is told so instead."""
     width = raw["architecture"].get("width")
-    if OmegaConf.select(node, "budget.parameters") is None or width is None:
-        return node
-    _check_range("architecture.width", OmegaConf.select(node, "architecture.width"))
-    node = node.copy()
-    node["architecture"]["width"] = SOLVED
-    return node
-
-
-def _resolved(node: DictConfig) -> dict[str, Any]:
-    try:
-        config = OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
-    except UnsupportedInterpolationType as error:
-        raise UserError("A value refers to a resolver that does not exist.", saw=brief(error)) from error
-    except OmegaConfBaseException as error:
-        raise UserError(f"'{error.full_key}' refers to a value that is not there.", saw=brief(error)) from error
-    assert isinstance(config, dict)
-    return {str(key): value for key, value in config.items()}
+    if raw["budget"].get("parameters") is None or width is None:
+        return raw
+    _check_range("architecture.width", resolved(raw)["architecture"]["width"])
+    return {**raw, "architecture": {**raw["architecture"], "width": SOLVED}}
 
 
 def _describe_foreign(config: dict[str, Any]) -> None:
@@ -143,33 +137,26 @@ def _describe_foreign(config: dict[str, Any]) -> None:
         node[KEPT] = found._asdict()
 
 
-def _task_description(task: dict[str, Any]) -> None:
-    for key, kind in TASK_METADATA.items():
-        if key not in task and key in OPTIONAL_METADATA:
-            continue
-        if key not in task:
-            raise UserError(f"The task has no '{key}'.", saw=sorted(task), allowed=", ".join(TASK_METADATA))
-        value = task[key]
-        if hasattr(kind, "__dataclass_fields__"):
-            if not isinstance(value, dict):
-                raise UserError(f"'task.{key}' is not a mapping.", saw=value, allowed=list(kind.__dataclass_fields__))
-            task[key] = typed(value, kind, f"task.{key}")
-        elif not isinstance(value, kind) or isinstance(value, bool):
-            raise UserError(f"'task.{key}' has a value that it cannot hold.", saw=value, allowed=kind.__name__)
-    if "_target_" not in task:
+def _task(task: Any) -> dict[str, Any]:
+    missing = [key for key, field in TaskConfig.model_fields.items() if field.is_required() and key not in task]
+    if missing:
+        raise UserError(f"The task has no '{missing[0]}'.", saw=sorted(task), allowed=", ".join(TaskConfig.described))
+    found = read(TaskConfig, task, "task").model_dump(exclude_unset=True)
+    if "_target_" not in found:
         raise UserError("The task names no class.", saw=sorted(task), allowed="_target_: package.module.Class")
-    options = [key for key in task if key not in TASK_METADATA and not key.startswith("_")]
-    for key in task["problem"]:
+    options = [key for key in found if key not in TaskConfig.described and not key.startswith("_")]
+    for key in found["problem"]:
         if key not in options:
             raise UserError(
                 f"'task.problem' names no option of the task.{suggest(key, options)}", saw=key, allowed=options
             )
+    return found
 
 
 def check_seed(seed: Any) -> None:
     """Raise UserError where a value is no seed."""
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= _LARGEST_SEED:
-        raise UserError("'seed' is not a seed.", saw=_shown(seed), allowed=f"a whole number from 0 to {_LARGEST_SEED}")
+        raise UserError("'seed' is not a seed.", saw=written(seed), allowed=f"a whole number from 0 to {_LARGEST_SEED}")
 
 
 def check_names(config: Mapping[str, Any]) -> None:
@@ -186,29 +173,17 @@ def check_names(config: Mapping[str, Any]) -> None:
             )
 
 
-def _choices(config: Mapping[str, Any]) -> None:
-    for key, allowed in {**CHOICES, **_shipped(config)}.items():
-        found, value = _value(config, key)
-        if found and value not in allowed:
-            words = [_shown(choice) for choice in allowed]
-            raise UserError(f"'{key}' has no such option.{suggest(str(value), words)}", saw=value, allowed=words)
-
-
-def _shipped(config: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
-    """Return the choices of shipped components; a user's own may mean something else by a key."""
+def _of_components(config: Mapping[str, Any]) -> None:
+    """Choices and ranges of the options of shipped components; a user's own may mean something else by a key."""
     targets = {
         "task": config["task"].get("_target_"),
         "architecture": (config["architecture"].get("encoder") or {}).get("_target_"),
-        "trainer": "unroll.",
     }
-    return {
-        key: allowed
-        for key, allowed in COMPONENT_CHOICES.items()
-        if str(targets[key.partition(".")[0]]).startswith("unroll.")
-    }
-
-
-def _ranges(config: Mapping[str, Any]) -> None:
+    for key, allowed in COMPONENT_CHOICES.items():
+        found, value = _value(config, key)
+        if found and value not in allowed and str(targets[key.partition(".")[0]]).startswith("unroll."):
+            words = [written(choice) for choice in allowed]
+            raise UserError(f"'{key}' has no such option.{suggest(str(value), words)}", saw=value, allowed=words)
     for key in RANGES:
         found, value = _value(config, key)
         if found and value is not None and value != SOLVED:
@@ -273,8 +248,6 @@ def _contradictions(config: Mapping[str, Any], config_dir: str | None) -> None:
             change=["optimizer.schedule=constant"],
         )
     _decays(optimizer)
-    if len(optimizer["betas"]) != 2:
-        raise UserError("'optimizer.betas' holds two numbers.", saw=optimizer["betas"], allowed="[0.9, 0.999]")
     if optimizer["clip_norm"] is not None and optimizer["clip_value"] is not None:
         raise UserError(
             "Gradients are clipped by norm or by value, not by both.",
@@ -339,10 +312,3 @@ def _one_of(given: Mapping[str, Any]) -> list[str]:
     dropped = [f"budget.{key}=null" for key in given if key != kept]
     constant = ["optimizer.schedule=constant"] if kept == "seconds" else []
     return [*dropped, f"budget.{kept}={given.get(kept, 1)}", *constant]
-
-
-def _shown(value: Any) -> str:
-    """Return a value as an override would say it."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return str(value)

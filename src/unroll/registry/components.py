@@ -3,13 +3,13 @@
 import importlib
 import importlib.metadata
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
-from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from collections.abc import Iterator, Mapping
+from typing import Any, get_type_hints
 
 from unroll.errors import UserError, suggest
 from unroll.registry.code import inherited
-from unroll.registry.versions import own_options, place_today
+from unroll.registry.types import choices, fits, in_words, out_of_range
+from unroll.registry.versions import listed_options, own_options, place_today
 
 SOLVED = "solved"  # what `architecture.width` says, wherever it is read, under budget.parameters
 PLUGINS = "unroll.plugins"  # entry points whose modules hold components
@@ -106,51 +106,33 @@ def check_options(kind: type, options: Mapping[str, Any], where: str, given: tup
             )
     hints = _hints(kind)
     for name, value in options.items():
-        if value != SOLVED and not _fits(value, hints.get(name, Any)):
-            saw = f"{where}.{name}={value!r} ({type(value).__name__})"
-            raise UserError(f"'{where}.{name}' is of another type.", saw=saw, allowed=in_words(hints[name]))
+        if value != SOLVED and not fits(value, hints.get(name, Any)):
+            saw, hint = f"{where}.{name}={value!r} ({type(value).__name__})", hints[name]
+            says = "is out of range" if out_of_range(value, hint) else "is of another type"
+            raise UserError(f"'{where}.{name}' {says}.", saw=saw, allowed=choices(hint) or in_words(hint))
     for name in allowed:
         if name not in options and parameters[name].default is inspect.Parameter.empty:
             annotation = parameters[name].annotation
             raise UserError(f"{where}.{name} is missing.", allowed=getattr(annotation, "__name__", annotation))
 
 
+def option_names(node: Mapping[str, Any], where: str) -> set[str]:
+    """Return the names of the arguments that a node's class takes; none where the node names no class.
+
+    Imports nothing for the classes of the package. Raises UserError as `locate` does.
+    """
+    if "_target_" not in node:
+        return set()
+    listed = listed_options(node["_target_"])
+    return set(inspect.signature(locate(node, where)).parameters) if listed is None else listed
+
+
 def _hints(kind: type) -> dict[str, Any]:
     """The types of a constructor's arguments, as far as they can be told: users' own classes may state none."""
     try:
-        return get_type_hints(kind.__init__)  # type: ignore[misc]
+        return get_type_hints(kind.__init__, include_extras=True)  # type: ignore[misc]
     except (NameError, TypeError):
         return {}
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value of a config is of a stated type: a bool is no number, a text no bool; of containers the kind."""
-    kind = get_origin(hint) or hint
-    if kind in (Union, UnionType):
-        return any(_fits(value, one) for one in get_args(hint))
-    if kind is Literal:
-        return value in get_args(hint)
-    if hint is None or kind is NoneType:
-        return value is None
-    if kind in (bool, str):
-        return isinstance(value, kind)
-    if kind in (int, float):
-        return isinstance(value, (int, float) if kind is float else int) and not isinstance(value, bool)
-    if isinstance(kind, type) and issubclass(kind, Mapping):
-        return isinstance(value, Mapping)
-    if isinstance(kind, type) and issubclass(kind, Sequence):
-        return isinstance(value, list | tuple)
-    return True
-
-
-def in_words(hint: Any) -> str:
-    """A stated type as a user would say it, such as "a number or null"."""
-    words = {bool: "true or false", int: "a whole number", float: "a number", str: "text", NoneType: "null"}
-    if get_origin(hint) in (Union, UnionType):
-        return " or ".join(in_words(one) for one in get_args(hint))
-    if get_origin(hint) is list:
-        return f"a list of {in_words(get_args(hint)[0])}"
-    return words.get(hint, str(hint))
 
 
 def create(node: Mapping[str, Any], where: str, base: type = object, **given: Any) -> Any:

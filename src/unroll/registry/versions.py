@@ -88,6 +88,14 @@ def listed_version(target: Any) -> int | None:
     return None if versions is None else max(versions)
 
 
+def listed_options(target: Any) -> set[str] | None:
+    """Return the names of the arguments that a class in the list takes, by its place; None where it is in none."""
+    if target not in _by_place():
+        return None
+    entry = next(each for each in _content()["components"].values() if target in (each["target"], *each["former"]))
+    return {*entry["defaults"], *entry["required"]}
+
+
 def is_listed_name(name: str) -> bool:
     """Whether a component of the package has this short name."""
     return name in _content()["components"]

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from unroll.config.compose import compose_with
+from unroll.config.compose import compose
 from unroll.errors import UserError
 from unroll.models.contracts import Shape
 from unroll.models.sizing import meta_counts
@@ -15,7 +15,7 @@ PARTS = ("embedding", "linear", "encoder")
 
 
 def count_parts(parts: Sequence[Mapping[str, Any]]) -> int:
-    """Return the trained numbers of a wiring, inside a `unroll.config.compose.composer` block.
+    """Return the trained numbers of a wiring.
 
     Each part is one of
 
@@ -42,7 +42,7 @@ def _count(part: Mapping[str, Any]) -> int:
     if kind == "linear":
         inputs, outputs = part[kind]
         return meta_counts(lambda: nn.Linear(inputs, outputs, bias=part.get("bias", True)))["total"]
-    node = compose_with(["task=sentiment", *part[kind]]).config["architecture"]["encoder"]
+    node = compose(["task=sentiment", *part[kind]]).config["architecture"]["encoder"]
     width = int(part["input_width"])
     shape = Shape(width, 52, width, 52, width)  # no encoder that is counted so depends on the longest sentence
     return meta_counts(lambda: create(node, "architecture.encoder", nn.Module, shape=shape))["total"]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from unroll.config.compose import composer
+from unroll.config.compose import Composer, Make
 from unroll.config.identity import is_baseline
 from unroll.config.planned import Planned
 from unroll.config.trial import Trial
@@ -12,7 +12,6 @@ from unroll.config.validate import check_seed
 from unroll.errors import UserError
 from unroll.records.stale import current_or_earlier
 from unroll.reproduction.published import CPU, PAPER, PublishedRow, Reported
-from unroll.sweeps.suite import Make, maker
 
 Find = Callable[[str], Mapping[str, Any] | None]  # a trial's id -> its record, or None
 
@@ -108,10 +107,9 @@ def plan_table(
         raise UserError(f"{table.name} has no such budget.", saw=f"budget={budget}", allowed=table.budgets)
     seeds = [_seed(seed) for text in overrides if text.startswith("seed=") for seed in text[5:].split(",")]
     others = [text for text in overrides if not text.startswith("seed=")]
-    with composer(config_dir):
-        make = make or maker(config_dir)
-        look = (lambda trial: current_or_earlier(trial, find)) if stale else (lambda trial: find(trial.trial_id))
-        rows = [_row(table, name, look, budget, seeds, others, make) for name in table.rows]
+    make = make or Composer(config_dir).trial
+    look = (lambda trial: current_or_earlier(trial, find)) if stale else (lambda trial: find(trial.trial_id))
+    rows = [_row(table, name, look, budget, seeds, others, make) for name in table.rows]
     return TablePlan(table.under(budget), budget, tuple(rows))
 
 

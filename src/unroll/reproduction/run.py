@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unroll.config.compose import compose, composer
+from unroll.config.compose import Composer, compose
 from unroll.errors import UserError
 from unroll.reproduction.files import report_path, write_report
 from unroll.reproduction.plan import Find, TablePlan, plan_table
 from unroll.reproduction.published import BUDGETS, CPU, Reported, read_table, table_names
-from unroll.sweeps.suite import maker, plan_of, sorted_out
+from unroll.sweeps.suite import plan_of, sorted_out
 from unroll.sweeps.sweep import launch
 from unroll.visible import visible
 
@@ -203,8 +203,7 @@ def counted(parts: Sequence[Mapping[str, Any]]) -> int:
     """The parameters of a wiring's parts; torch is imported for those alone."""
     from unroll.reproduction.counting import count_parts
 
-    with composer():
-        return count_parts(parts)
+    return count_parts(parts)
 
 
 def overview(
@@ -212,18 +211,19 @@ def overview(
 ) -> list["Reproduction"]:
     """Every published table, judged by the records of a folder, under the budget that has more of them."""
     found, find = [], finder(folder, refused=refused)
-    make = shared_maker(config_dir)
+    composer = shared_composer(config_dir)
     for name in table_names():
         table = read_table(name)
         plans = [
-            plan_table(table, find, (), config_dir, budget, make, stale=True) for budget in table.budgets or (CPU,)
+            plan_table(table, find, (), config_dir, budget, composer.trial, stale=True)
+            for budget in table.budgets or (CPU,)
         ]
         judgements = [judged(plan, folder, refused) for plan in plans]
         found.append(max(judgements, key=lambda one: (len(one.trained), one.plan.budget == CPU)))
     return found
 
 
-shared_maker = functools.cache(maker)  # published tables share their trials, and are judged again and again
+shared_composer = functools.cache(Composer)  # published tables share their trials, and are judged again and again
 
 
 def show_list(runs: str | Path | None = None) -> None:

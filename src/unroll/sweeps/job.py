@@ -17,7 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from unroll.config.compose import compose_node, compose_with, composer, register_defaults, search_path, trial_from
+from unroll.config.compose import Composer, hydra_set_up, register_defaults, search_path, trial_from
 from unroll.config.explain import COMPOSITION_ERRORS, explain
 from unroll.config.overrides import expand, refuse_repeated
 from unroll.config.planned import Planned
@@ -49,7 +49,7 @@ def run(arguments: Sequence[str]) -> bool:
     try:
         run_hydra(train_job, "train", arguments)
     except COMPOSITION_ERRORS as error:
-        with composer(options.config_dir):
+        with hydra_set_up(options.config_dir):
             name, config_dir = options.config_name or "train", options.config_dir
             raise explain(error, name, options.overrides, search_path(config_dir), config_dir) from error
     except TrialFailed:
@@ -120,13 +120,8 @@ def check_everything(options: Namespace) -> list[Trial]:
     if options.multirun:
         tuned = tunes(options.overrides)
         combinations = probing(split(options.overrides)) if tuned else expand(options.overrides)
-    trials = []
-    with composer(options.config_dir):
-        for overrides in combinations:
-            if options.config_name is not None:
-                trials.append(trial_from(compose_node(options.config_name, overrides, options.config_dir)))
-            else:
-                trials.append(compose_with(overrides, options.config_dir))
+    composer = Composer(options.config_dir)
+    trials = [composer.trial(overrides, options.config_name or "train") for overrides in combinations]
     if options.multirun:
         one_process_each(trials, options.overrides)
     from unroll.training.train import check
@@ -191,8 +186,9 @@ def guarded(job: Callable[[DictConfig], Any], stop: Path | None, config: DictCon
 def combinations(overrides: Sequence[str]) -> list[Planned]:
     """Compose every combination of a multirun's overrides, where Hydra is set up; a trial that two make comes once."""
     found: dict[str, Planned] = {}
+    composer = Composer(_config_dir())
     for combination in expand(overrides):
-        trial = compose_with(combination)
+        trial = composer.trial(combination)
         found.setdefault(trial.trial_id, Planned(trial, tuple(combination)))
     return list(found.values())
 
@@ -227,9 +223,15 @@ def one_process_each(trials: Sequence[Trial], overrides: Sequence[str], in_sweep
 
 def _command() -> list[str]:
     """The command that trains the trial of this Hydra job alone."""
-    context = HydraConfig.get()
-    added = [source.path for source in context.runtime.config_sources if source.provider.endswith("command-line")]
-    flags = ["--config-dir", added[0].removeprefix("file://")] if added else []
+    context, config_dir = HydraConfig.get(), _config_dir()
+    flags = [] if config_dir is None else ["--config-dir", config_dir]
     if context.job.config_name not in (None, "train"):
         flags += ["--config-name", str(context.job.config_name)]
     return ["unroll", "train", *context.overrides.task, *flags]
+
+
+def _config_dir() -> str | None:
+    """The folder of --config-dir, as Hydra was told of it."""
+    sources = HydraConfig.get().runtime.config_sources
+    added = [source.path for source in sources if source.provider.endswith("command-line")]
+    return added[0].removeprefix("file://") if added else None

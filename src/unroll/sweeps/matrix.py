@@ -4,23 +4,17 @@ Which cells run is asked of their components, whose import brings torch. How man
 read from files alone.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from omegaconf import DictConfig
-
-from unroll.config.compose import compose_node, composer, trial_from
+from unroll.config.compose import Composer
 from unroll.config.identity import is_baseline
 from unroll.config.trial import Trial
 from unroll.errors import UserError, suggest
 from unroll.records.state import state
 from unroll.registry.groups import group_options
 from unroll.sweeps.suite import plan
-
-_PARTS = ("architecture", "bottleneck")  # the sections that an architecture's YAML sets
-_OF_AN_ARCHITECTURE = re.compile(r"[+~]*(architecture|bottleneck)([.@=/]|$)")
 
 
 @dataclass(frozen=True)
@@ -67,24 +61,20 @@ def matrix(
     rows = _chosen("architecture", architectures, config_dir)
     cells: dict[tuple[str, str], MatrixCell] = {}
     notes: list[str] = []
-    with composer(config_dir):
-        others = [text for text in overrides if not _OF_AN_ARCHITECTURE.match(text)]
-        posed = {task: _node([f"task={task}", *others], config_dir) for task in names}
-        fitting = next((task for task, node in posed.items() if isinstance(node, DictConfig)), names[0])
-        chosen = {row: _node([f"task={fitting}", f"architecture={row}", *overrides], config_dir) for row in rows}
-        for task in names:
-            trials: dict[str, Trial] = {}
-            for row in rows:
-                found = _checked(posed[task], chosen[row], config_dir)
-                cells[task, row] = MatrixCell(reason=found) if isinstance(found, str) else MatrixCell()
-                if isinstance(found, Trial):
-                    trials[row] = found
-            if parameters and trials:
-                counted = _counted(trials)
-                if isinstance(counted, str):
-                    notes.append(f"{task}: no parameters, since {counted}")
-                    continue
-                cells.update({(task, row): found for row, found in counted.items()})
+    composer = Composer(config_dir)
+    for task in names:
+        trials: dict[str, Trial] = {}
+        for row in rows:
+            found = _checked(composer, [f"task={task}", f"architecture={row}", *overrides])
+            cells[task, row] = MatrixCell(reason=found) if isinstance(found, str) else MatrixCell()
+            if isinstance(found, Trial):
+                trials[row] = found
+        if parameters and trials:
+            counted = _counted(trials)
+            if isinstance(counted, str):
+                notes.append(f"{task}: no parameters, since {counted}")
+                continue
+            cells.update({(task, row): found for row, found in counted.items()})
     return Matrix(tuple(names), tuple(rows), cells, notes=tuple(notes))
 
 
@@ -126,31 +116,12 @@ def _among(group: str, wanted: Sequence[str], names: Iterable[str]) -> list[str]
     return [name for name in known if not wanted or name in wanted]
 
 
-def _node(overrides: Sequence[str], config_dir: str | None) -> DictConfig | UserError:
-    try:
-        node: DictConfig = compose_node("train", overrides, config_dir)
-    except UserError as error:
-        return error
-    return node
-
-
-def _checked(posed: DictConfig | UserError, chosen: DictConfig | UserError, config_dir: str | None) -> Trial | str:
-    """A cell's trial, or why it does not run.
-
-    A task and an architecture are each composed once: composing every cell would take most of a minute.
-    """
+def _checked(composer: Composer, overrides: Sequence[str]) -> Trial | str:
+    """A cell's trial, or why it does not run."""
     from unroll.training.train import check
 
-    for node in (posed, chosen):
-        if isinstance(node, UserError):
-            return node.what
-    assert isinstance(posed, DictConfig)
-    assert isinstance(chosen, DictConfig)
-    node = posed.copy()
-    for section in _PARTS:
-        node[section] = chosen[section]
     try:
-        trial = trial_from(node, config_dir)
+        trial = composer.trial(overrides)
         check(trial)
     except UserError as error:
         return error.what

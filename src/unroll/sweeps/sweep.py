@@ -121,7 +121,7 @@ def _launch(
     from hydra.types import HydraContext
     from omegaconf import open_dict
 
-    from unroll.config.compose import compose_node, composer
+    from unroll.config.compose import compose_node, hydra_set_up
     from unroll.sweeps import job as jobs
     from unroll.sweeps.workers import log_of, run_one
 
@@ -134,7 +134,7 @@ def _launch(
     own += [f"hydra.sweeper.{key}={'null' if value is None else value}" for key, value in todo.rules.items()]
     if todo.workers is not None:
         own.append(f"hydra.launcher.workers={todo.workers}")
-    with composer(config_dir):
+    with hydra_set_up(config_dir):
         config = compose_node("train", [*own, *todo.hydra], config_dir, with_hydra=True)
         with open_dict(config):
             config.hydra.overrides.task = []

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from unroll.config.schema import TASK_METADATA
+from unroll.config.schema import TaskConfig
 from unroll.config.trial import Trial
 from unroll.data.examples import Examples, load_examples
 from unroll.models.contracts import reads_trees
@@ -25,7 +25,7 @@ _kept: dict[str, Task] = {}  # the least recently used first
 
 def build_task(trial: Trial) -> Task:
     """The task that a trial's config describes, without data."""
-    options = {key: value for key, value in trial.config["task"].items() if key not in TASK_METADATA}
+    options = {key: value for key, value in trial.config["task"].items() if key not in TaskConfig.described}
     task: Task = create(options, "task", Task)
     encoder = trial.config["architecture"].get("encoder")
     task.trees = encoder is not None and reads_trees(locate(encoder, "architecture.encoder", nn.Module))

@@ -55,7 +55,7 @@ MISTAKES = [
     (["architecture=baseline", "baseline=gmm"], ["gmm does not serve the task sentiment", "baseline=majority"]),
     (["architecture.name=../up"], ["cannot name a directory"]),
     (["seed=${nowhere}"], ["refers to a value that is not there", "nowhere"]),
-    (["~optimizer"], ["no 'optimizer'"]),
+    (["~optimizer"], ["'optimizer.name' has no value"]),
     (["trainer="], ["no trainer ''", "cpu"]),
     (["a b=["], ["not written as Hydra reads them"]),
     (["debug=fst"], ["Did you mean 'fast'?"]),

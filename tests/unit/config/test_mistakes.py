@@ -45,7 +45,7 @@ def unroll(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], t
         (["hydra.mode=foo"], "expected one of [RUN, MULTIRUN]"),
         (["optimizer.learning_rate=fast"], "allowed: a number"),
         (["logger.wandb.tags=3"], "allowed: a list of text"),
-        (["optimizer.supervised.learning_rate=x"], "allowed: a number or null"),
+        (["optimizer.supervised.learning_rate=x"], "allowed: a number more than 0 or null"),
         (["seed=0,1"], "run:     unroll train seed=0,1 -m"),
         (["budget.steps=3"], "run:     unroll train budget.epochs=null budget.steps=3"),
         (["task.primary.name=f2"], "allowed: accuracy, macro_f1, ece, nll"),
