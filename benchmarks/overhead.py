@@ -151,7 +151,7 @@ class Case:
 
     def network(self) -> Network:
         """Unroll's network with the initial weights."""
-        network = self.task.network(self.trial.config["architecture"], self.trial.config["bottleneck"])
+        network = self.task.network(self.trial.plain["architecture"], self.trial.plain["bottleneck"])
         if not self.weights:
             self.weights = {name: item.clone() for name, item in network.state_dict().items()}
         network.load_state_dict(self.weights)
@@ -169,7 +169,7 @@ class Case:
 
     def unroll_batches(self, clock: Clock) -> "TimedBatches":
         """Unroll's batches; the clock starts when the first is asked for."""
-        batch_size = self.trial.config["data"]["batch_size"]
+        batch_size = self.trial.plain["data"]["batch_size"]
         return TimedBatches(clock, self.task.splits["train"], batch_size, SEED, 0, self.steps)
 
 
@@ -187,11 +187,11 @@ class TimedBatches(TrainingBatches):
 
 def run_unroll(case: Case) -> Clock:
     """Train as `unroll train` does, up to the first validation, which is after the last step."""
-    clock, config, selection = Clock(), case.trial.config, case.trial.config["task"]["selection"]
+    clock, config = Clock(), case.trial.config
 
     def validate(module: TrialModule, trainer: Any) -> dict[str, float]:
         clock.stop()
-        return {selection["name"]: 0.0}
+        return {config.task.selection.name: 0.0}
 
     case.trial.directory.mkdir(parents=True, exist_ok=True)
     tracking = Tracking(case.trial)
@@ -201,16 +201,16 @@ def run_unroll(case: Case) -> Clock:
         case.trial.directory,
         progress,
         validate,
-        selection,
+        config.task.selection,
         None,
-        config["budget"],
-        config["trainer"],
+        config.network.budget,
+        config.trainer,
         preemption=Preemption(),
         ranks=Ranks(),
         report=tracking.log,
     )
     trainer = build_trainer(config, training)
-    module = TrialModule(case.task, case.network(), config["optimizer"], SEED, 0, case.steps)
+    module = TrialModule(case.task, case.network(), config.network.optimizer, SEED, 0, case.steps)
     with quiet():
         trainer.fit(module, case.unroll_batches(clock))
     tracking.finish("finished")
@@ -253,7 +253,7 @@ def check_same_work(case: Case) -> str:
         if not np.array_equal(theirs.index.numpy(), index):
             raise RuntimeError(f"{case.name}: the two sides make different batches")
     network, found = case.network().train(), []
-    module = TrialModule(case.task, network, case.trial.config["optimizer"], SEED, 0, case.steps)
+    module = TrialModule(case.task, network, case.trial.config.network.optimizer, SEED, 0, case.steps)
     batch, (_, rows), model = next(iter(case.unroll_batches(Clock()))), next(case.hand_batches()), case.hand()
     for loss, parameters in (
         (
@@ -277,7 +277,7 @@ def build_case(name: str, steps: int, overrides: list[str], runs: Path) -> Case:
     common = ["trainer=cpu", "trainer.threads=1", "trainer.progress=false", f"trainer.log_every={LOG_EVERY}"]
     budget = ["budget.epochs=null", f"budget.steps={steps}", "budget.validate_every=null", f"paths.runs={runs}"]
     trial = compose([*overrides, *common, *budget, f"optimizer.learning_rate={LEARNING_RATE}", f"seed={SEED}"])
-    task, size = prepared_task(trial)[0], trial.config["data"]["batch_size"]
+    task, size = prepared_task(trial)[0], trial.plain["data"]["batch_size"]
     train: Any = task.splits["train"]
     if name == "ae":
         pixels = train.pixels.flatten(1).float() / 255

@@ -97,7 +97,7 @@ def _best(work: Callable[[], Any]) -> float:
 
 
 def _trial(templates: Sequence[Trial], number: int, runs: Path) -> Trial:
-    config = templates[number % len(templates)].config
+    config = templates[number % len(templates)].plain
     return make_trial({**config, "seed": number, "paths": {**config["paths"], "runs": str(runs)}})
 
 
@@ -127,11 +127,11 @@ def _made(directory: Path) -> Path:
 
 
 def _shared(trial: Trial) -> dict[str, Any]:
-    task = trial.config["task"]
+    task = trial.plain["task"]
     return {
         "schema_version": 1,
         "trial_id": trial.trial_id,
-        "config": trial.config,
+        "config": trial.plain,
         "protocol_version": task["protocol_version"],
         "data": {"name": "made_up", "content_sha256": "0" * 64, "source": "made up", "verified": False},
         "run": {
@@ -148,7 +148,7 @@ def _shared(trial: Trial) -> dict[str, Any]:
 
 
 def _finished(trial: Trial) -> dict[str, Any]:
-    primary = trial.config["task"]["primary"]
+    primary = trial.plain["task"]["primary"]
     metrics = {primary["name"]: 20.5, **{f"metric_{number}": number / 7 for number in range(8)}}
     result = {
         "metrics": {"validation": metrics, "test": metrics},

@@ -111,13 +111,13 @@ def trial(task: str, *overrides: str) -> Trial:
 def prepared(chosen: Trial, splits: Mapping[str, Mapping[str, list[Any]]] | None = None) -> Task:
     """The task of a trial, prepared on made-up data (or on `splits`)."""
     task = build_task(chosen)
-    given = DATA[chosen.config["task"]["name"]]() if splits is None else splits
-    task.prepare(examples_of(**given), chosen.config["data"])
+    given = DATA[chosen.plain["task"]["name"]]() if splits is None else splits
+    task.prepare(examples_of(**given), chosen.plain["data"])
     return task
 
 
 def network_of(chosen: Trial, task: Task) -> Network:
-    return task.network(chosen.config["architecture"], chosen.config["bottleneck"])
+    return task.network(chosen.plain["architecture"], chosen.plain["bottleneck"])
 
 
 def built(task: str, architecture: str, *overrides: str) -> tuple[Task, Network]:

@@ -12,15 +12,15 @@ from unroll.records.record import write_record
 
 def distance(trial: Trial) -> float:
     """How far a trial is from the best learning rate, 1e-3, in decades, and from the best width, 64, in octaves."""
-    config = trial.config
+    config = trial.plain
     rate = math.log10(config["optimizer"]["learning_rate"]) + 3
     return rate**2 + math.log2(config["architecture"].get("width", 64) / 64) ** 2
 
 
 def write_finished(trial: Trial, value: Callable[[Trial], float | None] = distance) -> None:
     """Write a finished record; the test metric says the opposite of validation."""
-    primary, selection = trial.config["task"]["primary"], trial.config["task"]["selection"]
-    found = 0.0 if is_baseline(trial.config) else value(trial)
+    primary, selection = trial.plain["task"]["primary"], trial.plain["task"]["selection"]
+    found = 0.0 if is_baseline(trial.plain) else value(trial)
     score = 0.0 if found is None else -found if primary["direction"] == "lower" else found
     write_record(
         trial.directory,
@@ -33,7 +33,7 @@ def write_finished(trial: Trial, value: Callable[[Trial], float | None] = distan
             "result": {
                 "metrics": {"validation": {selection["name"]: found or 0.0}, "test": {primary["name"]: score}},
                 "primary": {**primary, "value": score},
-                "selection": None if is_baseline(trial.config) else {**selection, "value": found, "step": 1},
+                "selection": None if is_baseline(trial.plain) else {**selection, "value": found, "step": 1},
                 "examples": {"train": 1, "validation": 1, "test": 1},
                 "steps": 1,
                 "epochs": 1.0,
@@ -57,7 +57,7 @@ def _common(trial: Trial) -> dict[str, Any]:
     return {
         "schema_version": 1,
         "trial_id": trial.trial_id,
-        "config": trial.config,
-        "protocol_version": trial.config["task"]["protocol_version"],
+        "config": trial.plain,
+        "protocol_version": trial.plain["task"]["protocol_version"],
         "run": {"started": "now", "seconds": 2.0, "command": "stub", **provenance()},
     }

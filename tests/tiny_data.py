@@ -216,7 +216,7 @@ def latest(*overrides: str) -> list[str]:
 @functools.cache
 def _keys(*chosen: str) -> dict[str, set[str]]:
     """The keys with a value in each group of SMALL in a composed config."""
-    config = compose(list(chosen)).config
+    config = compose(list(chosen)).plain
     return {group: {key for key, value in config[group].items() if value is not None} for group in SMALL}
 
 

@@ -8,15 +8,15 @@ from unroll.data.readers import variant
 
 def made_up(trial: Trial, **changes: Any) -> dict[str, Any]:
     """A finished record of a trial, valid in every field."""
-    primary = {**trial.config["task"]["primary"], "value": 20.5}
+    primary = {**trial.plain["task"]["primary"], "value": 20.5}
     metrics = {"validation": {primary["name"]: 20.0}, "test": {primary["name"]: 20.5}}
     counts = {"train": 4, "validation": 2, "test": 2}
     record = {
         "schema_version": 1,
         "trial_id": trial.trial_id,
         "status": "finished",
-        "config": trial.config,
-        "protocol_version": trial.config["task"]["protocol_version"],
+        "config": trial.plain,
+        "protocol_version": trial.plain["task"]["protocol_version"],
         "data": {"name": "mnist", "content_sha256": stated_hash(trial), "source": "made up", "verified": True},
         "parameters": {"total": 1, "counted": 1, "embeddings": 0},
         "flops": {"forward_per_example": 1, "training": 1},
@@ -52,5 +52,5 @@ def failed(trial: Trial, message: str, trace: str = "") -> dict[str, Any]:
 
 
 def stated_hash(trial: Trial) -> str:
-    data = trial.config["data"]
+    data = trial.plain["data"]
     return str(data["origin"]["content_sha256"][variant(data["reader"], data["options"])])

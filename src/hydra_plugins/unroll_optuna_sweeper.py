@@ -46,8 +46,9 @@ class OptunaSweeper(ResumableSweeper):
         """Keep what later composing needs."""
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
         self.folder = Path(config.hydra.sweep.dir)
-        path = [str(place) for place in config.hydra.searchpath if str(place).startswith("file://")]
-        self.config_dir = path[-1].removeprefix("file://") if path else None
+        if self.config_dir is None:  # a suite's sweep tells Hydra by its search path
+            path = [str(place) for place in config.hydra.searchpath if str(place).startswith("file://")]
+            self.config_dir = path[-1].removeprefix("file://") if path else None
 
     def sweep(self, arguments: list[str]) -> None:
         """Tune one study from a multirun's overrides: those with several values are its space, but for the seed's.
@@ -61,7 +62,7 @@ class OptunaSweeper(ResumableSweeper):
 
         given = split(arguments)
         self.space = {**self.space, **given.space}
-        planned = combinations([*given.fixed, *given.seeds])
+        planned = combinations([*given.fixed, *given.seeds], self.config_dir)
         chosen = self.run(planned, own_folder=True)
         unfinished = [item.trial.trial_id for item in chosen if state(item.trial) != "finished"]
         if unfinished:
@@ -75,7 +76,6 @@ class OptunaSweeper(ResumableSweeper):
         from rich.console import Console
 
         from unroll.config.compose import Composer
-        from unroll.config.identity import is_baseline
         from unroll.config.planned import Planned
         from unroll.config.search_space import read_space
         from unroll.tuning.search import finals, tune
@@ -83,7 +83,7 @@ class OptunaSweeper(ResumableSweeper):
         from unroll.tuning.summary import summarise, table, unequal, write_summary
 
         compose = Composer(self.config_dir).trial
-        baselines = [item for item in planned if is_baseline(item.trial.config)]
+        baselines = [item for item in planned if item.trial.is_baseline]
         studies = make_studies(planned, read_space(self.space), self.options, compose)
         points = self.folder / "optuna"
         path = (points / studies[0].name if own_folder and studies else self.folder) / "tuning.json"

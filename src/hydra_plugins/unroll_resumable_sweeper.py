@@ -33,8 +33,9 @@ class ResumableSweeper(Sweeper):
         self.number = 0
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        from unroll.sweeps.job import guarded
+        from unroll.sweeps.job import config_folder, guarded
 
+        self.config_dir = config_folder(config.hydra)
         folder = Path(config.hydra.sweep.dir)
         self.stop = folder / f".stop-{uuid.uuid4().hex}"
         task_function = functools.partial(guarded, task_function, self.stop if self.fail_fast else None)
@@ -48,7 +49,7 @@ class ResumableSweeper(Sweeper):
         from unroll.records.state import state
         from unroll.sweeps.job import combinations
 
-        planned = combinations(arguments)
+        planned = combinations(arguments, self.config_dir)
         self.run(planned)
         unfinished = [item.trial.trial_id for item in planned if state(item.trial) != "finished"]
         if unfinished:

@@ -52,7 +52,7 @@ def fetch_command(
     if suite is not None:
         if names:
             raise UserError("Data sets by name, or those of a suite.", saw=f"{' '.join(names)} --suite {suite}")
-        _tell(fetch_for(trial.config for trial in suite_trials([f"suite={suite}"], config_dir)))
+        _tell(fetch_for(trial.plain for trial in suite_trials([f"suite={suite}"], config_dir)))
         return
 
     _tell(fetch(names or [], _paths(config_dir), config_directories(config_dir)))
@@ -146,7 +146,7 @@ def add_command(
 def _paths(config_dir: str | None) -> dict[str, str | None]:
     from unroll.config.compose import compose
 
-    paths: dict[str, str | None] = compose([], config_dir).config["paths"]
+    paths: dict[str, str | None] = compose([], config_dir).plain["paths"]
     return paths
 
 

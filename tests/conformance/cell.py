@@ -20,7 +20,7 @@ class Cell:
     def network(self, seed: int = 0) -> Network:
         """The network in evaluation mode: mean code, no dropout, no corruption."""
         torch.manual_seed(seed)
-        config = self.trial.config
+        config = self.trial.plain
         return self.task.network(config["architecture"], config["bottleneck"]).eval()
 
 

@@ -45,7 +45,7 @@ OWNERS: dict[str, tuple[str, Any]] = {
     "forget_bias": ("cell", "lstm"),
     "tied": ("bidirectional", True),
 }
-KNOBS = {name: compose([f"architecture={name}"]).config["architecture"] for name in ARCHITECTURES}
+KNOBS = {name: compose([f"architecture={name}"]).plain["architecture"] for name in ARCHITECTURES}
 
 
 def owns(knobs: dict[str, Any], key: str) -> bool:
@@ -117,7 +117,7 @@ def test_the_name_says_what_it_is(architecture: str) -> None:
         assert architecture.endswith(knobs["cell"])
         assert knobs["bidirectional"] == architecture.removeprefix("deep_").startswith("bi")
         assert (knobs["depth"] > 1) == architecture.startswith("deep_")
-    bottleneck = compose([f"architecture={architecture}"]).config["bottleneck"]["name"]
+    bottleneck = compose([f"architecture={architecture}"]).plain["bottleneck"]["name"]
     assert knobs["reconstructs"] == (bottleneck != "none")
 
 
@@ -152,7 +152,7 @@ def test_each_merge_is_another_one(architecture: str, make_cell: Cells) -> None:
     x = torch.randn(4, LENGTH, STEPS, generator=torch.Generator().manual_seed(0))
     lengths = torch.tensor([9, 1, 5, 7])
     mask = length_mask(lengths, LENGTH)
-    node = compose([f"architecture={architecture}", "architecture.depth=1"]).config["architecture"]["encoder"]
+    node = compose([f"architecture={architecture}", "architecture.depth=1"]).plain["architecture"]["encoder"]
     shape = Shape(STEPS, LENGTH, STEPS, LENGTH, STEPS)
     found: dict[str, Encoded] = {}
     for merge in MERGES:
@@ -196,7 +196,7 @@ def test_a_bottlenecks_size_is_the_codes(task: str, architecture: str, make_cell
     [
         (name, term)
         for name in ARCHITECTURES
-        for term in compose([f"architecture={name}"]).config["bottleneck"]["terms"]
+        for term in compose([f"architecture={name}"]).plain["bottleneck"]["terms"]
         if term in Strengths.__dataclass_fields__
     ],
 )

@@ -56,12 +56,12 @@ def waits() -> Iterator[dict[str, list[int]]]:
 
 def step_and_score(cell: Cell, device: Pretended) -> None:
     """A step of training as Lightning takes it; then, uncounted, what scores a batch."""
-    config, task, network = cell.trial.config, cell.task, cell.network()
+    config, task, network = cell.trial.plain, cell.task, cell.network()
     network.bottleneck.prepare(len(task.splits["train"]), lambda index: task.features("train", index), _cache(cell))
-    module = TrialModule(task, network, config["optimizer"], SEED, 0, 4)
+    module = TrialModule(task, network, config.network.optimizer, SEED, 0, 4)
     with device:
         module.to(DEVICE).train()
-        optimizer = build_optimizer(network, config["optimizer"], fused=True)
+        optimizer = build_optimizer(network, config.network.optimizer, fused=True)
         module._trainer = SimpleNamespace(world_size=1, optimizers=[optimizer], global_step=0)  # type: ignore[assignment]
         device.copies.clear()
         batch = next(iter(TrainingBatches(task.splits["train"], BATCH, SEED, 0, 4))).to(DEVICE)
@@ -79,7 +79,7 @@ def step_and_score(cell: Cell, device: Pretended) -> None:
 
 
 def _cache(cell: Cell) -> Path:
-    return Path(cell.trial.config["paths"]["cache"])
+    return Path(cell.trial.plain["paths"]["cache"])
 
 
 def judge(name: str, device: Pretended, waits: dict[str, list[int]]) -> None:
@@ -93,7 +93,7 @@ def judge(name: str, device: Pretended, waits: dict[str, list[int]]) -> None:
 def test_a_step_of_each_cell(cell: Cell, waits: dict[str, list[int]]) -> None:
     device = Pretended()
     step_and_score(cell, device)
-    judge(f"{cell.trial.config['task']['name']} {cell.trial.row}", device, waits)
+    judge(f"{cell.trial.plain['task']['name']} {cell.trial.row}", device, waits)
 
 
 @pytest.mark.parametrize("option", OPTIONS)

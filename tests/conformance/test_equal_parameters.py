@@ -19,9 +19,9 @@ TARGET = 20_000
 
 def test_every_cell_lands_near_or_is_flagged(cell: Cell, tiny: Tiny, tmp_path: Path) -> None:
     """And one unit more or less is further off."""
-    task, architecture = (cell.trial.config[key]["name"] for key in ("task", "architecture"))
+    task, architecture = (cell.trial.plain[key]["name"] for key in ("task", "architecture"))
     chosen = [f"architecture={architecture}", f"budget.parameters={TARGET}"]
-    asked = tiny.trial(task, tmp_path, *chosen).config
+    asked = tiny.trial(task, tmp_path, *chosen).plain
     has_width = asked["architecture"].get("width") is not None
 
     def build(nodes: Nodes) -> Network:

@@ -66,7 +66,7 @@ def check_diagnostics(found: dict) -> None:
 
 
 def test_trains_two_steps_and_writes_a_record(cell: Cell, tmp_path: Path) -> None:
-    config = cell.trial.config
+    config = cell.trial.plain
     budget = {**config["budget"], "epochs": None, "steps": 2, "validate_every": None}
     trial = make_trial({**config, "budget": budget, "paths": {**config["paths"], "runs": str(tmp_path)}})
     returned = train(trial)
@@ -171,7 +171,7 @@ def _serves(baseline: str) -> list[str]:
 
 @pytest.mark.parametrize(("baseline", "task"), [(name, task) for name in names("baseline") for task in _serves(name)])
 def test_baselines_are_rows_like_any_other(baseline: str, task: str, tiny: Tiny, tmp_path: Path) -> None:
-    trial = tiny.trial(task, tmp_path, "architecture=baseline", f"baseline={baseline}")
+    trial = tiny.trial(task, tmp_path, f"baseline={baseline}")
     train(trial)
     record = check_record(trial)
     assert record["result"]["steps"] == record["parameters"]["total"] == record["flops"]["training"] == 0

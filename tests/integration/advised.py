@@ -143,7 +143,7 @@ def killed_folder(place: Place) -> None:
 
 def earlier_protocol(place: Place) -> None:
     one = api.compose(place.small()[2:], place.tiny.config_dir)
-    old = make_trial({**one.config, "task": {**one.config["task"], "protocol_version": 999}})
+    old = make_trial({**one.plain, "task": {**one.plain["task"], "protocol_version": 999}})
     api.train(old)
     verify(read_record(old.directory), runs=old.directory.parent)
 
@@ -182,7 +182,7 @@ def ranks(place: Place, variables: dict[str, str], devices_: int) -> None:
 def precision(place: Place, *options: str) -> None:
     place.arguments = ["train", *place.small("copying", *options)]
     place.monkeypatch.setattr(devices, "trains_here", lambda: True)
-    devices.check_precision(types.SimpleNamespace(config=api.compose(list(options)).config))  # type: ignore[arg-type]
+    devices.check_precision(types.SimpleNamespace(config=api.compose(list(options)).plain))  # type: ignore[arg-type]
 
 
 JOB = {"SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "unroll", "SLURM_NNODES": "1"}

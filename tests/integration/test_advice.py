@@ -111,7 +111,7 @@ def river(line: str, *wrong: str, header: str = "date,a,b") -> Callable[[Place],
         origin = {"sources": [{"local": "river", "files": {"river.csv": None}}]}
         node = {"name": "river", "kind": "series", "reader": "series", "channels": "joint", "origin": origin}
         (place.folder / "mine" / "data" / "river.yaml").write_text(json.dumps(node))
-        baseline = ["task=forecasting", "data=river", "architecture=baseline", "baseline=last_value"]
+        baseline = ["task=forecasting", "data=river", "baseline=last_value"]
         paths = [f"paths.data={place.folder}", "task.window=8", "task.horizon=2"]
         return ["train", "--config-dir", "mine", *baseline, *paths, *wrong]
 

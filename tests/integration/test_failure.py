@@ -88,7 +88,7 @@ def test_a_failure_takes_no_result_away(tiny: Tiny, tmp_path: Path, monkeypatch:
 
 def test_changed_data_fails_no_trial(tiny: Tiny, tmp_path: Path) -> None:
     trial = tiny.trial("forecasting", tmp_path, *FORECAST)
-    source = trial.config["data"]["origin"]["sources"][0]
+    source = trial.plain["data"]["origin"]["sources"][0]
     source["files"] = {name: "0" * 64 for name in source["files"]}
     with pytest.raises(UserError, match="is not the file that was published"):
         train(trial)

@@ -51,7 +51,7 @@ def test_baselines_are_fitted_without_the_test_split(
     task = yaml.safe_load((CONF / "baseline" / f"{baseline}.yaml").read_text())["tasks"][0]
     metrics = []
     for name, data in (("true", tiny), ("corrupted", corrupted)):
-        record = train(data.trial(task, tmp_path / name, "architecture=baseline", f"baseline={baseline}"))
+        record = train(data.trial(task, tmp_path / name, f"baseline={baseline}"))
         metrics.append(record["result"]["metrics"])
     assert metrics[0]["validation"] == metrics[1]["validation"]
 
@@ -82,7 +82,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def guarded(trial: Any) -> tuple[Task, Any]:
         _, examples = prepared_task(trial)
         task = build_task(trial)
-        task.prepare(examples, trial.config["data"])
+        task.prepare(examples, trial.plain["data"])
         task.splits[SAMPLE] = train_sample(task.splits, task.seen)
         task.splits["test"] = Guarded(task.splits["test"], found, state)
         finish = task.finish

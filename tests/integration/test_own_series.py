@@ -18,7 +18,7 @@ from unroll.cli import app
 
 UNROLL = Path(sys.executable).with_name("unroll")
 SMALL = ["task=forecasting", "data=river", "task.window=24", "task.horizon=6"]
-BASELINE = [*SMALL, "architecture=baseline", "baseline=last_value"]
+BASELINE = [*SMALL, "baseline=last_value"]
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ def test_what_is_judged_is_written_where_it_is_said_and_nothing_else(
     records.mkdir()
     judge = ["reproduce", TABLE, "--row", "repeat_96", "--row", "rnn_96", "--judge", "--runs", str(records)]
     for trial in plan_table(read_table(TABLE), lambda trial_id: None, []).comparing:
-        if trial.trial.row == "last_value" and trial.trial.config["task"]["horizon"] == 96:
+        if trial.trial.row == "last_value" and trial.trial.plain["task"]["horizon"] == 96:
             names = [f"{one.trial_id}.json" for one in (trial.trial, *earlier(trial.trial))]
             name = next(name for name in names if (COMMITTED / name).is_file())  # of an earlier protocol, if need be
             (records / name).write_bytes((COMMITTED / name).read_bytes())

@@ -144,7 +144,7 @@ def test_a_warm_worker_remembers_nothing(tiny: Tiny, tmp_path: Path) -> None:
         tiny.trial("sentiment", tmp_path / "first", *recurrent),
         tiny.trial("generation", tmp_path, "architecture=ae_variational", *QUICK),
         tiny.trial("forecasting", tmp_path, "architecture=gru", *wild, *QUICK),
-        tiny.trial("compression", tmp_path, "architecture=baseline", "baseline=pca"),
+        tiny.trial("compression", tmp_path, "baseline=pca"),
         tiny.trial("sentiment", tmp_path / "last", *recurrent),
     ]
     first, _, failed, _, last = run_all(trained, jobs, 1, tmp_path)

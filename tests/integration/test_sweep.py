@@ -33,7 +33,7 @@ def finished(config: Any) -> None:
         log.write(f"{os.getpid()} {os.environ.get('LEFT_BEHIND')} {os.environ['OMP_NUM_THREADS']}\n")
     os.environ["LEFT_BEHIND"] = trial.trial_id
     os.chdir("/")
-    write_finished(trial, lambda trial: 20.0 + trial.config["seed"])
+    write_finished(trial, lambda trial: 20.0 + trial.plain["seed"])
 
 
 def one_raises(config: Any) -> None:
@@ -231,9 +231,9 @@ def test_a_warm_worker_gives_the_bits_of_a_cold_process(sweep: Callable[..., boo
 
 def test_the_quickstart_is_the_slice_it_claims() -> None:
     trials = plan(["suite=quickstart"]).trials
-    rows = {(item.trial.config["task"]["name"], item.trial.row, item.trial.config["seed"]) for item in trials}
+    rows = {(item.trial.plain["task"]["name"], item.trial.row, item.trial.plain["seed"]) for item in trials}
     assert len(rows) == len(trials)
-    networks = {item.trial.row for item in trials if item.trial.config["architecture"]["name"] != "baseline"}
+    networks = {item.trial.row for item in trials if item.trial.plain["architecture"]["name"] != "baseline"}
     tasks = {task for task, _, _ in rows}
     assert len(networks) >= 6
     assert len(tasks) == 5

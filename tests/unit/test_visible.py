@@ -37,7 +37,7 @@ CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two trials, a finished one and a failed one, in whose records hostile text stands where text can."""
     runs = tmp_path_factory.mktemp("runs")
-    composed = compose(["task=compression", "data=mnist", "architecture=mlp", f"paths.runs={runs}"]).config
+    composed = compose(["task=compression", "data=mnist", "architecture=mlp", f"paths.runs={runs}"]).plain
     for seed, write in enumerate((write_finished, write_failed)):
         trial = make_trial({**composed, "seed": seed})
         write(trial)

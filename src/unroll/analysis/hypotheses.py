@@ -75,7 +75,7 @@ def answers(plan: "Plan", records: Iterable[Mapping[str, Any]], scores: Scores) 
         except UserError:  # the suite was narrowed to trials that the claim does not ask for
             asked = []
         chosen = [
-            stale.current_or_earlier(trial, by_id.get) or {"status": "missing", "config": trial.config}
+            stale.current_or_earlier(trial, by_id.get) or {"status": "missing", "config": trial.plain}
             for trial in asked
         ]
         found.append(answer(name, claim, chosen, scores))

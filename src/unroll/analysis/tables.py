@@ -114,7 +114,7 @@ def make_tables(
 
 
 def _missing(trial: "Trial") -> dict[str, Any]:
-    return {"trial_id": trial.trial_id, "status": "missing", "config": trial.config, "why_not_reportable": []}
+    return {"trial_id": trial.trial_id, "status": "missing", "config": trial.plain, "why_not_reportable": []}
 
 
 def _problem(config: Mapping[str, Any]) -> tuple[str, ...]:

@@ -55,7 +55,7 @@ def again(trial_id: str, config: Mapping[str, Any], config_dir: str | None = Non
     overrides += _values(config, lambda more: composed(*overrides, *more))
     found = make_trial(validated(composed(*overrides), config_dir))
     if found.trial_id != trial_id:
-        then, now = (each["task"]["protocol_version"] for each in (config, found.config))
+        then, now = (each["task"]["protocol_version"] for each in (config, found.plain))
         raise UserError(
             "Today's YAML makes another trial of this config.",
             saw=f"{trial_id}, of protocol {then}; now {found.trial_id}, of protocol {now}",
@@ -76,7 +76,7 @@ def command(overrides: Sequence[str], trainer: Mapping[str, Any], config_dir: st
 
 
 def _named(config: Mapping[str, Any], config_dir: str | None) -> Iterator[str]:
-    for group in ("task", "architecture", *(["baseline"] if is_baseline(config) else [])):
+    for group in ("task", "baseline" if is_baseline(config) else "architecture"):
         option = _option(group, config[group]["name"], config_dir)
         if option is None:
             raise UserError(
@@ -105,9 +105,11 @@ def _option(group: str, name: str, config_dir: str | None) -> str | None:
 
 def _terms(config: Mapping[str, Any], have: Mapping[str, Any], config_dir: str | None) -> Iterator[str]:
     """The bottleneck's terms, in the order of the config, where they are others than the bottleneck's own."""
+    if is_baseline(config):
+        return
     wanted, own = list(config["bottleneck"]["terms"]), list(have["bottleneck"]["terms"])
     known = group_options("bottleneck/term", config_dir)
-    if wanted and wanted != own and set(wanted) <= set(known) and not is_baseline(config):
+    if wanted and wanted != own and set(wanted) <= set(known):
         text = wanted[0] if len(wanted) == 1 else f"[{','.join(wanted)}]"
         yield f"{'' if own else '+'}bottleneck/term@bottleneck.terms={text}"
 
@@ -158,7 +160,7 @@ def _as_described(have: dict[str, Any], config: Mapping[str, Any]) -> dict[str, 
 
 def _decisive(config: Mapping[str, Any]) -> dict[str, Any]:
     """What decides the result and its bits, each value where an override would set it."""
-    named = ("data", "bottleneck", "budget", "optimizer")
+    named = [key for key in ("data", "bottleneck", "budget", "optimizer") if key in config]
     whole = {key: read(SECTIONS[key], config[key], key).model_dump() for key in named}
     found = decisive({**config, **whole})
     found = {key: value for key, value in found.items() if key not in NUMBERS}

@@ -1,7 +1,8 @@
 """Overrides in, one validated trial out; what Hydra complains about becomes one clear message."""
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from unroll.registry.yaml_files import YamlFile, yaml_file
 
 # Sections that take any key, which is checked afterwards: by a data set's reader, by the classes of an architecture.
 OPEN = ("data", "architecture")
+OF_NETWORKS = re.compile(r"[+~]*(architecture|bottleneck|optimizer|budget)([.@=/]|$)")
 _DEFAULTS = "section_defaults"  # what conf/train.yaml calls the defaults of the sections
 
 
@@ -38,6 +40,13 @@ def compose(overrides: Sequence[str], config_dir: str | None = None) -> Trial:
 Make = Callable[[Sequence[str]], Trial]  # overrides -> trial
 
 
+def of_its_method(overrides: Iterable[str]) -> list[str]:
+    """Return overrides without those that only networks read, where they choose a baseline."""
+    texts = list(overrides)
+    chosen = [text.partition("=")[2] for text in texts if text.startswith("baseline=")]
+    return [text for text in texts if not OF_NETWORKS.match(text)] if chosen[-1:] not in ([], ["none"]) else texts
+
+
 class Composer:
     """Composes many configs: files are read once, and configs of the same files are made from one of them."""
 
@@ -53,7 +62,15 @@ class Composer:
 
     def trial(self, overrides: Sequence[str], name: str = "train") -> Trial:
         """Do what `compose` does, from the root config `name`."""
-        return make_trial(validated(self.raw(name, overrides), self.config_dir))
+        trial = make_trial(validated(self.raw(name, overrides), self.config_dir))
+        idle = [text for text in overrides if OF_NETWORKS.match(text)] if trial.is_baseline else []
+        if idle:
+            raise UserError(
+                "A baseline takes a network's place, and reads none of a network's options.",
+                saw=f"baseline={trial.row} {' '.join(idle)}",
+                allowed=f"baseline={trial.row}, or a network without a baseline",
+            )
+        return trial
 
     def raw(self, name: str, overrides: Sequence[str]) -> dict[str, Any]:
         """Return a composed config with its references as they are, without Hydra's own part.

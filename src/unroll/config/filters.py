@@ -40,7 +40,7 @@ def keep(planned: Sequence[Planned], filters: Sequence[str]) -> list[Planned]:
         key, sign, wanted = match.groups()
         known = [item for item in planned if _has(item.trial, key)]
         if not known:
-            paths = sorted({path for item in planned for path in _paths(item.trial.config)} | {"row", "trial_id"})
+            paths = sorted({path for item in planned for path in _paths(item.trial.plain)} | {"row", "trial_id"})
             raise UserError(f"No trial has the key '{key}' of a filter.{suggest(key, paths)}", saw=text)
         if sign in _COMPARE:
             kept = [item for item in kept if _has(item.trial, key) and _compares(item.trial, key, sign, wanted, text)]
@@ -83,7 +83,7 @@ def _has(trial: Trial, key: str) -> bool:
 def _value(trial: Trial, key: str) -> Any:
     if key in ("row", "trial_id"):
         return getattr(trial, key)
-    found: Any = trial.config
+    found: Any = trial.plain
     for part in key.split("."):
         if not isinstance(found, Mapping):
             raise KeyError(key)

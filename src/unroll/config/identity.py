@@ -26,8 +26,8 @@ NUMBERS = ("precision", "tf32")  # of the trainer: what kind of numbers a networ
 
 
 def is_baseline(config: Mapping[str, Any]) -> bool:
-    """Whether a config asks for a baseline in place of a network."""
-    return bool(config["architecture"]["name"] == "baseline")
+    """Whether a config's method is a baseline, which has no training steps, and not a network."""
+    return bool(config.get("baseline", {}).get("name", "none") != "none")
 
 
 def digest(config: Mapping[str, Any]) -> str:

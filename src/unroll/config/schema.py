@@ -137,6 +137,10 @@ class Optimizer(Section):
     clip_value: Positive | None = Field(None, description="each gradient's absolute value; null: off")
     supervised: Supervised = Supervised()
 
+    def second_phase(self) -> "Optimizer":
+        """Return what holds in the second phase of task.protocol=pretrain."""
+        return self.model_copy(update=self.supervised.model_dump(exclude_none=True))
+
 
 class Trainer(Section):
     """The machine that trains, and what is written on the way. Of these only precision and tf32 change a trial's id."""
@@ -205,23 +209,102 @@ class TaskConfig(Section):
     learning_rate: Positive
     strengths: Strengths | None = None  # read by the terms that penalise codes, where they are used
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """The arguments of its constructor."""
+        return {key: value for key, value in (self.model_extra or {}).items() if not key.startswith("_")}
+
 
 TaskConfig.described = tuple(TaskConfig.model_fields)
 
-SECTIONS: dict[str, type[Section]] = {
-    "data": Data,
+
+class Architecture(Section):
+    """An encoder and a decoder, and, as further keys, the knobs that pass options on to them."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: Text
+    reconstructs: bool = Field(description="the input is reconstructed from the code beside the task")
+    encoder: dict[str, Any]
+    decoder: dict[str, Any]
+
+    @property
+    def knobs(self) -> dict[str, Any]:
+        """What the architecture passes on."""
+        return dict(self.model_extra or {})
+
+
+class Network(Section):
+    """The method that is trained: what decides a network and its training."""
+
+    architecture: Architecture
+    bottleneck: BottleneckConfig
+    optimizer: Optimizer
+    budget: BudgetConfig
+
+
+class Baseline(Section):
+    """The method that has no training steps, and, as further keys, the arguments of its constructor."""
+
+    model_config = ConfigDict(extra="allow")
+    described: ClassVar[tuple[str, ...]]  # the keys that are no argument
+
+    name: Text
+    tasks: list[Text]
+    seeded: bool = Field(description="a seed changes it")
+
+
+Baseline.described = tuple(Baseline.model_fields)
+
+_SHARED: dict[str, type[Section]] = {"trainer": Trainer, "logger": Logger, "paths": Paths}
+NETWORK: dict[str, type[Section]] = {
+    "architecture": Architecture,
     "bottleneck": BottleneckConfig,
-    "budget": BudgetConfig,
     "optimizer": Optimizer,
-    "trainer": Trainer,
-    "logger": Logger,
-    "paths": Paths,
+    "budget": BudgetConfig,
 }
+
+
+class Config(Section):
+    """A trial's config: a method on a task, on data, with a seed; and where it runs."""
+
+    task: TaskConfig
+    data: Data
+    method: Network | Baseline
+    seed: int
+    trainer: Trainer
+    logger: Logger
+    paths: Paths
+
+    @property
+    def network(self) -> Network:
+        """The method of a trial that is trained; AssertionError where it is a baseline."""
+        assert isinstance(self.method, Network)
+        return self.method
+
+    @property
+    def row(self) -> str:
+        """The name of its row in a table: the architecture's, or else the baseline's."""
+        return self.method.architecture.name if isinstance(self.method, Network) else self.method.name
+
+    def plain(self) -> dict[str, Any]:
+        """Return the config in plain containers, as a record keeps it: the method's sections beside the others."""
+        found = {"seed": self.seed, "task": self.task.model_dump(exclude_unset=True), "data": self.data.model_dump()}
+        if isinstance(self.method, Baseline):
+            found["baseline"] = self.method.model_dump()
+        else:
+            found |= self.method.model_dump() | {"baseline": {"name": "none"}}
+        return found | {section: getattr(self, section).model_dump() for section in _SHARED}
+
+
+SECTIONS: dict[str, type[Section]] = {"data": Data, **NETWORK, **_SHARED}  # those that a mapping of a config becomes
 
 
 def section_defaults() -> dict[str, Any]:
     """Return what each section holds where no YAML and no override says anything; ??? where one has to."""
-    return {name: defaults_of(section) for name, section in SECTIONS.items()} | {"architecture": {}}
+    return {name: defaults_of(section) for name, section in SECTIONS.items() if section is not Architecture} | {
+        "architecture": {}
+    }
 
 
 def defaults_of(section: type[Section]) -> dict[str, Any]:

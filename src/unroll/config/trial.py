@@ -1,27 +1,36 @@
 """One training run and its name."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from unroll.config.identity import digest, is_baseline
+from unroll.config.schema import Config
+from unroll.config.typed import config_of
 
 
 @dataclass(frozen=True)
 class Trial:
     """A resolved config and the id that it hashes to.
 
-    `config` holds plain containers only, without Hydra's own node and without interpolations.
+    `plain` is the config as a record keeps it: plain containers only, without Hydra's own node and without
+    interpolations. Of trials that are only looked at, it may be a part of one.
     """
 
-    config: dict[str, Any]
+    plain: dict[str, Any]
     trial_id: str
+
+    @cached_property
+    def config(self) -> Config:
+        """The config as its model; UserError where it is none."""
+        return config_of(self.plain)
 
     @property
     def directory(self) -> Path:
         """Everything that the trial writes lies here."""
-        return Path(self.config["paths"]["runs"]) / self.trial_id
+        return Path(self.plain["paths"]["runs"]) / self.trial_id
 
     @property
     def record_path(self) -> Path:
@@ -30,21 +39,30 @@ class Trial:
     @property
     def row(self) -> str:
         """The name of its row in a table: the baseline's, or else the architecture's."""
-        return str(self.config["baseline"]["name"] if is_baseline(self.config) else self.config["architecture"]["name"])
+        return row(self.plain)
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether its method has no training steps."""
+        return is_baseline(self.plain)
 
 
-def make_trial(config: dict[str, Any]) -> Trial:
+def row(config: Mapping[str, Any]) -> str:
+    """Return the name of a config's row in a table: the baseline's, or else the architecture's."""
+    return str(config["baseline" if is_baseline(config) else "architecture"]["name"])
+
+
+def make_trial(config: Mapping[str, Any]) -> Trial:
     """Name a validated config: `{task}-{data}-{architecture or baseline}-s{seed}-{10 hex digits}`."""
     config = dict(config)
     if is_baseline(config) and config["baseline"].get("seeded") is False:
         config["seed"] = 0
-    row = config["baseline"]["name"] if is_baseline(config) else config["architecture"]["name"]
-    parts = (config["task"]["name"], config["data"]["name"], row, f"s{config['seed']}", digest(config))
+    parts = (config["task"]["name"], config["data"]["name"], row(config), f"s{config['seed']}", digest(config))
     return Trial(config, "-".join(parts))
 
 
 def earlier(trial: Trial) -> Iterator[Trial]:
     """The same trial under the task's earlier protocols, the latest first: what its records were named then."""
-    task = trial.config["task"]
+    task = trial.plain["task"]
     for version in range(task["protocol_version"] - 1, 0, -1):
-        yield make_trial({**trial.config, "task": {**task, "protocol_version": version}})
+        yield make_trial({**trial.plain, "task": {**task, "protocol_version": version}})

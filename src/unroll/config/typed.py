@@ -5,7 +5,8 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from unroll.config.schema import SECTIONS
+from unroll.config.identity import is_baseline
+from unroll.config.schema import NETWORK, SECTIONS, Baseline, Config, Network, TaskConfig
 from unroll.config.written import written
 from unroll.errors import UserError, suggest
 from unroll.registry.types import choices, in_words
@@ -39,12 +40,28 @@ def read(kind: type[Model], values: Any, where: str) -> Model:
         raise _told(error, kind, values, where) from error
 
 
+def config_of(plain: Mapping[str, Any]) -> Config:
+    """Return a resolved config as its model: of today, or a recorded one, whose later options have their defaults.
+
+    Raises:
+        UserError: for the first key that there is not, that is missing, or that cannot hold its value.
+    """
+    part = {key: read(SECTIONS[key], plain[key], key) for key in ("data", "trainer", "logger", "paths")}
+    method: Network | Baseline
+    if is_baseline(plain):
+        method = read(Baseline, plain["baseline"], "baseline")
+    else:
+        method = Network.model_validate({key: read(kind, plain[key], key) for key, kind in NETWORK.items()})
+    task, seed = read(TaskConfig, plain["task"], "task"), plain["seed"]
+    return Config.model_validate({**part, "task": task, "method": method, "seed": seed})
+
+
 def completed(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return a recorded config with the options that came after it, at their defaults.
 
     Options of components need none of this: their constructors have the defaults. Paths are the machine's.
     """
-    kinds = {section: kind for section, kind in SECTIONS.items() if section != "paths"}
+    kinds = {key: kind for key, kind in SECTIONS.items() if key not in ("architecture", "paths")}
     return {key: read(kinds[key], value, key).model_dump() if key in kinds else value for key, value in config.items()}
 
 

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from unroll.config import idle
-from unroll.config.identity import components
+from unroll.config.identity import components, is_baseline
 from unroll.config.interpolation import resolved
 from unroll.config.limits import COMPONENT_CHOICES, RANGES
-from unroll.config.schema import SECTIONS, TaskConfig
-from unroll.config.typed import read
+from unroll.config.schema import NETWORK, SECTIONS, BudgetConfig, Config, Data, Network, Optimizer, TaskConfig
+from unroll.config.typed import config_of
 from unroll.config.wandb_names import check_wandb_names
 from unroll.config.written import written
 from unroll.data import readers, shape
@@ -23,7 +23,7 @@ from unroll.registry.components import SOLVED, locate, option_names
 from unroll.registry.groups import config_directories, options_where
 from unroll.registry.versions import KEPT, VERSION, described, is_listed_name, listed_version
 
-_TOP_LEVEL = (*SECTIONS, "task", "architecture", "baseline", "seed")
+_TOP_LEVEL = (*SECTIONS, "task", "baseline", "seed")
 _PARTS = ("encoder", "decoder")
 _ARCHITECTURE_PARTS = ("name", "reconstructs", *_PARTS)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*")
@@ -32,24 +32,24 @@ _LARGEST_SEED = 2**32 - 1
 
 
 def validated(raw: Mapping[str, Any], config_dir: str | None = None) -> dict[str, Any]:
-    """Return a composed config resolved; UserError for the first thing that is wrong."""
+    """Return a composed config resolved and plain, as a record keeps it; UserError for the first thing that is wrong."""
     _no_unknown_sections(raw)
     _nothing_missing(raw, "")
     check_names(raw)
-    _baseline(raw, config_dir)
-    config = resolved(_width_to_solve(with_knobs(raw)))
-    for section, kind in SECTIONS.items():
-        config[section] = read(kind, config[section], section).model_dump()
-    config["task"] = _task(config["task"])
+    raw = _of_its_method(raw, config_dir)
+    config = resolved(raw if is_baseline(raw) else _width_to_solve(with_knobs(raw)))
     check_seed(config["seed"])
-    check_wandb_names(config["logger"]["wandb"], os.environ)
+    _check_task(config["task"])
+    found = config_of(config)
+    check_wandb_names(found.logger.wandb, os.environ)
+    config = found.plain()
     _of_components(config)
     _finite(config, "")
-    shape.check(config["data"], f"data={config['data']['name']}")
-    readers.check(config["data"]["reader"], config["data"]["options"])
+    shape.check(config["data"], f"data={found.data.name}")
+    readers.check(found.data.reader, found.data.options)
     check_name(config["data"], config_directories(config_dir))
-    _contradictions(config, config_dir)
-    idle.check(config)
+    _contradictions(found, config_dir)
+    idle.check(found)
     _describe_foreign(config)
     for key, value in config["paths"].items():
         config["paths"][key] = os.path.expanduser(value) if value is not None else None
@@ -65,6 +65,26 @@ def _no_unknown_sections(raw: Mapping[str, Any]) -> None:
             raise UserError(f"The config has no '{key}'.", allowed=_TOP_LEVEL, run="unroll train --cfg job")
         if key != "seed" and not isinstance(raw[key], Mapping):
             raise UserError(f"'{key}' is a group.", saw=f"{key}={raw[key]}", allowed=f"{key}=NAME")
+
+
+def _of_its_method(raw: Mapping[str, Any], config_dir: str | None) -> Mapping[str, Any]:
+    """Leave out the sections of a network where a baseline takes its place.
+
+    Checked before interpolations: a baseline of another task refers to keys that this one lacks.
+    """
+    if not is_baseline(raw):
+        return raw
+    task, baseline = raw["task"]["name"], raw["baseline"]
+    if not isinstance(baseline.get("seeded"), bool):
+        raise UserError("A baseline says whether a seed changes it.", saw=baseline, allowed="seeded: true|false")
+    if task not in baseline.get("tasks", ()):
+        fitting = options_where("baseline", "tasks", None, config_dir, contains=task)
+        raise UserError(
+            f"The baseline {baseline['name']} does not serve the task {task}.",
+            saw=f"baseline={baseline['name']}",
+            allowed=[f"baseline={name}" for name in fitting],
+        )
+    return {key: value for key, value in raw.items() if key not in NETWORK}
 
 
 def with_knobs(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -137,20 +157,18 @@ def _describe_foreign(config: dict[str, Any]) -> None:
         node[KEPT] = found._asdict()
 
 
-def _task(task: Any) -> dict[str, Any]:
+def _check_task(task: Mapping[str, Any]) -> None:
     missing = [key for key, field in TaskConfig.model_fields.items() if field.is_required() and key not in task]
     if missing:
         raise UserError(f"The task has no '{missing[0]}'.", saw=sorted(task), allowed=", ".join(TaskConfig.described))
-    found = read(TaskConfig, task, "task").model_dump(exclude_unset=True)
-    if "_target_" not in found:
+    if "_target_" not in task:
         raise UserError("The task names no class.", saw=sorted(task), allowed="_target_: package.module.Class")
-    options = [key for key in found if key not in TaskConfig.described and not key.startswith("_")]
-    for key in found["problem"]:
+    options = [key for key in task if key not in TaskConfig.described and not key.startswith("_")]
+    for key in task["problem"] if isinstance(task["problem"], list) else ():
         if key not in options:
             raise UserError(
-                f"'task.problem' names no option of the task.{suggest(key, options)}", saw=key, allowed=options
+                f"'task.problem' names no option of the task.{suggest(str(key), options)}", saw=key, allowed=options
             )
-    return found
 
 
 def check_seed(seed: Any) -> None:
@@ -177,7 +195,7 @@ def _of_components(config: Mapping[str, Any]) -> None:
     """Choices and ranges of the options of shipped components; a user's own may mean something else by a key."""
     targets = {
         "task": config["task"].get("_target_"),
-        "architecture": (config["architecture"].get("encoder") or {}).get("_target_"),
+        "architecture": config.get("architecture", {}).get("encoder", {}).get("_target_"),
     }
     for key, allowed in COMPONENT_CHOICES.items():
         found, value = _value(config, key)
@@ -221,18 +239,25 @@ def _value(config: Mapping[str, Any], key: str) -> tuple[bool, Any]:
     return True, value
 
 
-def _contradictions(config: Mapping[str, Any], config_dir: str | None) -> None:
-    task, data, budget, optimizer = (config[section] for section in ("task", "data", "budget", "optimizer"))
-    if task["kind"] != data["kind"]:
+def _contradictions(config: Config, config_dir: str | None) -> None:
+    task, data = config.task, config.data
+    if task.kind != data.kind:
         raise UserError(
-            f"The task {task['name']} works on {task['kind']}, and data={data['name']} is {data['kind']}.",
-            saw=f"task={task['name']} data={data['name']}",
-            allowed=[f"data={name}" for name in options_where("data", "kind", task["kind"], config_dir)],
+            f"The task {task.name} works on {task.kind}, and data={data.name} is {data.kind}.",
+            saw=f"task={task.name} data={data.name}",
+            allowed=[f"data={name}" for name in options_where("data", "kind", task.kind, config_dir)],
         )
-    if data["kind"] in ("labelled_text", "pairs") and data["tokenizer"] is None:
-        raise UserError(f"data={data['name']} is text and has no tokenizer.", saw="data.tokenizer: null")
+    if data.kind in ("labelled_text", "pairs") and data.tokenizer is None:
+        raise UserError(f"data={data.name} is text and has no tokenizer.", saw="data.tokenizer: null")
     _languages(data)
-    given = {key: budget[key] for key in ("epochs", "steps", "seconds", "flops") if budget[key] is not None}
+    if isinstance(config.method, Network):
+        _budget(config.method.budget, config.method.optimizer)
+        _decays(config.method.optimizer)
+
+
+def _budget(budget: BudgetConfig, optimizer: Optimizer) -> None:
+    kinds = {"epochs": budget.epochs, "steps": budget.steps, "seconds": budget.seconds, "flops": budget.flops}
+    given = {key: value for key, value in kinds.items() if value is not None}
     if len(given) != 1:
         raise UserError(
             "A budget is exactly one of epochs, steps, seconds and flops.",
@@ -240,70 +265,45 @@ def _contradictions(config: Mapping[str, Any], config_dir: str | None) -> None:
             allowed="one of them; set the others to null",
             change=_one_of(given),
         )
-    if budget["seconds"] is not None and optimizer["schedule"] != "constant":
+    if budget.seconds is not None and optimizer.schedule != "constant":
         raise UserError(
             "A budget in seconds has no number of steps for a learning rate to fall over.",
-            saw=f"budget.seconds={budget['seconds']} optimizer.schedule={optimizer['schedule']}",
+            saw=f"budget.seconds={budget.seconds} optimizer.schedule={optimizer.schedule}",
             allowed="optimizer.schedule=constant, or budget.epochs, budget.steps or budget.flops",
             change=["optimizer.schedule=constant"],
         )
-    _decays(optimizer)
-    if optimizer["clip_norm"] is not None and optimizer["clip_value"] is not None:
-        raise UserError(
-            "Gradients are clipped by norm or by value, not by both.",
-            saw="optimizer.clip_norm={clip_norm} optimizer.clip_value={clip_value}".format(**optimizer),
-            change=["optimizer.clip_norm=null"],
-        )
 
 
-def _languages(data: Mapping[str, Any]) -> None:
+def _languages(data: Data) -> None:
     """Text is of a language, pairs are of two: tokenisers and scores go by their codes."""
-    wanted = {"labelled_text": ["en"], "pairs": ["de", "en"]}.get(data["kind"])
-    if wanted is not None and len(data["languages"]) != len(wanted):
+    wanted = {"labelled_text": ["en"], "pairs": ["de", "en"]}.get(data.kind)
+    if wanted is not None and len(data.languages) != len(wanted):
         raise UserError(
-            f"data={data['name']} is {data['kind']}, and data.languages names another number of languages.",
-            saw=data["languages"],
+            f"data={data.name} is {data.kind}, and data.languages names another number of languages.",
+            saw=data.languages,
             allowed=f"{'source and target' if len(wanted) == 2 else 'one'}, e.g. data.languages=[{','.join(wanted)}]",
         )
-    for language in data["languages"]:
+    for language in data.languages:
         if not is_code(language):
             raise UserError("data.languages holds codes.", saw=language, allowed="e.g. en, de, zh, pt-BR")
 
 
-def _decays(optimizer: Mapping[str, Any]) -> None:
-    """An exponential schedule divides by the rates at both of its ends."""
-    later = {key: value for key, value in optimizer["supervised"].items() if value is not None}
-    for prefix, phase in (("optimizer", optimizer), ("optimizer.supervised", {**optimizer, **later})):
-        lowest = min(phase["learning_rate"], phase["embedding_learning_rate"] or math.inf)
-        if phase["schedule"] == "exponential" and not 0 < phase["final_learning_rate"] < lowest:
+def _decays(optimizer: Optimizer) -> None:
+    """An exponential schedule divides by the rates at both of its ends, and gradients are clipped in one way."""
+    for prefix, phase in (("optimizer", optimizer), ("optimizer.supervised", optimizer.second_phase())):
+        lowest = min(phase.learning_rate, phase.embedding_learning_rate or math.inf)
+        if phase.schedule == "exponential" and not 0 < phase.final_learning_rate < lowest:
             raise UserError(
                 "A learning rate that falls by one factor a step has to end above 0, below where it began.",
-                saw=f"{prefix}: exponential, from {lowest} to {phase['final_learning_rate']}",
+                saw=f"{prefix}: exponential, from {lowest} to {phase.final_learning_rate}",
                 allowed=f"{prefix}.final_learning_rate above 0 and below {lowest}",
                 change=[f"{prefix}.final_learning_rate={lowest / 1000:g}"],
             )
-
-
-def _baseline(config: Mapping[str, Any], config_dir: str | None) -> None:
-    """Checked before interpolations: a baseline of another task refers to keys that this one lacks."""
-    task, baseline, architecture = config["task"]["name"], config["baseline"], config["architecture"]["name"]
-    named = baseline["name"] != "none"
-    if named and architecture != "baseline":
+    if optimizer.clip_norm is not None and optimizer.clip_value is not None:
         raise UserError(
-            "A baseline takes the architecture's place.",
-            saw=f"architecture={architecture} baseline={baseline['name']}",
-            change=["architecture=baseline"],
-        )
-    if named and not isinstance(baseline.get("seeded"), bool):
-        raise UserError("A baseline says whether a seed changes it.", saw=baseline, allowed="seeded: true|false")
-    if architecture == "baseline" and task not in baseline.get("tasks", ()):
-        fitting = options_where("baseline", "tasks", None, config_dir, contains=task)
-        raise UserError(
-            f"The baseline {baseline['name']} does not serve the task {task}."
-            if named
-            else "architecture=baseline needs to know which.",
-            saw=f"architecture=baseline baseline={baseline['name']}",
-            allowed=[f"baseline={name}" for name in fitting],
+            "Gradients are clipped by norm or by value, not by both.",
+            saw=f"optimizer.clip_norm={optimizer.clip_norm} optimizer.clip_value={optimizer.clip_value}",
+            change=["optimizer.clip_norm=null"],
         )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from unroll.config.schema import Config, Wandb
 from unroll.errors import UserError
 
 LONGEST = 128  # characters of a project, a group, an entity, a run's name or its id
@@ -17,22 +18,22 @@ _VARIABLES = {
 }
 
 
-def wandb_names(config: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+def wandb_names(config: Config, environment: Mapping[str, str]) -> dict[str, Any]:
     """Return project, entity, group, name and tags; None where W&B's or the trial's own default serves."""
-    found = {key: value for key, (value, _) in _given(config["logger"]["wandb"], environment).items()}
+    found = {key: value for key, (value, _) in _given(config.logger.wandb, environment).items()}
     found["project"] = found["project"] or "unroll"
-    found["group"] = found["group"] or f"{config['task']['name']}-{config['data']['name']}"
+    found["group"] = found["group"] or f"{config.task.name}-{config.data.name}"
     return found
 
 
-def check_wandb_names(wandb: Mapping[str, Any], environment: Mapping[str, str]) -> None:
+def check_wandb_names(wandb: Wandb, environment: Mapping[str, str]) -> None:
     """Raise UserError for a name that W&B would refuse; the environment counts where W&B is used.
 
     Args:
         wandb: the config's `logger.wandb`.
         environment: variables of this process.
     """
-    for key, (value, source) in _given(wandb, {} if wandb["mode"] == "disabled" else environment).items():
+    for key, (value, source) in _given(wandb, {} if wandb.mode == "disabled" else environment).items():
         longest = _LONGEST_TAG if key == "tags" else LONGEST
         allowed = f"{'each ' if key == 'tags' else ''}1 to {longest} characters, more than spaces"
         if key == "project":
@@ -44,11 +45,11 @@ def check_wandb_names(wandb: Mapping[str, Any], environment: Mapping[str, str]) 
                 raise UserError(f"W&B takes no such {what}.", saw=f"{source}={_shown(text)}", allowed=allowed)
 
 
-def _given(wandb: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
+def _given(wandb: Wandb, environment: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
     """Each name that was given, with where; (None, ...) where none was. What the config says counts first."""
     found: dict[str, tuple[Any, str]] = {}
     for key, variable in _VARIABLES.items():
-        typed, there = wandb.get(key), environment.get(variable)
+        typed, there = getattr(wandb, key, None), environment.get(variable)
         if typed is not None and typed != []:
             found[key] = (typed, f"logger.wandb.{key}")
         elif there:

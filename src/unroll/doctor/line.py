@@ -35,7 +35,7 @@ class Settings:
     def config(self) -> dict[str, Any]:
         from unroll.config.compose import compose
 
-        return compose(self.overrides, self.config_dir).config
+        return compose(self.overrides, self.config_dir).plain
 
 
 Check = Callable[[Settings], Sequence[Finding]]

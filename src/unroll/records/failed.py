@@ -25,14 +25,14 @@ def record_mishap(planned: Planned, kind: str, message: str, trace: str = "", se
         "schema_version": SCHEMA_VERSION,
         "trial_id": trial.trial_id,
         "status": "failed",
-        "config": trial.config,
-        "protocol_version": trial.config["task"]["protocol_version"],
+        "config": trial.plain,
+        "protocol_version": trial.plain["task"]["protocol_version"],
         "error": {"type": kind, "message": message, "traceback": trace},
         "run": {"started": started, "seconds": seconds, "command": command, **provenance()},
         "reportable": False,
         "why_not_reportable": [f"failed: {kind}"],
     }
     trial.directory.mkdir(parents=True, exist_ok=True)
-    with leased(trial.directory, trial.config["trainer"]["heartbeat_seconds"]) as lease:
+    with leased(trial.directory, trial.plain["trainer"]["heartbeat_seconds"]) as lease:
         if state(trial) != "finished":
             write_record(trial.directory, record, lease.replacing)

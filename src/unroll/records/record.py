@@ -10,7 +10,7 @@ import os
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError, model_validator
 
@@ -65,13 +65,20 @@ class _Config(_Open):
     seed: int
     task: _Task
     data: _ConfigData
-    architecture: _Named
-    baseline: _Named
-    bottleneck: _Open
-    budget: _Named
-    optimizer: _Open
+    baseline: _Named = _Named(name="none")
+    architecture: _Named | None = None  # a baseline has none of these
+    bottleneck: _Open | None = None
+    budget: _Named | None = None
+    optimizer: _Open | None = None
     trainer: dict[str, Any]
     paths: dict[str, Any]
+
+    @model_validator(mode="after")
+    def _of_a_network(self) -> Self:
+        lacking = [key for key in ("architecture", "bottleneck", "budget", "optimizer") if getattr(self, key) is None]
+        if self.baseline.name == "none" and lacking:
+            raise ValueError(f"a network without {', '.join(lacking)}")
+        return self
 
 
 class _Profile(_Open):

@@ -21,7 +21,7 @@ def current_or_earlier(trial: "Trial", find: Find) -> dict[str, Any] | None:
         return record
     for before in earlier(trial):
         if (old := find(before.trial_id)) is not None:
-            now = trial.config["task"]["protocol_version"]
+            now = trial.plain["task"]["protocol_version"]
             return {**old, "stale": {"protocol": old["protocol_version"], "now": now}}
     return None
 

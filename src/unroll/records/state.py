@@ -26,7 +26,7 @@ def state(trial: Trial) -> str:
     makes a record not reportable, not stale.)
     """
     head = read_head(trial.record_path)
-    if head and head["trial_id"] != trial.config.get("trial_id", trial.trial_id):
+    if head and head["trial_id"] != trial.plain.get("trial_id", trial.trial_id):
         head = {}
     current = bool(head) and not why_stale(head or {}, trial)
     if head is not None and current and head["status"] == "finished":
@@ -58,7 +58,7 @@ def why_stale(head: Mapping[str, Any], trial: Trial) -> str:
 
     if head["schema_version"] != SCHEMA_VERSION:
         return f"the record's schema is {head['schema_version']}, today's is {SCHEMA_VERSION}"
-    protocol = trial.config["task"]["protocol_version"]
+    protocol = trial.plain["task"]["protocol_version"]
     if head["protocol_version"] != protocol:
         return f"the task's protocol was {head['protocol_version']}, today it is {protocol}"
     found = head["data"]
@@ -75,7 +75,7 @@ def _data(trial: Trial, found: dict[str, Any] | None) -> tuple[dict[str, Any], d
 
     What ships with Unroll is known by its content hash, so such a record is not read for it.
     """
-    data, paths = trial.config["data"], trial.config["paths"]
+    data, paths = trial.plain["data"], trial.plain["paths"]
     if "reader" in data or not found or not found.get("files_sha256"):
         return data, paths
     if found["verified"] and (conf_directory() / "data" / f"{found['name']}.yaml").is_file():

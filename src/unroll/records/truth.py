@@ -287,7 +287,7 @@ def reportable(record: Record) -> Iterator[Mismatch]:
     reasons = []
     if not record["data"]["verified"]:
         reasons.append("its data are not verified")
-    if record["config"]["budget"]["name"] == "debug":
+    if record["config"].get("budget", {}).get("name") == "debug":
         reasons.append("its budget is debug")
     if record["run"]["code"]["dirty"]:
         reasons.append("its code had changes")

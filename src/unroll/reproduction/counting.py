@@ -42,7 +42,7 @@ def _count(part: Mapping[str, Any]) -> int:
     if kind == "linear":
         inputs, outputs = part[kind]
         return meta_counts(lambda: nn.Linear(inputs, outputs, bias=part.get("bias", True)))["total"]
-    node = compose(["task=sentiment", *part[kind]]).config["architecture"]["encoder"]
+    node = compose(["task=sentiment", *part[kind]]).plain["architecture"]["encoder"]
     width = int(part["input_width"])
     shape = Shape(width, 52, width, 52, width)  # no encoder that is counted so depends on the longest sentence
     return meta_counts(lambda: create(node, "architecture.encoder", nn.Module, shape=shape))["total"]

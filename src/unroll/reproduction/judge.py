@@ -132,7 +132,7 @@ def _once(records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def _is_seedless(row: RowPlan) -> bool:
-    return bool(row.trials) and row.trials[0].trial.config["baseline"].get("seeded") is False
+    return bool(row.trials) and row.trials[0].trial.plain["baseline"].get("seeded") is False
 
 
 def _incomparable(deviations: Sequence[Deviation]) -> str:

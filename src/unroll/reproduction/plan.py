@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from unroll.config.compose import Composer, Make
+from unroll.config.compose import Composer, Make, of_its_method
 from unroll.config.identity import is_baseline
 from unroll.config.planned import Planned
 from unroll.config.trial import Trial
@@ -136,7 +136,7 @@ def _row(
 
     def planned(seed: int, *more: str, of: str = budget) -> Planned:
         spent = (*table.budgets[of].overrides, *own, *row.budgets.get(of, ()))
-        texts = (*table.overrides, *spent, *more, *others, f"seed={seed}")
+        texts = tuple(of_its_method([*table.overrides, *spent, *more, *others, f"seed={seed}"]))
         return Planned(make(texts), texts)
 
     points: list[ChoicePoint] = []
@@ -151,7 +151,7 @@ def _row(
     more: tuple[str, ...] = points[chosen].overrides if chosen is not None else ()
     trials = _once([planned(seed, *more) for seed in seeds])
     share = None
-    if published is not None and published.published and not is_baseline(trials[0].trial.config):
+    if published is not None and published.published and not is_baseline(trials[0].trial.plain):
         share = _share(trials[0].trial, planned(seeds[0], *more, of=PAPER).trial)
     return RowPlan(name, row, tuple(points), chosen, trials, share)
 
@@ -167,7 +167,7 @@ def _best(points: Sequence[ChoicePoint]) -> int | None:
 def _share(trial: Trial, published: Trial) -> float | None:
     """The part of the published budget that a trial takes: of epochs or steps, where both are given in them."""
     for key in ("epochs", "steps"):
-        own, theirs = trial.config["budget"][key], published.config["budget"][key]
+        own, theirs = trial.plain["budget"][key], published.plain["budget"][key]
         if own is not None and theirs is not None:
             return None if own == theirs else float(own / theirs)
     return None

@@ -114,7 +114,7 @@ def planned_table(
         raise UserError("A table is reproduced under one of two budgets.", saw=f"budget={budget}", allowed=BUDGETS)
     others = [text for text in sorted_out(overrides)[2] if not text.startswith("budget=")]
     paths = [text for text in others if text.startswith("paths.")]
-    runs = Path(compose(paths, config_dir).config["paths"]["runs"])
+    runs = Path(compose(paths, config_dir).plain["paths"]["runs"])
     folders = (runs, records) if records is not None else (runs,)
     return plan_table(table, finder(*folders, refused=refused), others, config_dir, budget, stale=stale), runs
 

@@ -183,10 +183,10 @@ def guarded(job: Callable[[DictConfig], Any], stop: Path | None, config: DictCon
         raise
 
 
-def combinations(overrides: Sequence[str]) -> list[Planned]:
-    """Compose every combination of a multirun's overrides, where Hydra is set up; a trial that two make comes once."""
+def combinations(overrides: Sequence[str], config_dir: str | None) -> list[Planned]:
+    """Compose every combination of a multirun's overrides; a trial that two make comes once."""
     found: dict[str, Planned] = {}
-    composer = Composer(_config_dir())
+    composer = Composer(config_dir)
     for combination in expand(overrides):
         trial = composer.trial(combination)
         found.setdefault(trial.trial_id, Planned(trial, tuple(combination)))
@@ -203,7 +203,7 @@ def one_process_each(trials: Sequence[Trial], overrides: Sequence[str], in_sweep
         return
     outside = max(int(os.environ.get(name) or 1) for name in ("WORLD_SIZE", "SLURM_NTASKS"))
     for trial in trials:
-        options = trial.config["trainer"]
+        options = trial.plain["trainer"]
         ranks = options["devices"] * options["num_nodes"]
         if in_sweep and ranks > 1:
             raise UserError(
@@ -223,15 +223,16 @@ def one_process_each(trials: Sequence[Trial], overrides: Sequence[str], in_sweep
 
 def _command() -> list[str]:
     """The command that trains the trial of this Hydra job alone."""
-    context, config_dir = HydraConfig.get(), _config_dir()
+    context = HydraConfig.get()
+    config_dir = config_folder(context)
     flags = [] if config_dir is None else ["--config-dir", config_dir]
     if context.job.config_name not in (None, "train"):
         flags += ["--config-name", str(context.job.config_name)]
     return ["unroll", "train", *context.overrides.task, *flags]
 
 
-def _config_dir() -> str | None:
-    """The folder of --config-dir, as Hydra was told of it."""
-    sources = HydraConfig.get().runtime.config_sources
+def config_folder(hydra_config: Any) -> str | None:
+    """Return the folder of --config-dir, by Hydra's own part of a config."""
+    sources = hydra_config.runtime.config_sources
     added = [source.path for source in sources if source.provider.endswith("command-line")]
     return added[0].removeprefix("file://") if added else None

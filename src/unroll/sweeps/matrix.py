@@ -92,7 +92,7 @@ def suite_matrix(
     """
     cells: dict[tuple[str, str], MatrixCell] = {}
     for planned in plan([f"suite={suite}", *overrides], config_dir).trials:
-        config = planned.trial.config
+        config = planned.trial.plain
         if is_baseline(config):
             continue
         key = config["task"]["name"], config["architecture"]["name"]
@@ -105,7 +105,7 @@ def suite_matrix(
 
 
 def _chosen(group: str, wanted: Sequence[str], config_dir: str | None) -> list[str]:
-    return _among(group, wanted, (name for name in group_options(group, config_dir) if name != "baseline"))
+    return _among(group, wanted, group_options(group, config_dir))
 
 
 def _among(group: str, wanted: Sequence[str], names: Iterable[str]) -> list[str]:

@@ -48,7 +48,7 @@ def _to_train(item: Planned, now: str, retry_failed: bool) -> bool:
 
 
 def _again(item: Planned) -> bool:
-    return bool(item.trial.config.get("trainer", {}).get("again"))
+    return bool(item.trial.plain.get("trainer", {}).get("again"))
 
 
 class _Course:

@@ -46,7 +46,7 @@ def waits(trials: Sequence[Trial], silent: float, logs: str | None = None) -> st
     lines = [f"No trial has ended for {silent / 60:.0f} min; waiting for {len(trials)}:"]
     begun = [(trial, held) for trial in trials if (held := holder(trial.directory)) is not None]
     for trial, held in begun[:_SHOWN]:
-        seen = look_at(trial.directory, trial.trial_id, trial.config)
+        seen = look_at(trial.directory, trial.trial_id, trial.plain)
         steps = "" if seen.step is None else f", step {seen.step}" + ("" if seen.steps is None else f" of {seen.steps}")
         lines.append(f"  {trial.trial_id}: {described(trial.directory, held)}{steps}")
     if len(begun) > _SHOWN:

@@ -87,7 +87,7 @@ class Watched:
     def look(self) -> list[Seen]:
         """Return what the files say now, in the suite's order, or sorted by directory."""
         trials = self._planned if self.suite is not None else self._under_runs()
-        there = _directories({trial.config["paths"]["runs"] for trial in trials})
+        there = _directories({trial.plain["paths"]["runs"] for trial in trials})
         waiting = [trial for trial in trials if not self._has_finished(trial, there)]
         now = {trial.trial_id: one for trial, one in zip(waiting, _look_at_all(waiting, there), strict=True)}
         self._seen = {trial.trial_id: now.get(trial.trial_id) or self._seen[trial.trial_id] for trial in trials}
@@ -171,7 +171,7 @@ def _look_at(trials: Iterable[Trial], there: Mapping[str, set[str]]) -> list[See
 
 
 def _seen(trial: Trial, there: Mapping[str, set[str]]) -> Seen:
-    config = trial.config
+    config = trial.plain
     place = (config.get("trial_id", trial.trial_id), config["task"]["name"], config["data"]["name"], trial.row)
     now = state(trial) if _is_there(trial, there) else "missing"
     more: dict[str, Any] = {}
@@ -187,7 +187,7 @@ def _seen(trial: Trial, there: Mapping[str, set[str]]) -> Seen:
 
 
 def _is_there(trial: Trial, there: Mapping[str, set[str]]) -> bool:
-    return trial.trial_id in there[trial.config["paths"]["runs"]]
+    return trial.trial_id in there[trial.plain["paths"]["runs"]]
 
 
 def _directories(folders: Iterable[str]) -> dict[str, set[str]]:
@@ -263,7 +263,7 @@ def _trials_under(runs: Path, config_dir: str | None) -> Iterator[Trial]:
             "trial_id": match[0],
             "task": {"name": task, "protocol_version": protocol},
             "data": {"name": data, "origin": {}},
-            "architecture": {"name": "baseline" if row in baselines else row},
+            "architecture": {"name": row},
             "baseline": {"name": row if row in baselines else "none"},
             "seed": int(seed),
             "paths": {"runs": str(runs)},

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from unroll.config.compose import Composer, with_values
+from unroll.config.compose import Composer, of_its_method, with_values
 from unroll.config.identity import is_baseline
 from unroll.config.interpolation import resolved
 from unroll.config.planned import Plan, Planned
@@ -20,7 +20,6 @@ from unroll.registry.groups import conf_directory, group_value
 from unroll.registry.yaml_files import yaml_file
 
 _OWN_KEYS = ("suite", "workers", "sweep")
-_OF_NETWORKS = re.compile(r"[+~]*(architecture|bottleneck|optimizer|budget)([.@=/]|$)")
 _SEED = re.compile(r"[+]*seed=")
 
 
@@ -190,12 +189,11 @@ def _baselines(networks: Sequence[Planned], config_dir: str | None) -> Iterator[
     seen = set()
     is_seeded = functools.cache(lambda name: group_value("baseline", name, "seeded", config_dir) is not False)
     for planned in networks:
-        if is_baseline(planned.trial.config):
+        if is_baseline(planned.trial.plain):
             continue
-        shared = [text for text in planned.overrides if not _OF_NETWORKS.match(text)]
-        for name in planned.trial.config["task"]["baselines"]:
-            kept = [text for text in shared if is_seeded(name) or not _SEED.match(text)]
-            combination = [*kept, "architecture=baseline", f"baseline={name}"]
+        for name in planned.trial.plain["task"]["baselines"]:
+            kept = [text for text in planned.overrides if is_seeded(name) or not _SEED.match(text)]
+            combination = of_its_method([*kept, f"baseline={name}"])
             if tuple(combination) not in seen:
                 seen.add(tuple(combination))
                 yield combination

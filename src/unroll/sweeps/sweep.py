@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unroll.config.filters import keep
-from unroll.config.identity import is_baseline
 from unroll.config.planned import Plan, Planned
 from unroll.config.search_space import tunes
 from unroll.config.trial import Trial
@@ -88,7 +87,7 @@ def launch(
 
 
 def _folder(todo: Plan, trials: Sequence[Planned]) -> Path:
-    return Path(trials[0].trial.config["paths"]["runs"]) / todo.name
+    return Path(trials[0].trial.plain["paths"]["runs"]) / todo.name
 
 
 def suite_trials(overrides: Sequence[str], config_dir: str | None = None) -> list[Trial]:
@@ -100,10 +99,10 @@ def in_order(trials: Sequence[Planned]) -> list[Planned]:
     """Return trials with those first that likely take long, so that no worker ends alone with one of them."""
 
     def weight(item: Planned) -> tuple[bool, int]:
-        architecture = item.trial.config["architecture"]
+        architecture = item.trial.plain.get("architecture", {})
         directions = 2 if architecture.get("bidirectional") else 1
         recurrent = 4 if "cell" in architecture else 1
-        return is_baseline(item.trial.config), -recurrent * directions * int(architecture.get("depth", 1))
+        return item.trial.is_baseline, -recurrent * directions * int(architecture.get("depth", 1))
 
     return sorted(trials, key=weight)
 
@@ -128,7 +127,7 @@ def _launch(
     defaults = {"hydra/sweeper": "resumable", "hydra/launcher": "local"}
     chosen = {text.partition("=")[0] for text in todo.hydra}
     own = [f"{key}={value}" for key, value in defaults.items() if key not in chosen]
-    runs = planned[0].trial.config["paths"]["runs"]
+    runs = planned[0].trial.plain["paths"]["runs"]
     own += [f"paths.runs={_quoted(runs)}", f"hydra.sweep.dir={_quoted(str(folder))}"]
     own += [f"hydra.sweeper.retry_failed={str(retry_failed).lower()}"]
     own += [f"hydra.sweeper.{key}={'null' if value is None else value}" for key, value in todo.rules.items()]
@@ -161,7 +160,7 @@ def check_all(trials: Sequence[Trial]) -> None:
 
     for trial in trials:
         check(trial)
-    data = {canonical([trial.config["data"], trial.config["paths"]]): trial.config for trial in trials}
+    data = {canonical([trial.plain["data"], trial.plain["paths"]]): trial.plain for trial in trials}
     for config in data.values():
         load_examples(config["data"], config["paths"])
 

@@ -123,13 +123,13 @@ class _Lightning:
 
 def _asked_for(trial: Trial, lines: MetricLines) -> dict[str, Callable[[], Tracker]]:
     """What makes each tracker of a trial's config."""
-    logger = trial.config["logger"]
+    logger = trial.config.logger
     found: dict[str, Callable[[], Tracker]] = {}
-    if logger["csv"]:
+    if logger.csv:
         found["csv"] = lambda: _csv(trial.directory, lines)
-    if logger["tensorboard"]:
+    if logger.tensorboard:
         found["tensorboard"] = lambda: _tensorboard(trial.directory)
-    if logger["wandb"]["mode"] != "disabled":
+    if logger.wandb.mode != "disabled":
         found["wandb"] = lambda: WandbRun(trial, lines.path)
     return found
 

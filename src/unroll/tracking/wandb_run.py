@@ -18,6 +18,7 @@ from unroll.visible import say
 
 _COMMAND = [sys.executable, "-P", wandb_process.__file__]
 _SECONDS_TO_ASK = 60.0
+_DESCRIBES = ("task", "data", "architecture", "bottleneck", "budget", "baseline", "optimizer", "trainer", "seed")
 _logins: dict[Any, dict[str, Any]] = {}  # by environment and folder
 
 
@@ -29,10 +30,9 @@ class WandbRun:
     """A run under the trial's id. Only `finish` waits, and no longer than `logger.wandb.timeout_seconds`."""
 
     def __init__(self, trial: Trial, metrics: Path):
-        config = trial.config
-        wandb = config["logger"]["wandb"]
-        self.timeout = float(wandb["timeout_seconds"])
-        names = wandb_names(config, os.environ)
+        wandb = trial.config.logger.wandb
+        self.timeout = wandb.timeout_seconds
+        names = wandb_names(trial.config, os.environ)
         about = {
             "command": sys.argv,
             "timeout_seconds": self.timeout,
@@ -43,9 +43,9 @@ class WandbRun:
                 "name": names["name"] or trial.trial_id,
                 "id": trial.trial_id,
                 "resume": "allow",
-                "mode": "offline" if wandb["mode"] == "offline" else None,  # None: WANDB_MODE, or online
+                "mode": "offline" if wandb.mode == "offline" else None,  # None: WANDB_MODE, or online
                 "dir": os.environ.get("WANDB_DIR") or str(trial.directory),
-                "config": {key: config[key] for key in ("task", "data", "architecture", "optimizer", "seed")},
+                "config": {key: trial.plain[key] for key in _DESCRIBES if key in trial.plain},
             },
         }
         self._heard, self._complete = b"", False
@@ -132,19 +132,19 @@ def check_wandb(trial: Trial) -> None:
     Raises:
         UserError: it would refuse the trial's run.
     """
-    if trial.config["logger"]["wandb"]["mode"] == "disabled":
+    if trial.config.logger.wandb.mode == "disabled":
         return
     if len(trial.trial_id) > LONGEST:
         raise UserError(
             "The trial's id is too long for W&B.", saw=trial.trial_id, allowed=f"{LONGEST} characters; shorter names"
         )
-    if trial.config["logger"]["wandb"]["mode"] == "offline":
+    if trial.config.logger.wandb.mode == "offline":
         return
     found = ask_wandb()
     if not found["logged_in"] and found["mode"] in ("online", "run", "shared"):
         raise UserError(
             f"W&B has no login for {found['server']}: {found['why']}.",
-            saw=f"logger.wandb.mode={trial.config['logger']['wandb']['mode']}",
+            saw=f"logger.wandb.mode={trial.config.logger.wandb.mode}",
             allowed="a login, or WANDB_API_KEY; or logger=wandb_offline, and wandb sync later",
             run="wandb login",
         )

@@ -12,6 +12,7 @@ from typing import Any
 import pytorch_lightning as lightning
 
 from unroll.atomic import Replacing, replacing
+from unroll.config.schema import BudgetConfig, Selection, Trainer
 from unroll.records.lease import LeaseLost
 from unroll.training import checkpoint
 from unroll.training.checkpoint import Progress
@@ -29,10 +30,10 @@ class Training(lightning.Callback):
         directory: of the trial.
         progress: changed in place.
         validate: runs the selection metrics over validation.
-        selection: {"name", "direction"} of the metric that picks the best checkpoint.
+        selection: the metric that picks the best checkpoint.
         every: steps between validations; None = at the end only.
-        budget: resolved `budget` config, for patience and seconds.
-        trainer: resolved `trainer` config, for checkpoints and log lines.
+        budget: of the config, for patience and seconds.
+        trainer: of the config, for checkpoints and log lines.
         preemption: tells when a signal asks training to end.
         ranks: that train together; each calls everything here at the same steps.
         report: takes the metrics of a step, where Lightning has a `log` of its own.
@@ -47,10 +48,10 @@ class Training(lightning.Callback):
         directory: Path,
         progress: Progress,
         validate: Validate,
-        selection: Mapping[str, str],
+        selection: Selection,
         every: int | None,
-        budget: Mapping[str, Any],
-        trainer: Mapping[str, Any],
+        budget: BudgetConfig,
+        trainer: Trainer,
         preemption: Preemption,
         ranks: Ranks,
         report: Callable[[Mapping[str, float], int], None],
@@ -92,20 +93,20 @@ class Training(lightning.Callback):
         step, now = module.step, time.monotonic()
         self.progress.step = step
         self.progress.seconds = self.seconds_before + now - self.started
-        clock_out = self.budget["seconds"] is not None and self.progress.seconds >= self.budget["seconds"]
-        if self.budget["seconds"] is not None:
+        clock_out = self.budget.seconds is not None and self.progress.seconds >= self.budget.seconds
+        if self.budget.seconds is not None:
             (clock_out,) = self.ranks.any(clock_out)
         last = step == module.steps or clock_out
-        if step % self.config["log_every"] == 0 or last or step == module.phases.boundary:
+        if step % self.config.log_every == 0 or last or step == module.phases.boundary:
             self._log(step, module.take_logged(self.ranks.totals))
         if self.pretrained is not None and module.phases.begins_second(step):
             self.progress.pretrained = self.pretrained(module)
         due = last or (self.every is not None and step % self.every == 0)
         if due and step > module.phases.boundary:  # while pretraining there is nothing to select by
             self._select(trainer, module, step)
-        patience = self.budget["patience"]
+        patience = self.budget.patience
         self.progress.stopped = clock_out or (patience is not None and self.progress.stale >= patience)
-        late = now - self.saved >= 60 * self.config["checkpoint_minutes"]
+        late = now - self.saved >= 60 * self.config.checkpoint_minutes
         lost, self.preempted, late = self.ranks.any(gone is not None, self.preemption.noticed, late)
         if lost:
             with self.ranks.agreeing():
@@ -134,9 +135,9 @@ class Training(lightning.Callback):
         self._log(step, {f"validation/{name}": value for name, value in found.items()})
         if self.diagnose is not None:
             self._log(step, self.diagnose(module))
-        value, progress = found[self.selection["name"]], self.progress
+        value, progress = found[self.selection.name], self.progress
         progress.validations.append({"step": step, **found})
-        sign = 1 if self.selection["direction"] == "higher" else -1
+        sign = 1 if self.selection.direction == "higher" else -1
         if progress.best_value is None or sign * value > sign * progress.best_value:
             progress.best_value, progress.best_step, progress.stale = value, step, 0
             with self.ranks.agreeing():
@@ -155,6 +156,6 @@ class Training(lightning.Callback):
             scaler, optimizer = trainer.precision_plugin.state_dict(), trainer.optimizers[0]
             content = checkpoint.content(module.network, self.progress, optimizer, scaler, logged)
             checkpoint.save(self.directory / checkpoint.LAST, content, self.replacing)
-            if self.config["keep_checkpoints"]:
+            if self.config.keep_checkpoints:
                 checkpoint.save(self.directory / f"step-{step}.ckpt", content, self.replacing)
-                checkpoint.prune(self.directory, self.config["keep_checkpoints"])
+                checkpoint.prune(self.directory, self.config.keep_checkpoints)

@@ -9,7 +9,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from unroll.config.identity import is_baseline
 from unroll.config.trial import Trial
 from unroll.errors import COMMAND, UserError
 
@@ -24,17 +23,17 @@ def check_cluster(trial: Trial) -> None:
     Raises:
         UserError: with what to write instead.
     """
-    trainer = trial.config["trainer"]
-    devices, nodes = trainer["devices"], trainer["num_nodes"]
+    trainer = trial.config.trainer
+    devices, nodes = trainer.devices, trainer.num_nodes
     if not _launched_elsewhere():
         _ranks(devices, nodes)
-        if not is_baseline(trial.config) and trains_here():
-            _gpus(trainer["accelerator"], devices)
-    trouble = trouble_writing(trial.config["paths"]["runs"])
+        if not trial.is_baseline and trains_here():
+            _gpus(trainer.accelerator, devices)
+    trouble = trouble_writing(trial.config.paths.runs)
     if trouble:
         raise UserError(
             "The runs directory cannot be written.",
-            saw=f"paths.runs={trial.config['paths']['runs']}: {trouble}",
+            saw=f"paths.runs={trial.config.paths.runs}: {trouble}",
             allowed="a folder that every rank may write to, on a file system that all nodes share",
         )
 

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import distributed
 
-from unroll.config.identity import is_baseline
 from unroll.config.trial import Trial
 from unroll.errors import UserError
 from unroll.training.cluster import trains_here
@@ -32,19 +31,19 @@ def check_precision(trial: Trial) -> None:
     Raises:
         UserError: 16-mixed on a CPU, TF32 on anything but a GPU that has it.
     """
-    trainer = trial.config["trainer"]
-    if is_baseline(trial.config) or (trainer["accelerator"] != "cpu" and not trains_here()):
+    trainer = trial.config.trainer
+    if trial.is_baseline or (trainer.accelerator != "cpu" and not trains_here()):
         return
-    kind = kind_of(trainer["accelerator"])
-    seen = f"trainer.accelerator={trainer['accelerator']}, which is {'a CPU' if kind == 'cpu' else kind} here"
-    if trainer["precision"] == "16-mixed" and kind == "cpu":
+    kind = kind_of(trainer.accelerator)
+    seen = f"trainer.accelerator={trainer.accelerator}, which is {'a CPU' if kind == 'cpu' else kind} here"
+    if trainer.precision == "16-mixed" and kind == "cpu":
         raise UserError(
             "A CPU has no 16-bit mixed precision: Lightning would train in bfloat16 under this trial's name.",
             saw=f"trainer.precision=16-mixed, {seen}",
             allowed="trainer.precision=bf16-mixed or 32-true, or a GPU",
             change=["trainer.precision=bf16-mixed"],
         )
-    if trainer["tf32"] and (kind != "cuda" or torch.cuda.get_device_capability() < TF32_SINCE):
+    if trainer.tf32 and (kind != "cuda" or torch.cuda.get_device_capability() < TF32_SINCE):
         raise UserError(
             "This device has no TF32: torch would compute in single precision under this trial's name.",
             saw=f"trainer.tf32=true, {seen}",

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from unroll.config.schema import TaskConfig
 from unroll.data.splits import Split, SubsetSplit
 from unroll.seeds import generator
 from unroll.tasks.task import Final, Outputs, Task
@@ -24,9 +25,7 @@ def train_sample(splits: Mapping[str, Any], seen: str = "train") -> Split:
     return SubsetSplit(train, torch.from_numpy(kept).sort().values)
 
 
-def train_scores(
-    described: Mapping[str, Any], task: Task, final: Final, validate: Callable[[str], Outputs]
-) -> dict[str, Any]:
+def train_scores(described: TaskConfig, task: Task, final: Final, validate: Callable[[str], Outputs]) -> dict[str, Any]:
     """The record's `result.train`.
 
     Args:
@@ -39,9 +38,9 @@ def train_scores(
         The sample's `examples` and `metrics`, and the `gap`: metric, train, test, value = train - test.
     """
     found = task.selection(validate(SAMPLE), SAMPLE)
-    name, test = described["primary"]["name"], final.metrics["test"]
+    name, test = described.primary.name, final.metrics["test"]
     if name not in found:
-        name = described["selection"]["name"]
+        name = described.selection.name
         test = task.selection(validate("test"), "test")
     gap = {"metric": name, "train": found[name], "test": test[name], "value": found[name] - test[name]}
     return {"examples": len(task.splits[SAMPLE]), "metrics": found, "gap": gap}

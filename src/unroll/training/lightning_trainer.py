@@ -5,35 +5,35 @@ import logging
 import sys
 import warnings
 from collections.abc import Iterator
-from typing import Any
 
 import pytorch_lightning as lightning
 import torch
 from pytorch_lightning.strategies import DDPStrategy
 
+from unroll.config.schema import Config
 from unroll.training.callbacks import Training
 from unroll.training.cluster import lightning_plugins
 from unroll.training.preemption import slurm_plugins
 
 
-def build_trainer(config: dict[str, Any], training: Training) -> lightning.Trainer:
+def build_trainer(config: Config, training: Training) -> lightning.Trainer:
     """The Trainer of a trial: its devices and precision, our callback, nothing else."""
-    options, optimizer = config["trainer"], config["optimizer"]
-    unused = config["task"].get("protocol") == "pretrain"  # each phase leaves out parameters
-    ranks = options["devices"] * options["num_nodes"]
+    options, optimizer = config.trainer, config.network.optimizer
+    unused = config.task.options.get("protocol") == "pretrain"  # each phase leaves out parameters
+    ranks = options.devices * options.num_nodes
     torch.use_deterministic_algorithms(False)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    clip = optimizer["clip_value"] if optimizer["clip_norm"] is None else optimizer["clip_norm"]
-    progress = sys.stderr.isatty() if options["progress"] == "auto" else options["progress"]
+    clip = optimizer.clip_value if optimizer.clip_norm is None else optimizer.clip_norm
+    progress = sys.stderr.isatty() if options.progress == "auto" else options.progress
     with quiet():
         trainer = lightning.Trainer(
-            accelerator=options["accelerator"],
-            devices=options["devices"],
-            num_nodes=options["num_nodes"],
+            accelerator=options.accelerator,
+            devices=options.devices,
+            num_nodes=options.num_nodes,
             strategy=DDPStrategy(static_graph=False, find_unused_parameters=unused, broadcast_buffers=False)
             if ranks > 1
             else "auto",
-            precision=options["precision"],
+            precision=options.precision,
             plugins=lightning_plugins() or slurm_plugins(),
             max_epochs=1,
             logger=False,
@@ -44,8 +44,8 @@ def build_trainer(config: dict[str, Any], training: Training) -> lightning.Train
             limit_val_batches=0,
             num_sanity_val_steps=0,
             gradient_clip_val=clip,
-            gradient_clip_algorithm="norm" if optimizer["clip_norm"] is not None else "value",
-            deterministic=options["deterministic"],
+            gradient_clip_algorithm="norm" if optimizer.clip_norm is not None else "value",
+            deterministic=options.deterministic,
             use_distributed_sampler=False,
         )
     # It would ask rank 0 before each step whether a SIGTERM came, and take a lost connection for a no. Ours agree.

@@ -48,7 +48,7 @@ def load_network(place: Trial | str | Path, trust: bool = False) -> Network:
             f"The data changed since the network in {best} was trained, and its preprocessing with them.",
             saw=f"content sha256 {examples.content_sha256}",
             allowed=f"content sha256 {seen}",
-            run=f"unroll data check {trial.config['data']['name']}",
+            run=f"unroll data check {trial.plain['data']['name']}",
         )
     try:
         network.load_state_dict(weights)

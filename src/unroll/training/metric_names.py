@@ -1,27 +1,24 @@
 """Names of metrics that only the end of training would read, checked before it."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from unroll.config.identity import is_baseline
+from unroll.config.trial import Trial
 from unroll.errors import UserError, suggest
 from unroll.records.units import unit
 from unroll.tasks.task import Task
 
 
-def check_metrics(task: Task, config: Mapping[str, Any]) -> None:
+def check_metrics(task: Task, trial: Trial) -> None:
     """Refuse a name, direction or unit that no metric of the task has.
 
     Args:
         task: needs no data yet.
-        config: of the trial, resolved.
+        trial: whose config names them.
 
     Raises:
         UserError: with the metrics that there are.
     """
-    described, known_of_test = config["task"], dict(task.reports())
-    if known_of_test and not is_baseline(config):
-        known_of_test |= task.reports_of_networks(config)
+    described, known_of_test = trial.plain["task"], dict(task.reports())
+    if known_of_test and not trial.is_baseline:
+        known_of_test |= task.reports_of_networks(trial.plain)
     for role, known in (("primary", known_of_test), ("selection", task.selects_by())):
         asked = described[role]
         if not known:

@@ -1,13 +1,14 @@
 """The LightningModule of a trial: loss, optimizer, learning rate and noise, each a function of the step alone."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytorch_lightning as lightning
 import torch
 from torch import Tensor
 
+from unroll.config.schema import Optimizer
 from unroll.data.batching import Share
 from unroll.data.splits import Batch
 from unroll.models.network import Network, weight_scales
@@ -17,36 +18,36 @@ from unroll.tasks.task import Task
 from unroll.training.phases import phases_of
 
 
-def learning_rate(config: Mapping[str, Any], step: int, steps: int) -> float:
+def learning_rate(config: Optimizer, step: int, steps: int) -> float:
     """The learning rate of a step: linear warm-up, then constant, or cosine (Loshchilov & Hutter 2017, eq. 5, one
     cycle), linear or by one factor a step (exponential) down to `final_learning_rate` at `steps`."""
-    base, warmup, final = (config[key] for key in ("learning_rate", "warmup_steps", "final_learning_rate"))
+    base, warmup, final = config.learning_rate, config.warmup_steps, config.final_learning_rate
     if step < warmup:
         return base * (step + 1) / (warmup + 1)
-    if config["schedule"] == "constant":
+    if config.schedule == "constant":
         return base
     done = min(1.0, (step - warmup) / max(1, steps - warmup))
-    if config["schedule"] == "exponential":
+    if config.schedule == "exponential":
         return float(base * (final / base) ** done)
-    left = (1 + math.cos(math.pi * done)) / 2 if config["schedule"] == "cosine" else 1 - done
+    left = (1 + math.cos(math.pi * done)) / 2 if config.schedule == "cosine" else 1 - done
     return final + (base - final) * left
 
 
-def group_options(config: Mapping[str, Any], scales: Iterable[float]) -> list[dict[str, Any]]:
+def group_options(config: Optimizer, scales: Iterable[float]) -> list[dict[str, Any]]:
     """In what the optimizer's groups differ from the config: all other parameters; word vectors, where they have
     options of their own; each scaled weight, whose decay is that of what it stands for. AdamW's decay shrinks both by
     the same factor; elsewhere it is the gradient of a square, which the scale enters twice.
     """
-    own = {key: config.get(f"embedding_{key}") for key in ("learning_rate", "weight_decay")}
+    own = {key: getattr(config, f"embedding_{key}") for key in ("learning_rate", "weight_decay")}
     given = {key: value for key, value in own.items() if value is not None}
-    power = 0 if config["name"] == "adamw" else 2
-    scaled = [{"weight_decay": config["weight_decay"] / scale**power} for scale in scales]
+    power = 0 if config.name == "adamw" else 2
+    scaled = [{"weight_decay": config.weight_decay / scale**power} for scale in scales]
     return [{}, *([given] if given else []), *scaled]
 
 
-def build_optimizer(network: torch.nn.Module, config: Mapping[str, Any], fused: bool) -> torch.optim.Optimizer:
+def build_optimizer(network: torch.nn.Module, config: Optimizer, fused: bool) -> torch.optim.Optimizer:
     """The optimizer that a config names; fused where that kernel exists."""
-    rate, decay, scales = config["learning_rate"], config["weight_decay"], weight_scales(network)
+    rate, decay, scales = config.learning_rate, config.weight_decay, weight_scales(network)
     first, *others = group_options(config, scales.values())
     vectors = [module.weight for module in network.modules() if isinstance(module, torch.nn.Embedding)]
     members: list[list[torch.Tensor]] = [[weight] for weight in scales]
@@ -59,12 +60,12 @@ def build_optimizer(network: torch.nn.Module, config: Mapping[str, Any], fused: 
         {"params": parameters} | {names[key]: value for key, value in own.items()}
         for parameters, own in zip([rest, *members], [first, *others], strict=True)
     ]
-    if config["name"] == "sgd":
-        return torch.optim.SGD(groups, rate, config["momentum"], weight_decay=decay, fused=fused)
-    if config["name"] == "adagrad":
+    if config.name == "sgd":
+        return torch.optim.SGD(groups, rate, config.momentum, weight_decay=decay, fused=fused)
+    if config.name == "adagrad":
         return torch.optim.Adagrad(groups, rate, weight_decay=decay, fused=fused)
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config["name"]]
-    return kind(groups, rate, tuple(config["betas"]), weight_decay=decay, fused=fused)
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.name]
+    return kind(groups, rate, tuple(config.betas), weight_decay=decay, fused=fused)
 
 
 def seed_noise(seed: int, device: torch.device) -> None:
@@ -99,7 +100,7 @@ class TrialModule(lightning.LightningModule):
     Args:
         task: gives the losses.
         network: of an architecture for that task.
-        optimizer: resolved `optimizer` config.
+        optimizer: of the trial's config.
         seed: the trial's.
         start: the absolute step of the first batch.
         steps: the budget, for the learning rate.
@@ -111,7 +112,7 @@ class TrialModule(lightning.LightningModule):
         self,
         task: Task,
         network: Network,
-        optimizer: Mapping[str, Any],
+        optimizer: Optimizer,
         seed: int,
         start: int,
         steps: int,
@@ -164,10 +165,10 @@ class TrialModule(lightning.LightningModule):
         if self.phases.begins_second(self.step):
             optimizer.load_state_dict(self._new_optimizer().state_dict())
         for group, own in zip(optimizer.param_groups, group_options(config, self.scales), strict=True):
-            options = {**config, **own}
-            group["lr"], group["weight_decay"] = learning_rate(options, done, length), options["weight_decay"]
+            options = config.model_copy(update=own) if own else config
+            group["lr"], group["weight_decay"] = learning_rate(options, done, length), options.weight_decay
             if "momentum" in group:
-                group["momentum"] = options["momentum"]
+                group["momentum"] = options.momentum
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The objective's mean over the global batch; ranks' gradients are averaged, hence the world size."""

@@ -1,9 +1,8 @@
 """The phases of a trial's training: which one a step is in, as a function of the step and the budget alone."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from unroll.config.schema import BudgetConfig, Optimizer
 from unroll.data.splits import Batch
 from unroll.errors import UserError
 from unroll.models.contracts import Term
@@ -35,11 +34,11 @@ class Phases:
         """Whether the second of two phases starts after `step` done steps."""
         return 0 < self.boundary == step
 
-    def optimizer(self, config: Mapping[str, Any], step: int) -> Mapping[str, Any]:
+    def optimizer(self, config: Optimizer, step: int) -> Optimizer:
         """The optimizer's options at a step: those of `supervised`, where they are given, in the second phase."""
         if not self.boundary or self.pretrains(step):
             return config
-        return {**config, **{key: value for key, value in config["supervised"].items() if value is not None}}
+        return config.second_phase()
 
     def losses(self, task: Task, network: Network, batch: Batch, step: int) -> Losses:
         """The losses that are minimised at a step."""
@@ -57,25 +56,25 @@ def phases_of(task: Task, steps: int) -> Phases:
     return Phases(0 if task.pretraining is None else task.pretraining.boundary(steps), steps)
 
 
-def check_phases(task: Task, budget: Mapping[str, Any]) -> None:
+def check_phases(task: Task, budget: BudgetConfig) -> None:
     """Raise UserError where a budget cannot be divided into a task's phases, as far as it is known without data."""
     if task.pretraining is None:
         return
-    if budget["seconds"] is not None:
+    if budget.seconds is not None:
         raise UserError(
             "A budget in seconds has no number of steps to divide into two phases.",
-            saw=f"budget.seconds={budget['seconds']} task.protocol=pretrain",
+            saw=f"budget.seconds={budget.seconds} task.protocol=pretrain",
             allowed="budget.epochs or budget.steps, or task.protocol=joint",
         )
-    if budget["steps"] is not None:
-        task.pretraining.boundary(budget["steps"])
+    if budget.steps is not None:
+        task.pretraining.boundary(budget.steps)
 
 
-def check_schedule(name: str, term: Term, budget: Mapping[str, Any]) -> None:
+def check_schedule(name: str, term: Term, budget: BudgetConfig) -> None:
     """Raise UserError where a term changes with the steps, and the budget does not say how many there are."""
-    if budget["seconds"] is not None and term.scheduled():
+    if budget.seconds is not None and term.scheduled():
         raise UserError(
             f"A budget in seconds has no number of steps for the term {name} to change over.",
-            saw=f"budget.seconds={budget['seconds']}",
+            saw=f"budget.seconds={budget.seconds}",
             allowed="budget.epochs, budget.steps or budget.flops, or a term that stays as it is",
         )

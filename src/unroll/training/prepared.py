@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from unroll.config.schema import TaskConfig
+from unroll.config import schema
 from unroll.config.trial import Trial
 from unroll.data.examples import Examples, load_examples
 from unroll.models.contracts import reads_trees
@@ -16,6 +16,7 @@ from unroll.models.network import Network
 from unroll.models.sizing import Sizing, solve
 from unroll.registry.canonical import canonical
 from unroll.registry.components import create, locate
+from unroll.tasks.baselines.views import Baseline
 from unroll.tasks.task import Task
 from unroll.training.generalisation import SAMPLE, train_sample
 
@@ -25,11 +26,22 @@ _kept: dict[str, Task] = {}  # the least recently used first
 
 def build_task(trial: Trial) -> Task:
     """The task that a trial's config describes, without data."""
-    options = {key: value for key, value in trial.config["task"].items() if key not in TaskConfig.described}
+    options = {key: value for key, value in trial.plain["task"].items() if key not in schema.TaskConfig.described}
     task: Task = create(options, "task", Task)
-    encoder = trial.config["architecture"].get("encoder")
+    encoder = trial.plain.get("architecture", {}).get("encoder")
     task.trees = encoder is not None and reads_trees(locate(encoder, "architecture.encoder", nn.Module))
     return task
+
+
+def build_baseline(trial: Trial) -> Baseline:
+    """The baseline that a trial's config describes.
+
+    Raises:
+        UserError: an option that it does not have.
+    """
+    node = {key: value for key, value in trial.plain["baseline"].items() if key not in schema.Baseline.described}
+    baseline: Baseline = create(node, "baseline", Baseline)
+    return baseline
 
 
 def sized(trial: Trial, task: Task) -> tuple[Callable[[], Network], Sizing | None]:
@@ -40,8 +52,8 @@ def sized(trial: Trial, task: Task) -> tuple[Callable[[], Network], Sizing | Non
     Raises:
         UserError: no width can be solved.
     """
-    nodes: Mapping[str, Any] = {key: trial.config[key] for key in ("architecture", "bottleneck")}
-    target, sizing = trial.config["budget"].get("parameters"), None
+    nodes: Mapping[str, Any] = {key: trial.plain[key] for key in ("architecture", "bottleneck")}
+    target, sizing = trial.plain["budget"].get("parameters"), None
     if target is not None:
         nodes, sizing = solve(nodes, target, lambda tried: task.network(tried["architecture"], tried["bottleneck"]))
     return lambda: task.network(nodes["architecture"], nodes["bottleneck"]), sizing
@@ -53,14 +65,14 @@ def prepared_task(trial: Trial, download: bool = True) -> tuple[Task, Examples]:
     Raises:
         UserError: the data are nowhere, or not on this machine where nothing may be downloaded.
     """
-    examples = load_examples(trial.config["data"], trial.config["paths"], download)
-    data = {key: value for key, value in trial.config["data"].items() if key != "origin"}
+    examples = load_examples(trial.plain["data"], trial.plain["paths"], download)
+    data = {key: value for key, value in trial.plain["data"].items() if key != "origin"}
     built = build_task(trial)
-    key = canonical([trial.config["task"], data, examples.content_sha256, built.trees])
+    key = canonical([trial.plain["task"], data, examples.content_sha256, built.trees])
     task = _kept.pop(key, None)
     if task is None:
         task = built
-        task.prepare(examples, trial.config["data"])
+        task.prepare(examples, trial.plain["data"])
         task.splits[SAMPLE] = train_sample(task.splits, task.seen)
     _kept[key] = task
     while len(_kept) > KEPT:

@@ -22,6 +22,7 @@ from torch.distributed import PrefixStore  # type: ignore[attr-defined]
 from torch.distributed.rendezvous import rendezvous
 
 from unroll import interruption
+from unroll.config.schema import Trainer
 from unroll.errors import UserError, portable
 from unroll.training.cluster import SHELLS, in_slurm_step, under_torchrun
 
@@ -130,18 +131,18 @@ class Ranks:
 
 
 @contextmanager
-def met(trial_id: str, trainer: dict[str, Any], kind: str) -> Iterator[Ranks]:
+def met(trial_id: str, trainer: Trainer, kind: str) -> Iterator[Ranks]:
     """All ranks of a trial, connected inside the block; of one process, that alone.
 
     Args:
         trial_id: ranks of another trial do not meet these.
-        trainer: resolved `trainer` config.
+        trainer: of the trial's config.
         kind: of the devices: cpu, cuda or mps.
 
     Raises:
         RankLost: some did not come.
     """
-    world = trainer["devices"] * trainer["num_nodes"]
+    world = trainer.devices * trainer.num_nodes
     if world == 1:
         yield Ranks()
         return

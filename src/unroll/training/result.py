@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from unroll.atomic import Replacing, replacing
+from unroll.config.schema import Config
 from unroll.data.examples import Examples, stated_content_sha256
 from unroll.data.profile import in_short
 from unroll.errors import UserError
@@ -17,7 +18,7 @@ from unroll.training.ranks import rank
 
 
 def result_fields(
-    config: dict[str, Any],
+    config: Config,
     task: Task,
     final: Final,
     examples: Examples,
@@ -33,20 +34,20 @@ def result_fields(
         bad = [name for name, value in found.items() if not math.isfinite(value)]
         if bad:
             raise FloatingPointError(f"{', '.join(bad)} of {split} is not finite")
-    primary = config["task"]["primary"]
-    if primary["name"] not in final.metrics["test"]:
+    primary = config.task.primary
+    if primary.name not in final.metrics["test"]:
         raise UserError(
             "The task has no such metric on test.",
-            saw=f"task.primary.name={primary['name']}",
+            saw=f"task.primary.name={primary.name}",
             allowed=sorted(final.metrics["test"]),
         )
     if rank() == 0:
         predictions.save_images(directory, final.images, replacing)
-    scored = score_name(primary["name"])
+    scored = score_name(primary.name)
     scores = final.predictions["test"].get(scored) if scored is not None else None
     return {
         "metrics": final.metrics,
-        "primary": {**primary, "value": final.metrics["test"][primary["name"]]},
+        "primary": {**primary.model_dump(), "value": final.metrics["test"][primary.name]},
         "examples": {split: len(task.splits[split]) for split in ("train", "validation", "test")},
         "predictions_sha256": predictions.save(directory, final.predictions, replacing) if rank() == 0 else "",
         **({} if scores is None else {"scores_sha256": scores_sha256(str(scored), np.asarray(scores))}),
@@ -56,10 +57,10 @@ def result_fields(
     }
 
 
-def data_fields(config: dict[str, Any], examples: Examples) -> dict[str, Any]:
+def data_fields(config: Config, examples: Examples) -> dict[str, Any]:
     """The record's `data` part."""
     return {
-        "name": config["data"]["name"],
+        "name": config.data.name,
         "content_sha256": examples.content_sha256,
         "source": examples.source,
         "files_sha256": examples.files_sha256,
@@ -77,6 +78,6 @@ def why_not_reportable(record: dict[str, Any]) -> list[str]:
             problems.append("no content hash is stated for this data set with these options")
         else:
             problems.append("the data's content hash is not the one stated for this data set")
-    if record["config"]["budget"]["name"] == "debug":
+    if record["config"].get("budget", {}).get("name") == "debug":
         problems.append("budget=debug only shows that the trial runs")
     return problems

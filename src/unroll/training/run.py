@@ -1,5 +1,5 @@
-"""A network's trial in ten steps, each a function over one `Run`: data, network, cost, budget, checkpoint, trackers,
-training, the best weights, the final evaluation, the result."""
+"""A trial in steps, each a function over one `Run`. A network's: data, network, cost, budget, checkpoint, trackers,
+training, the best weights, the final evaluation, the result. A baseline's are those that training has no part in."""
 
 import gc
 import time
@@ -12,6 +12,7 @@ import pytorch_lightning as lightning
 import torch
 
 from unroll.atomic import Replacing, replacing
+from unroll.config.schema import Config
 from unroll.config.trial import Trial
 from unroll.data.batching import TrainingBatches, epoch_order, padding_share, steps_per_epoch, typical_batch
 from unroll.data.examples import Examples
@@ -19,6 +20,7 @@ from unroll.models.network import Network
 from unroll.models.sizing import Sizing, count_parameters
 from unroll.records.lease import Lease
 from unroll.seeds import derive
+from unroll.tasks.baselines.views import Splits
 from unroll.tasks.task import Final, Task
 from unroll.tracking.tracking import Tracking
 from unroll.training import checkpoint, flops, predictions
@@ -33,7 +35,7 @@ from unroll.training.generalisation import train_scores
 from unroll.training.lightning_trainer import build_trainer, quiet
 from unroll.training.module import TrialModule, own_sums
 from unroll.training.preemption import Preemption
-from unroll.training.prepared import prepared_task, sized
+from unroll.training.prepared import build_baseline, prepared_task, sized
 from unroll.training.ranks import Ranks
 from unroll.training.result import data_fields, result_fields
 
@@ -90,10 +92,11 @@ class Run:
     final: Final = field(init=False)
     generalised: dict[str, Any] | None = field(init=False)
     diagnostics: dict[str, Any] | None = field(init=False)
+    training_seconds: float = field(init=False)  # a baseline's; a network's progress has its own
     evaluation_seconds: float = field(init=False)
 
     @property
-    def config(self) -> dict[str, Any]:
+    def config(self) -> Config:
         return self.trial.config
 
     @property
@@ -117,9 +120,13 @@ class Run:
         return diagnose(self.task, self.network, self.module.device)
 
 
-def train_network(run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Train and evaluate. Returns the record's scientific fields, and what was measured on the way."""
+def run_trial(run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Train, or fit, and evaluate. Returns the record's scientific fields, and what was measured on the way."""
     read_data(run)
+    if run.trial.is_baseline:
+        run.tracking.start(0)
+        fit_baseline(run)
+        return result(run)
     make_network(run)
     count_cost(run)
     plan_steps(run)
@@ -139,20 +146,35 @@ def read_data(run: Run) -> None:
     run.task, run.examples = prepared_task(run.trial)
 
 
+def fit_baseline(run: Run) -> None:
+    """Fit a baseline on exactly what networks see, and score it by the same metrics. Test is opened here, once."""
+    task, baseline, began = run.task, build_baseline(run.trial), time.monotonic()
+    baseline.fit(Splits(task.view("train"), task.view("validation")))
+    run.training_seconds = time.monotonic() - began
+    began, run.final = time.monotonic(), Final()
+    for split in ("validation", "test"):
+        outputs = baseline.predict(task.view(split))
+        run.final.metrics[split] = task.metrics(outputs, split)
+        run.final.predictions[split] = task.predictions(outputs, split)
+        run.final.labels.update(task.labels(outputs, split))
+    run.final.images = task.shown(outputs, "test")
+    run.evaluation_seconds = time.monotonic() - began
+
+
 def make_network(run: Run) -> None:
     """Step 2: the network, initialised by the seed."""
     build, run.sizing = sized(run.trial, run.task)
-    torch.manual_seed(derive(run.config["seed"], "initialisation"))
+    torch.manual_seed(derive(run.config.seed, "initialisation"))
     run.network = build()
-    cache = Path(run.config["paths"]["cache"]).expanduser()
+    cache = Path(run.config.paths.cache).expanduser()
     run.network.bottleneck.prepare(len(run.task.splits["train"]), partial(run.task.features, "train"), cache)
 
 
 def count_cost(run: Run) -> None:
     """Step 3: operations, counted on a typical batch that is the same for all seeds."""
-    task, train, batch_size = run.task, run.task.splits["train"], run.config["data"]["batch_size"]
+    task, train, batch_size = run.task, run.task.splits["train"], run.config.data.batch_size
     order = epoch_order(train, batch_size, 0, 0)
-    torch.manual_seed(derive(run.config["seed"], "flops"))
+    torch.manual_seed(derive(run.config.seed, "flops"))
     costed = train.batch(typical_batch(train, order))
     forward = flops.forward_flops(task, run.network, costed)
     each = flops.BACKWARD_FACTOR * forward
@@ -162,10 +184,10 @@ def count_cost(run: Run) -> None:
 
 def plan_steps(run: Run) -> None:
     """Step 4: the budget in steps."""
-    train, batch_size = run.task.splits["train"], run.config["data"]["batch_size"]
+    train, batch_size = run.task.splits["train"], run.config.data.batch_size
     per_epoch = steps_per_epoch(len(train), batch_size)
     typical = len(typical_batch(train, epoch_order(train, batch_size, 0, 0)))
-    run.schedule = Schedule(per_epoch, *budget_steps(run.config["budget"], per_epoch, run.cost.forward, typical))
+    run.schedule = Schedule(per_epoch, *budget_steps(run.config.network.budget, per_epoch, run.cost.forward, typical))
 
 
 def find_checkpoint(run: Run) -> None:
@@ -193,15 +215,15 @@ def set_up(run: Run) -> None:
     config, progress, start = run.config, run.progress, run.progress.step
     if run.ranks.number == 0:
         run.tracking.start(start)
-    logs_diagnostics = config["trainer"]["diagnose"] == "validations"
+    logs_diagnostics = config.trainer.diagnose == "validations"
     run.training = Training(
         run.trial.directory,
         progress,
         lambda module, trainer: run.task.selection(run.evaluate(run.task.validate, "validation"), "validation"),
-        config["task"]["selection"],
+        config.task.selection,
         run.schedule.every,
-        config["budget"],
-        config["trainer"],
+        config.network.budget,
+        config.trainer,
         run.preemption,
         run.ranks,
         run.tracking.log,
@@ -217,8 +239,8 @@ def set_up(run: Run) -> None:
     run.module = TrialModule(
         run.task,
         run.network,
-        config["optimizer"],
-        config["seed"],
+        config.network.optimizer,
+        config.seed,
         start,
         run.schedule.steps,
         run.saved.optimizer,
@@ -234,8 +256,8 @@ def fit(run: Run) -> None:
     progress, trainer, steps = run.progress, run.trainer, run.schedule.steps
     batches = TrainingBatches(
         run.task.splits["train"],
-        run.config["data"]["batch_size"],
-        run.config["seed"],
+        run.config.data.batch_size,
+        run.config.seed,
         progress.step,
         steps,
         trainer.global_rank,
@@ -267,52 +289,79 @@ def evaluate(run: Run) -> None:
     """Step 9: the final evaluation. Test is opened here, once."""
     task, began = run.task, time.monotonic()
     run.network.eval()
-    run.final = task.finish(run.network, lambda split: run.evaluate(task.evaluate, split), run.config["seed"])
-    run.generalised = train_scores(
-        run.config["task"], task, run.final, lambda split: run.evaluate(task.validate, split)
-    )
+    run.final = task.finish(run.network, lambda split: run.evaluate(task.evaluate, split), run.config.seed)
+    run.generalised = train_scores(run.config.task, task, run.final, lambda split: run.evaluate(task.validate, split))
     run.evaluation_seconds = time.monotonic() - began
-    run.diagnostics = None if run.config["trainer"]["diagnose"] == "never" else run.diagnose()
+    run.diagnostics = None if run.config.trainer.diagnose == "never" else run.diagnose()
 
 
 def result(run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
     """Step 10: the record's scientific fields, and what was measured on the way."""
-    config, progress, module, schedule = run.config, run.progress, run.module, run.schedule
-    found = result_fields(config, run.task, run.final, run.examples, run.trial.directory, run.replacing)
-    found |= {
-        "selection": {**config["task"]["selection"], "value": progress.best_value, "step": progress.best_step},
-        "train": run.generalised,
-        "steps": progress.step,
-        "epochs": progress.step / schedule.per_epoch,
-        "weights_sha256": predictions.weights_sha256(run.network.state_dict()),
-    }
-    if progress.pretrained is not None:
-        found["pretrained"] = progress.pretrained
-    found["curves"]["validation"] = progress.validations
-    metrics = {f"{split}/{name}": v for split, of_split in run.final.metrics.items() for name, v in of_split.items()}
-    run.tracking.log({**metrics, **logged_names(run.diagnostics or {})}, progress.step)
-    trained, pretraining = (
-        step // schedule.per_epoch * len(run.task.splits["train"])
-        + step % schedule.per_epoch * config["data"]["batch_size"]
-        for step in (progress.step, min(progress.step, module.phases.boundary))
-    )
-    operations = run.cost.phases[0] * pretraining + run.cost.phases[1] * (trained - pretraining)
-    sizing = {} if run.sizing is None else {"sizing": run.sizing.record()}
-    fields = {
-        "data": data_fields(config, run.examples),
-        "parameters": count_parameters(run.network) | sizing,
-        "flops": {"forward_per_example": run.cost.forward, "training": operations},
+    found = result_fields(run.config, run.task, run.final, run.examples, run.trial.directory, run.replacing)
+    fields: dict[str, Any] = {
+        "data": data_fields(run.config, run.examples),
         "result": found,
-        "diagnostics": run.diagnostics,
         "why_not_reportable": run.problems,
     }
-    timing = {
+    timing: dict[str, Any] = {"evaluation_seconds": run.evaluation_seconds}
+    logged = {f"{split}/{name}": v for split, of_split in run.final.metrics.items() for name, v in of_split.items()}
+    if run.trial.is_baseline:
+        found |= {"selection": None, "steps": 0, "epochs": 0.0, "weights_sha256": None}
+        fields |= {
+            "parameters": {"total": 0, "counted": 0, "embeddings": 0},
+            "flops": {"forward_per_example": 0, "training": 0},
+        }
+        timing |= {"training_seconds": run.training_seconds, "world_size": 1}
+        run.tracking.log(logged, 0)
+    else:
+        run.tracking.log({**logged, **logged_names(run.diagnostics or {})}, run.progress.step)
+        found |= _trained(run)
+        found["curves"]["validation"] = run.progress.validations
+        sizing = {} if run.sizing is None else {"sizing": run.sizing.record()}
+        fields |= {
+            "parameters": count_parameters(run.network) | sizing,
+            "flops": {"forward_per_example": run.cost.forward, "training": _operations(run)},
+            "diagnostics": run.diagnostics,
+        }
+        timing |= _timing(run)
+    return fields, timing
+
+
+def _trained(run: Run) -> dict[str, Any]:
+    """The result's fields that only training has."""
+    progress, chosen = run.progress, run.config.task.selection
+    found = {
+        "selection": {**chosen.model_dump(), "value": progress.best_value, "step": progress.best_step},
+        "train": run.generalised,
+        "steps": progress.step,
+        "epochs": progress.step / run.schedule.per_epoch,
+        "weights_sha256": predictions.weights_sha256(run.network.state_dict()),
+    }
+    return found if progress.pretrained is None else found | {"pretrained": progress.pretrained}
+
+
+def _examples_after(run: Run, step: int) -> int:
+    """Training examples that were seen in so many steps."""
+    epochs, rest = divmod(step, run.schedule.per_epoch)
+    return epochs * len(run.task.splits["train"]) + rest * run.config.data.batch_size
+
+
+def _operations(run: Run) -> int:
+    """Operations of the whole training."""
+    trained = _examples_after(run, run.progress.step)
+    pretraining = _examples_after(run, min(run.progress.step, run.module.phases.boundary))
+    return run.cost.phases[0] * pretraining + run.cost.phases[1] * (trained - pretraining)
+
+
+def _timing(run: Run) -> dict[str, Any]:
+    """What was measured of training."""
+    progress = run.progress
+    trained = _examples_after(run, progress.step)
+    return {
         "training_seconds": progress.seconds,
-        "evaluation_seconds": run.evaluation_seconds,
         "examples_per_second": trained / progress.seconds if progress.seconds else None,
         "attempts": progress.attempts,
         "world_size": run.trainer.world_size,
         "padding_share": run.cost.padding,
-        "device": device_fields(module.device, run.trainer.precision),
+        "device": device_fields(run.module.device, run.trainer.precision),
     }
-    return fields, timing

@@ -11,8 +11,6 @@ from typing import Any, NamedTuple
 import torch
 import yaml
 
-from unroll.atomic import replacing
-from unroll.config.identity import is_baseline
 from unroll.config.trial import Trial
 from unroll.errors import TrialFailed, UserError
 from unroll.models.contracts import Term
@@ -27,17 +25,16 @@ from unroll.threads import computing_threads
 from unroll.tracking.tracking import Tracking
 from unroll.tracking.wandb_run import check_wandb
 from unroll.training import checkpoint
-from unroll.training.baseline import build_baseline, run_baseline
 from unroll.training.cluster import check_cluster
 from unroll.training.devices import check_precision, kind_of, reset_peak, set_tf32
 from unroll.training.ending import tracked, write_and_finish
 from unroll.training.metric_names import check_metrics
 from unroll.training.phases import check_phases, check_schedule
 from unroll.training.preemption import Preemption
-from unroll.training.prepared import build_task, prepared_task
+from unroll.training.prepared import build_baseline, build_task, prepared_task
 from unroll.training.ranks import Ranks, met, rank
 from unroll.training.result import why_not_reportable
-from unroll.training.run import Run, train_network
+from unroll.training.run import Run, run_trial
 
 
 class Began(NamedTuple):
@@ -57,23 +54,26 @@ def check(trial: Trial) -> None:
     check_precision(trial)
     if rank() == 0:  # the only one that a tracker hears
         check_wandb(trial)
-    config = trial.config
     task = build_task(trial)
-    check_metrics(task, config)
-    if config["architecture"]["name"] == "baseline":
+    check_metrics(task, trial)
+    if trial.is_baseline:
         build_baseline(trial)
         return
-    architecture = config["architecture"]
+    architecture, bottleneck, budget = (
+        trial.plain["architecture"],
+        trial.plain["bottleneck"],
+        trial.config.network.budget,
+    )
     for part, given in (("encoder", ("shape",)), ("decoder", ("shape", "code_width", "state_width"))):
         where = f"architecture.{part}"
         check_options(locate(architecture[part], where, torch.nn.Module), own_options(architecture[part]), where, given)
-    terms = config["bottleneck"]["terms"]
+    terms = bottleneck["terms"]
     for name, node in terms.items():
         term = create(node, f"bottleneck.terms.{name}", Term)
         term.check(task.autoencodes, last=name == list(terms)[-1])
-        check_schedule(name, term, config["budget"])
-    task.check(architecture, config["bottleneck"])
-    check_phases(task, config["budget"])
+        check_schedule(name, term, budget)
+    task.check(architecture, bottleneck)
+    check_phases(task, budget)
 
 
 def train(trial: Trial) -> dict[str, Any]:
@@ -93,20 +93,20 @@ def train(trial: Trial) -> dict[str, Any]:
     began = Began(time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds"))
     reset_peak_memory()
     reset_peak()
-    trainer, lease, finished = trial.config["trainer"], None, None
-    kind = "cpu" if is_baseline(trial.config) else kind_of(trainer["accelerator"])
+    trainer, lease, finished = trial.config.trainer, None, None
+    kind = "cpu" if trial.is_baseline else kind_of(trainer.accelerator)
     try:
         with met(trial.trial_id, trainer, kind) as ranks, ExitStack() as held:
             # rank 0 decides, and all of them know before any waits for another
             with Preemption(trial.directory / checkpoint.LAST), ranks.together(), ranks.agreeing():
                 if state(trial) != "finished":
-                    with computing_threads(trainer["threads"]):
+                    with computing_threads(trainer.threads):
                         _check_data(trial)
                 if ranks.number == 0:
                     trial.directory.mkdir(parents=True, exist_ok=True)
-                    lease = held.enter_context(leased(trial.directory, trainer["heartbeat_seconds"]))
+                    lease = held.enter_context(leased(trial.directory, trainer.heartbeat_seconds))
                     if state(trial) == "finished":
-                        if trainer["again"]:
+                        if trainer.again:
                             checkpoint.forget(trial.directory, trial.record_path)
                         else:
                             finished = read_record(trial.record_path)
@@ -131,8 +131,8 @@ def _check_data(trial: Trial) -> None:
         raise
     except Exception:
         return
-    batch_size, rows = trial.config["data"]["batch_size"], len(task.splits["train"])
-    if batch_size > rows and not is_baseline(trial.config) and rank() == 0:
+    batch_size, rows = trial.config.data.batch_size, len(task.splits["train"])
+    if batch_size > rows and not trial.is_baseline and rank() == 0:
         print(
             f"data.batch_size={batch_size} is more than the {rows} examples of train: an epoch is one step", flush=True
         )
@@ -141,26 +141,22 @@ def _check_data(trial: Trial) -> None:
 def _train(trial: Trial, began: Began, lease: Lease | None, tracking: Tracking, ranks: Ranks) -> dict[str, Any]:
     directory = trial.directory
     if lease is not None:
-        text = yaml.safe_dump(trial.config, sort_keys=False, allow_unicode=True)
+        text = yaml.safe_dump(trial.plain, sort_keys=False, allow_unicode=True)
         (directory / "config.yaml").write_text(text, encoding="utf-8")
     record: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "trial_id": trial.trial_id,
         "status": "finished",
-        "config": trial.config,
-        "protocol_version": trial.config["task"]["protocol_version"],
+        "config": trial.plain,
+        "protocol_version": trial.config.task.protocol_version,
         "error": None,
     }
     run: dict[str, Any] = {"started": began.at, "command": " ".join(["unroll", *sys.argv[1:]])}
     try:
-        threads = trial.config["trainer"]["threads"]
-        set_tf32(trial.config["trainer"]["tf32"])
+        threads = trial.config.trainer.threads
+        set_tf32(trial.config.trainer.tf32)
         with computing_threads(threads):
-            if trial.config["architecture"]["name"] == "baseline":
-                with Preemption(directory / checkpoint.LAST):
-                    found, timing = run_baseline(trial, replacing if lease is None else lease.replacing)
-            else:
-                found, timing = _train_network(trial, lease, tracking, ranks)
+            found, timing = _run(trial, lease, tracking, ranks)
         record |= found
         run |= {**timing, "threads": threads}
         problems = why_not_reportable(record)
@@ -186,7 +182,7 @@ def _train(trial: Trial, began: Began, lease: Lease | None, tracking: Tracking, 
     if lease is not None:
         write_and_finish(directory, record, tracking, "finished", lease.replacing)
         if not lease.lost:
-            _keep(directory, trial.config["trainer"]["keep_after"])
+            _keep(directory, trial.config.trainer.keep_after)
     return record
 
 
@@ -194,13 +190,11 @@ def _described(error: BaseException, trace: str) -> dict[str, str]:
     return {"type": type(error).__name__, "message": str(error), "traceback": trace}
 
 
-def _train_network(
-    trial: Trial, lease: Lease | None, tracking: Tracking, ranks: Ranks
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def _run(trial: Trial, lease: Lease | None, tracking: Tracking, ranks: Ranks) -> tuple[dict[str, Any], dict[str, Any]]:
     with Preemption(trial.directory / checkpoint.LAST) as preemption:
         try:
             with ranks.together():
-                return train_network(Run(trial, lease, preemption, tracking, ranks))
+                return run_trial(Run(trial, lease, preemption, tracking, ranks))
         except (KeyboardInterrupt, SystemExit):
             tracking.preempting()  # before Slurm is asked to start the job again
             raise

@@ -88,9 +88,9 @@ def make_studies(planned: Sequence[Planned], space: Space, options: TuningOption
     apart = {"seed", *(key.lstrip("+") for key in space.keys)}
     groups: dict[tuple[str, ...], list[int]] = {}
     for item in planned:
-        if not is_baseline(item.trial.config):
+        if not is_baseline(item.trial.plain):
             kept = tuple(text for text in item.overrides if text.lstrip("+").partition("=")[0] not in apart)
-            groups.setdefault(kept, []).append(item.trial.config["seed"])
+            groups.setdefault(kept, []).append(item.trial.plain["seed"])
     return [_study(kept, tuple(dict.fromkeys(seeds)), space, options, compose) for kept, seeds in groups.items()]
 
 
@@ -114,7 +114,7 @@ def _study(
 
     seed = seeds[0] if options.tuning_seed is None else options.tuning_seed
     plain = compose([*kept, f"seed={seed}"])
-    leaves = list(flatten(plain.config))
+    leaves = list(flatten(plain.plain))
     absent = [key for key in space.keys if not _has(leaves, key)]
     if absent and not options.skip_absent:
         section = absent[0].partition(".")[0]
@@ -135,13 +135,13 @@ def _study(
         )
     first = _checked(kept, own, seed, compose) or plain
     decides: dict[str, Any] = {
-        "trial": {key: value for key, value in identity(first.config).items() if key != "seed"},
+        "trial": {key: value for key, value in identity(first.plain).items() if key != "seed"},
         "space": own.written,
         "training": seed,
         "suggestions": [options.sampler, options.random_points, options.seed],
     }
     digest = hashlib.sha256(canonical(decides).encode()).hexdigest()[:10]
-    config = first.config
+    config = first.plain
     name = f"{config['task']['name']}-{config['data']['name']}-{first.row}-{digest}"
     metric = {key: config["task"]["selection"][key] for key in ("name", "direction")}
     trials = min(options.trials, own.size) if own.size is not None else options.trials

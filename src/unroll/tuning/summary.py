@@ -117,7 +117,7 @@ def _study(one: Tuned, label: str, chosen: list[Planned]) -> dict[str, Any]:
     extra = {item.trial.trial_id: item for item in chosen}
     for point in one.points:
         extra.pop(point.planned.trial.trial_id, None)
-    config = study.example.config
+    config = study.example.plain
     return {
         "name": study.name,
         "task": config["task"]["name"],
@@ -170,12 +170,12 @@ def _labels(tuned: Sequence[Tuned]) -> list[str]:
     found = [one.study.example.row for one in tuned]
     places: dict[tuple[str, str], list[int]] = {}
     for number, one in enumerate(tuned):
-        config = one.study.example.config
+        config = one.study.example.plain
         places.setdefault((config["task"]["name"], config["data"]["name"]), []).append(number)
     for numbers in places.values():
         if len({found[number] for number in numbers}) == len(numbers):
             continue
-        rows = [(found[number], variants.options(tuned[number].study.example.config)) for number in numbers]
+        rows = [(found[number], variants.options(tuned[number].study.example.plain)) for number in numbers]
         for number, words in zip(numbers, variants.differences(rows), strict=True):
             found[number] = " ".join((found[number], *words))
     return found

@@ -112,7 +112,7 @@ def gaps(first: Record, second: Record) -> list[Gap]:
 def not_comparable(first: Record, second: Record) -> list[str]:
     """What no rounding explains: other data, other counts, other metrics; other steps without early stopping."""
     keys = ["data_sha256", "examples"]
-    if first["config"]["budget"].get("patience") is None:
+    if first["config"].get("budget", {}).get("patience") is None:
         keys.append("steps")
     one = without_later(first["result"], second["result"])
     other = without_later(second["result"], first["result"])

@@ -25,7 +25,7 @@ def trainable(records: Sequence[dict[str, Any]], trust: bool = False) -> list[di
     return [
         record
         for record in records
-        if record["config"]["budget"]["seconds"] is None
+        if record["config"].get("budget", {}).get("seconds") is None
         and protocol(record["config"]["task"]["name"]) in (None, record["protocol_version"])
         and (trust or not foreign(record["config"]))
     ]

@@ -102,7 +102,7 @@ def verify(
     _of_todays_protocol(record, runs)
     config = completed(record["config"])
     check_names(config)
-    if config["budget"]["seconds"] is not None:
+    if config.get("budget", {}).get("seconds") is not None:
         raise UserError(
             "A budget in seconds trains another number of steps each time, so it cannot be verified.",
             saw=f"budget.seconds={config['budget']['seconds']}",
@@ -213,7 +213,7 @@ def _overridden(overrides: Sequence[str], trainer: Mapping[str, Any], named: str
         names.append(name)
     if not names:
         return {}
-    chosen = compose(list(overrides)).config["trainer"]
+    chosen = compose(list(overrides)).plain["trainer"]
     if any(chosen[name] != trainer[name] for name in names if name in RANKS):
         wanted = {key: chosen[key] if key in names else trainer[key] for key in RANKS}
         raise UserError(
@@ -229,7 +229,7 @@ def _overridden(overrides: Sequence[str], trainer: Mapping[str, Any], named: str
 def _paths(recorded: Mapping[str, Any]) -> dict[str, Any]:
     """The record's folders of data and cache where this machine has them, else this machine's own."""
     gone = [key for key in ("data", "cache") if not recorded.get(key) or not Path(recorded[key]).is_dir()]
-    here = compose([]).config["paths"] if gone else {}
+    here = compose([]).plain["paths"] if gone else {}
     return {**recorded, **{key: here[key] for key in gone}}
 
 

@@ -34,7 +34,7 @@ def test_committed_records_have_their_commands() -> None:
         found = again(first["trial_id"], first["config"])
         assert found.trial.trial_id == first["trial_id"]
         for other in others:
-            assert make_trial({**found.trial.config, "seed": other["config"]["seed"]}).trial_id == other["trial_id"]
+            assert make_trial({**found.trial.plain, "seed": other["config"]["seed"]}).trial_id == other["trial_id"]
 
 
 CASES = [
@@ -52,7 +52,7 @@ CASES = [
     ["task=sentiment", "architecture=bilstm", "bottleneck=variational", "optimizer=sgd", "optimizer.momentum=0.0"],
     ["task=translation", "architecture=gru", "budget=quickstart", "data.max_length=30"],
     ["task=adding", "architecture=rnn", "data.options.length=30", "budget.steps=7", "budget.epochs=null"],
-    ["task=generation", "architecture=baseline", "baseline=gmm", "task.samples=500", "seed=3"],
+    ["task=generation", "baseline=gmm", "task.samples=500", "seed=3"],
     ["task=sentiment", "architecture=lstm", "architecture.encoder.width=20"],
     ["task=classification", "architecture=lstm", "trainer.threads=2", "trainer.precision=bf16-mixed"],
     ["task=sentiment", "architecture=lstm", "optimizer.betas=[0.8,0.99]", "optimizer.clip_norm=null"],
@@ -62,13 +62,13 @@ CASES = [
 @pytest.mark.parametrize("overrides", CASES, ids=" ".join)
 def test_the_overrides_come_back_and_no_others(overrides: list[str]) -> None:
     trial = compose(overrides)
-    assert sorted(again(trial.trial_id, trial.config).overrides) == sorted(overrides)
+    assert sorted(again(trial.trial_id, trial.plain).overrides) == sorted(overrides)
 
 
 def test_what_says_the_default_or_follows_from_another_is_left_out() -> None:
     said = ["experiment=etth1_lstm_joint", "architecture.width=32", "task.dropout=0.0", "optimizer=adam", "seed=0"]
     trial = compose([text for text in said if text != "task.dropout=0.0"])
-    found = again(trial.trial_id, trial.config).overrides
+    found = again(trial.trial_id, trial.plain).overrides
     assert found == [
         "task=forecasting",
         "architecture=lstm",
@@ -83,9 +83,9 @@ def test_a_config_older_than_an_option_is_the_same_trial() -> None:
     trial = compose(["architecture=bigru", "architecture.width=17"])
     for part in ("encoder", "decoder"):
         for option in ("nonlinearity", "biases", "reset", "initialisation", "forget_bias", "truncate"):
-            del trial.config["architecture"][part][option]
-    del trial.config["budget"]["parameters"]
-    assert again(trial.trial_id, trial.config).overrides == [
+            del trial.plain["architecture"][part][option]
+    del trial.plain["budget"]["parameters"]
+    assert again(trial.trial_id, trial.plain).overrides == [
         "task=sentiment",
         "architecture=bigru",
         "architecture.width=17",
@@ -97,17 +97,17 @@ def test_a_neutral_value_is_said_where_the_yaml_has_another(tmp_path: Path) -> N
     (tmp_path / "architecture").mkdir()
     (tmp_path / "architecture" / "before.yaml").write_text("defaults: [gru, _self_]\nname: before\nreset: before\n")
     trial = compose(["architecture=before", "architecture.reset=after"], str(tmp_path))
-    found = again(trial.trial_id, trial.config, str(tmp_path))
+    found = again(trial.trial_id, trial.plain, str(tmp_path))
     assert found.overrides == ["task=sentiment", "architecture=before", "architecture.reset=after"]
 
 
 def test_what_todays_yaml_does_not_have_is_named(tmp_path: Path) -> None:
     trial = compose([])
-    mine = {**trial.config, "architecture": {**trial.config["architecture"], "name": "mine"}}
+    mine = {**trial.plain, "architecture": {**trial.plain["architecture"], "name": "mine"}}
     with pytest.raises(UserError, match="There is no architecture of this name") as unknown:
         again(trial.trial_id, mine)
     assert unknown.value.saw == "mine"
-    older = {**trial.config, "task": {**trial.config["task"], "protocol_version": 0}}
+    older = {**trial.plain, "task": {**trial.plain["task"], "protocol_version": 0}}
     with pytest.raises(UserError, match="protocol"):
         again(make_trial(older).trial_id, older)
 

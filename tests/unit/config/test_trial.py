@@ -170,7 +170,7 @@ def test_a_baseline_ignores_what_it_does_not_use() -> None:
 def test_a_baseline_without_a_seed_is_one_trial() -> None:
     trial = make_trial(baseline(False, 3))
     assert trial == make_trial(baseline(False, 0))
-    assert trial.config["seed"] == 0
+    assert trial.plain["seed"] == 0
     assert make_trial(baseline(True, 3)).trial_id != make_trial(baseline(True, 0)).trial_id
 
 
@@ -215,7 +215,7 @@ def test_two_processes_agree() -> None:
     ],
 )
 def test_a_baseline_reads_the_options_of_the_problem_only(override: str, same: bool) -> None:
-    chosen = ["task=forecasting", "architecture=baseline", "baseline=last_value"]
+    chosen = ["task=forecasting", "baseline=last_value"]
     assert (compose([*chosen, override]).trial_id == compose(chosen).trial_id) is same
     network = chosen[:1]
     assert compose([*network, override]).trial_id != compose(network).trial_id

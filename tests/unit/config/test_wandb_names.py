@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from unroll.config.compose import compose
+from unroll.config.schema import Wandb
 from unroll.config.wandb_names import check_wandb_names, wandb_names
 from unroll.errors import UserError
 
-NOTHING: dict[str, Any] = {"mode": "offline", "project": None, "entity": None, "group": None, "tags": []}
+NOTHING: dict[str, Any] = {"mode": "offline"}
 ENVIRONMENT = {
     "WANDB_PROJECT": "theirs",
     "WANDB_ENTITY": "lab",
@@ -19,12 +20,19 @@ ENVIRONMENT = {
 
 
 def names(given: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
-    config = {"logger": {"wandb": {**NOTHING, **given}}, "task": {"name": "t"}, "data": {"name": "d"}}
-    return wandb_names(config, environment)
+    config = compose([]).config
+    logger = config.logger.model_copy(update={"wandb": Wandb(**NOTHING, **given)})
+    return wandb_names(config.model_copy(update={"logger": logger}), environment)
 
 
 def test_who_names_a_run() -> None:
-    ours = {"project": "unroll", "entity": None, "group": "t-d", "name": None, "tags": None}
+    ours = {
+        "project": "unroll",
+        "entity": None,
+        "group": "sentiment-rotten_tomatoes_snippets",
+        "name": None,
+        "tags": None,
+    }
     theirs = {"project": "theirs", "entity": "lab", "group": "first try", "name": "a name", "tags": ["a", "b"]}
     typed = {"project": "mine", "entity": "me", "group": "g", "tags": ["c"]}
     assert names({}, {}) == ours
@@ -62,11 +70,11 @@ def test_the_environments_names_count_where_wandb_is_used(key: str, monkeypatch:
 
 def test_the_longest_names_are_taken() -> None:
     given = {"project": "p" * 128, "entity": "e" * 128, "group": "ä" * 128, "tags": ["t" * 64, "a b"]}
-    check_wandb_names({**NOTHING, **given}, {"WANDB_NAME": "n" * 128})
+    check_wandb_names(Wandb(**NOTHING, **given), {"WANDB_NAME": "n" * 128})
 
 
 def test_time_for_wandb_is_a_positive_number() -> None:
-    assert compose(["logger.wandb.timeout_seconds=2.5"]).config["logger"]["wandb"]["timeout_seconds"] == 2.5
+    assert compose(["logger.wandb.timeout_seconds=2.5"]).plain["logger"]["wandb"]["timeout_seconds"] == 2.5
     with pytest.raises(UserError, match="out of range"):
         compose(["logger.wandb.timeout_seconds=0"])
 

@@ -27,7 +27,7 @@ from unroll.training import checkpoint
 pytestmark = pytest.mark.usefixtures("believed")
 
 SMALL = ["task=forecasting", "task.window=8", "task.horizon=2"]
-BASELINE = ["architecture=baseline", "baseline=last_value"]
+BASELINE = ["baseline=last_value"]
 
 
 def csv(rows: int, level: str = "level", salt: int = 7) -> bytes:

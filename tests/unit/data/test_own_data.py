@@ -58,7 +58,7 @@ def text(folder: Path, *overrides: str) -> Trial:
 )
 def test_what_a_yaml_leaves_out_can_be_overridden(tmp_path: Path, override: str, key: str, value: Any) -> None:
     write(tmp_path, SERIES)
-    found = series(tmp_path, override).config["data"][key]
+    found = series(tmp_path, override).plain["data"][key]
     assert found == value or {**found, **value} == found
 
 
@@ -68,7 +68,7 @@ def test_what_a_yaml_leaves_out_can_be_overridden(tmp_path: Path, override: str,
 def test_parts_of_what_it_has_in_part_can_be_overridden(tmp_path: Path, override: str) -> None:
     write(tmp_path, TEXT)
     key, _, value = override.removeprefix("data.").partition("=")
-    found: Any = text(tmp_path, override).config["data"]
+    found: Any = text(tmp_path, override).plain["data"]
     for part in key.split("."):
         found = found[part]
     assert str(found) == value
@@ -106,7 +106,7 @@ def test_the_name_of_a_shipped_set_is_reserved(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="'etth1' is that of a data set that ships") as error:
         series(tmp_path, data="mine")
     assert "my_etth1" in str(error.value)
-    assert series(tmp_path, "data.name=my_etth1", data="mine").config["data"]["name"] == "my_etth1"
+    assert series(tmp_path, "data.name=my_etth1", data="mine").plain["data"]["name"] == "my_etth1"
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_a_set_that_builds_on_a_shipped_one_needs_a_name_of_its_own(tmp_path: Pa
     place.parent.mkdir()
     more = "defaults: [etth1, _self_]\norigin: {sources: [{local: mine, files: [ETTh1.csv]}]}\n"
     place.write_text(f"{more}name: short\n")
-    assert series(tmp_path, data="short").config["data"]["origin"]["sources"][0]["local"] == "mine"
+    assert series(tmp_path, data="short").plain["data"]["origin"]["sources"][0]["local"] == "mine"
     place.write_text(more)
     with pytest.raises(UserError, match="ships with Unroll"):
         series(tmp_path, data="short")

@@ -106,7 +106,7 @@ def test_encode_hands_terms_what_the_encoder_saw() -> None:
 def test_a_wrong_node_is_a_users_error(part: str, changed: dict[str, Any], message: str) -> None:
     chosen = made_up.trial("translation", "architecture=gru", *made_up.SMALL)
     task = made_up.prepared(chosen)
-    chosen.config["architecture"][part].update(changed)
+    chosen.plain["architecture"][part].update(changed)
     with pytest.raises(UserError, match=message):
         made_up.network_of(chosen, task)
 

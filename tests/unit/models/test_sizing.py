@@ -125,7 +125,7 @@ def test_the_given_width_is_not_in_the_id_and_is_checked() -> None:
     ids = {compose([*chosen, f"architecture.width={width}"]).trial_id for width in (8, 64)}
     assert ids == {compose(chosen).trial_id}
     assert compose(chosen).trial_id != compose([chosen[0], "budget.parameters=30000"]).trial_id
-    assert compose(chosen).config["architecture"]["encoder"]["width"] == SOLVED
+    assert compose(chosen).plain["architecture"]["encoder"]["width"] == SOLVED
     with pytest.raises(UserError, match=r"architecture.width"):
         compose([*chosen, "architecture.width=0"])
 
@@ -133,5 +133,5 @@ def test_the_given_width_is_not_in_the_id_and_is_checked() -> None:
 def test_without_a_target_nothing_is_solved_and_the_id_is_what_it_was() -> None:
     trial = made_up.trial("sentiment", "architecture=lstm", "architecture.width=6")
     assert sized(trial, made_up.prepared(trial))[1] is None
-    older = {key: value for key, value in trial.config["budget"].items() if key not in ("flops", "parameters")}
-    assert make_trial({**trial.config, "budget": older}).trial_id == trial.trial_id
+    older = {key: value for key, value in trial.plain["budget"].items() if key not in ("flops", "parameters")}
+    assert make_trial({**trial.plain, "budget": older}).trial_id == trial.trial_id

@@ -253,7 +253,7 @@ def test_two_terms_together_do_what_each_does() -> None:
 
 def test_a_term_may_be_added_to_the_architectures_own() -> None:
     trial = made_up.trial("forecasting", "architecture=ae", "+bottleneck/term@bottleneck.terms=dropout")
-    assert list(trial.config["bottleneck"]["terms"]) == ["dropout"]
+    assert list(trial.plain["bottleneck"]["terms"]) == ["dropout"]
 
 
 @pytest.mark.parametrize(

@@ -25,11 +25,11 @@ def trial() -> Trial:
 
 
 def under(trial: Trial, protocol: int) -> Trial:
-    return make_trial({**trial.config, "task": {**trial.config["task"], "protocol_version": protocol}})
+    return make_trial({**trial.plain, "task": {**trial.plain["task"], "protocol_version": protocol}})
 
 
 def recorded(trial: Trial, folder: Path) -> dict[str, Any]:
-    placed = make_trial({**trial.config, "paths": {**trial.config["paths"], "runs": str(folder)}})
+    placed = make_trial({**trial.plain, "paths": {**trial.plain["paths"], "runs": str(folder)}})
     write_finished(placed)
     return read_record(placed.directory)
 
@@ -51,7 +51,7 @@ def test_a_record_of_an_earlier_protocol_stands_in_and_is_marked(trial: Trial, t
 
 
 def test_a_page_says_what_is_stale_and_keeps_protocols_apart(trial: Trial, tmp_path: Path) -> None:
-    second = make_trial({**trial.config, "seed": 1})
+    second = make_trial({**trial.plain, "seed": 1})
     records = [recorded(under(trial, 1), tmp_path), recorded(second, tmp_path)]
     page = markdown(records, "Suite", [trial, second])
     assert "Stale: 1 of 1 trials were trained under protocol 1 of the task; today it is protocol 3" in page

@@ -174,5 +174,5 @@ def test_other_data_than_stated_are_stale_where_they_were_once_verified(trial: T
 def test_data_without_a_stated_hash_are_not_compared(trial: Trial) -> None:
     data = made_up(trial)["data"]
     write_record(trial.directory, made_up(trial, data={**data, "content_sha256": "f" * 64}))
-    trial.config["data"]["origin"]["content_sha256"] = None
+    trial.plain["data"]["origin"]["content_sha256"] = None
     assert state(trial) == "finished"

@@ -58,7 +58,7 @@ def test_a_class_of_ones_own_may_move_and_get_options(tmp_path: Path) -> None:
 
 def test_a_record_of_a_class_of_ones_own_is_named_without_running_its_code(tmp_path: Path) -> None:
     found = trial_id(tmp_path, "here_first")
-    config = json.loads(json.dumps(compose(["architecture=mine"], str(tmp_path)).config))
+    config = json.loads(json.dumps(compose(["architecture=mine"], str(tmp_path)).plain))
     config["architecture"]["encoder"]["_target_"] = "nowhere.at_all.Mine"
     assert make_trial(config).trial_id == found
 
@@ -129,7 +129,7 @@ def gru() -> str:
 
 
 def test_a_raised_version_makes_other_trials_and_leaves_the_records_of_before_true(gru: str, raised: None) -> None:
-    config = compose(["architecture=gru"]).config
+    config = compose(["architecture=gru"]).plain
     assert config["architecture"]["encoder"]["_version_"] == 2
     assert make_trial(config).trial_id != gru
     del config["architecture"]["encoder"]["_version_"]
@@ -137,7 +137,7 @@ def test_a_raised_version_makes_other_trials_and_leaves_the_records_of_before_tr
 
 
 def test_a_record_of_a_class_that_has_moved_keeps_its_id_and_finds_its_class(gru: str, raised: None) -> None:
-    config = compose(["architecture=gru"]).config
+    config = compose(["architecture=gru"]).plain
     del config["architecture"]["encoder"]["_version_"]
     config["architecture"]["encoder"]["_target_"] = "once.was.Here"
     assert make_trial(config).trial_id == gru
@@ -159,7 +159,7 @@ def test_a_class_that_cannot_be_told_is_refused(body: str, said: str, tmp_path: 
 
 def test_what_a_config_cannot_hold_is_no_default(tmp_path: Path) -> None:
     found = trial_id(tmp_path, "endless", options=", limit: float = float('inf'), kind=object()")
-    kept = compose(["architecture=mine"], str(tmp_path)).config["architecture"]["encoder"]["_component_"]
+    kept = compose(["architecture=mine"], str(tmp_path)).plain["architecture"]["encoder"]["_component_"]
     assert kept == {"name": "Mine", "version": 1, "defaults": {}}
     assert found == trial_id(tmp_path, "endless_no_more")
 
@@ -179,7 +179,7 @@ def test_what_a_node_keeps_is_not_set_by_hand(gru: str) -> None:
     kept = "+architecture.encoder._component_={name: A, version: 1, defaults: {}}"
     with pytest.raises(UserError, match="is not set by hand"):
         compose(["architecture=gru", kept])
-    config = compose(["architecture=gru"]).config
+    config = compose(["architecture=gru"]).plain
     config["architecture"]["encoder"]["_component_"] = {"name": "A", "version": 1, "defaults": {"cell": "gru"}}
     assert make_trial(config).trial_id == gru, "of the package's own classes the list tells"
 

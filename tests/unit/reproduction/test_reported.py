@@ -8,16 +8,16 @@ import pytest
 import yaml
 from made_tables import table
 
+from unroll.config.compose import Composer, Make
 from unroll.errors import UserError
 from unroll.reproduction.plan import plan_table
 from unroll.reproduction.published import CPU, Reported, read_table, table_names
 from unroll.reproduction.run import counted, run_reproduction
-from unroll.sweeps.suite import Make, maker
 
 
 @pytest.fixture(scope="module")
 def make() -> Make:
-    return maker()
+    return Composer().trial
 
 
 def nothing(trial_id: str) -> None:

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+from unroll.config.compose import Composer, Make
 from unroll.config.identity import is_baseline
 from unroll.config.trial import Trial
 from unroll.registry.components import locate
 from unroll.reproduction.plan import RowPlan, plan_table
 from unroll.reproduction.published import read_table, table_names
-from unroll.sweeps.suite import Make, maker
 from unroll.tasks.generation import Generation
 from unroll.training.prepared import build_task
 
@@ -22,20 +22,20 @@ TWO = np.array([[0.5, 0.5], [0.5, 0.5]])
 
 @pytest.fixture(scope="module")
 def make() -> Make:
-    return maker()
+    return Composer().trial
 
 
 def reports(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """The fields of a trial's record: what its task's own functions name, given two made-up examples."""
     task: Any = build_task(trial)
-    kind = trial.config["task"]["name"]
+    kind = trial.plain["task"]["name"]
     outputs: dict[str, Any] = {"probabilities": TWO, "prediction": np.zeros(2), "forecast": np.zeros((2, 1, 1))}
-    if kind == "sentiment" and trial.config["task"]["nodes"]:
+    if kind == "sentiment" and trial.plain["task"]["nodes"]:
         outputs |= {"nodes": np.ones(2), "nodes_correct": np.ones(2)}
     if kind == "translation":
         task.texts, task.lowercase = {"test": (["eins", "zwei"], ["one", "two"])}, True
         task.languages = ("de", "en")
-        decoder: Any = locate(trial.config["architecture"]["decoder"], "architecture.decoder")
+        decoder: Any = locate(trial.plain["architecture"]["decoder"], "architecture.decoder")
         outputs |= {"hypotheses": ["one", "two"], "nll": np.ones(2), "tokens": np.ones(2)}
         outputs["kind"] = ["parallel" if decoder.parallel else "sequential"] * 2
     monkeypatch.setattr(type(task), "truth", lambda self, split: np.zeros(2, np.int64), raising=False)
@@ -45,11 +45,11 @@ def reports(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> set[str]:
     if kind == "copying":
         outputs["probabilities"] = TWO[:, None]
     if isinstance(task, Generation):
-        names = {task.bound_name} if "variational" in trial.config["bottleneck"]["terms"] else set()
+        names = {task.bound_name} if "variational" in trial.plain["bottleneck"]["terms"] else set()
     else:
         names = set(task.metrics(outputs, "test"))
     found = {f"result.metrics.test.{name}" for name in names}
-    if task.pretraining is not None and not is_baseline(trial.config):
+    if task.pretraining is not None and not is_baseline(trial.plain):
         found |= {f"result.pretrained.{name}" for name in OF_PRETRAINING}
     return found
 

@@ -30,7 +30,7 @@ def published(**changes: Any) -> Reported:
             "overrides": ["architecture=rnn"],
             "choose": {"points": POINTS, "overrides": ["budget.epochs=1"]},
         },
-        "repeat": {"says": "Repeat", "overrides": ["architecture=baseline", "baseline=last_value"]},
+        "repeat": {"says": "Repeat", "overrides": ["baseline=last_value"]},
         "magic": {"says": "Magic", "reported": {"mse": 0.1}, "cannot": "it is secret"},
     }
     order = {"says": "LSTM before GRU", "metric": "mse", "rows": ["lstm", "gru"]}
@@ -53,7 +53,7 @@ def record(planned: Any, mse: float, validation: float = 1.0) -> dict[str, Any]:
     return {
         "trial_id": trial.trial_id,
         "status": "finished",
-        "config": trial.config,
+        "config": trial.plain,
         "result": {
             "primary": {"name": "mse", "value": mse, "unit": "squared", "direction": "lower"},
             "metrics": {"test": {"mse": mse}},
@@ -88,8 +88,8 @@ def row_of(found: Any, name: str) -> Any:
 
 def test_rows_become_trials_a_seed_each(planned: TablePlan) -> None:
     lstm = row_of(planned, "lstm")
-    assert [item.trial.config["seed"] for item in lstm.trials] == [0, 1, 2]
-    assert {item.trial.config["budget"]["epochs"] for item in lstm.trials} == {2.0}
+    assert [item.trial.plain["seed"] for item in lstm.trials] == [0, 1, 2]
+    assert {item.trial.plain["budget"]["epochs"] for item in lstm.trials} == {2.0}
     assert lstm.share == 0.25
     assert len(row_of(planned, "repeat").trials) == 1
     assert row_of(planned, "repeat").share is None
@@ -99,7 +99,7 @@ def test_rows_become_trials_a_seed_each(planned: TablePlan) -> None:
 def test_a_row_may_take_another_part_of_a_budget() -> None:
     row = {"says": "LSTM", "overrides": ["architecture=lstm"], "budgets": {"cpu": ["budget.epochs=1"]}}
     (lstm,) = plan_table(published(rows={"lstm": row}, orderings=[]), {}.get).rows
-    assert ({item.trial.config["budget"]["epochs"] for item in lstm.trials}, lstm.share) == ({1.0}, 0.125)
+    assert ({item.trial.plain["budget"]["epochs"] for item in lstm.trials}, lstm.share) == ({1.0}, 0.125)
 
 
 def test_the_published_budget_is_no_share_of_itself() -> None:
@@ -110,12 +110,12 @@ def test_a_choice_waits_for_its_points_and_takes_the_best_on_validation(planned:
     rnn = row_of(planned, "rnn")
     assert rnn.is_open
     assert rnn.trials == ()
-    assert [item.trial.config["budget"]["epochs"] for item in planned.choosing] == [1.0, 1.0]
+    assert [item.trial.plain["budget"]["epochs"] for item in planned.choosing] == [1.0, 1.0]
     records = {item.trial.trial_id: record(item, 9.0, v) for item, v in zip(planned.choosing, (0.8, 0.7), strict=True)}
     chosen = row_of(plan_table(published(), records.get), "rnn")
     assert chosen.chosen == 1
-    assert {item.trial.config["optimizer"]["learning_rate"] for item in chosen.trials} == {0.001}
-    assert {item.trial.config["budget"]["epochs"] for item in chosen.trials} == {2.0}
+    assert {item.trial.plain["optimizer"]["learning_rate"] for item in chosen.trials} == {0.001}
+    assert {item.trial.plain["budget"]["epochs"] for item in chosen.trials} == {2.0}
     del records[planned.choosing[0].trial.trial_id]
     assert row_of(plan_table(published(), records.get), "rnn").is_open
 
@@ -174,8 +174,8 @@ def test_a_point_without_a_finite_validation_metric_counts_as_failed(planned: Ta
 def test_overrides_reach_every_trial_and_seeds_take_the_tables_place() -> None:
     plan = plan_table(published(), {}.get, ["data.batch_size=7", "seed=4,5"])
     lstm = row_of(plan, "lstm")
-    assert [item.trial.config["seed"] for item in lstm.trials] == [4, 5]
-    assert {item.trial.config["data"]["batch_size"] for item in lstm.trials} == {7}
+    assert [item.trial.plain["seed"] for item in lstm.trials] == [4, 5]
+    assert {item.trial.plain["data"]["batch_size"] for item in lstm.trials} == {7}
 
 
 def test_verdicts_of_made_up_records(planned: TablePlan) -> None:

@@ -1,14 +1,12 @@
 """The grid: the same trials as composed one by one, reasons, parameters by hand, records of a suite."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from stub_records import write_failed, write_finished
 
-from unroll.config.compose import compose, composer
 from unroll.errors import UserError
-from unroll.sweeps.matrix import Matrix, MatrixCell, _checked, _node, matrix, suite_matrix
+from unroll.sweeps.matrix import Matrix, MatrixCell, matrix, suite_matrix
 from unroll.sweeps.matrix_view import LONGEST, cell_text, markdown
 from unroll.sweeps.suite import plan
 
@@ -44,15 +42,6 @@ def test_a_long_reason_is_cut() -> None:
     assert cell_text(MatrixCell(finished=1, planned=4), suite=True) == "1 of 4"
 
 
-@pytest.mark.parametrize("overrides", [[], ["bottleneck.size=9", "budget.parameters=5000"]])
-@pytest.mark.parametrize(("task", "architecture"), [("translation", "bigru"), ("generation", "ae_variational")])
-def test_a_cell_is_the_trial_composed_by_itself(task: str, architecture: str, overrides: Sequence[str]) -> None:
-    with composer():
-        posed = _node([f"task={task}", *overrides], None)
-        found = _checked(posed, _node([f"architecture={architecture}", *overrides], None), None)
-    assert found == compose([f"task={task}", f"architecture={architecture}", *overrides])
-
-
 def test_a_cell_that_cannot_run_says_why() -> None:
     grid = matrix(["task.attention=additive"], tasks=["sentiment", "translation"], architectures=["gru", "mlp"])
     assert grid.cells["translation", "gru"] == MatrixCell()
@@ -66,7 +55,7 @@ def test_a_cell_that_cannot_run_says_why() -> None:
 def test_an_option_of_some_architectures_is_refused_by_the_others() -> None:
     grid = matrix(["architecture.activation=tanh"], tasks=["compression"], architectures=["gru", "mlp"])
     assert grid.cells["compression", "mlp"] == MatrixCell()
-    assert grid.cells["compression", "gru"].reason == "There is no key 'activation' in 'architecture'."
+    assert grid.cells["compression", "gru"].reason == "No part of this architecture reads 'activation'."
 
 
 def test_a_mistyped_name_is_met_with_the_nearest() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from stub_records import write_failed, write_finished
 
-from unroll.config.compose import compose_with, composer
+from unroll.config.compose import compose
 from unroll.config.planned import Planned
 from unroll.config.trial import Trial
 from unroll.errors import TrialFailed, UserError
@@ -30,18 +30,17 @@ class Sweep:
 
     def __init__(self, runs: Path):
         self.stop, self.said, self.batches = runs / "stop", [], []  # type: ignore[var-annotated]
-        with composer():
-            common = ["task=compression", "architecture=mlp", f"paths.runs={runs}"]
-            self.planned = [Planned(compose_with([*common, f"seed={seed}"]), (f"seed={seed}",)) for seed in range(3)]
+        common = ["task=compression", "architecture=mlp", f"paths.runs={runs}"]
+        self.planned = [Planned(compose([*common, f"seed={seed}"]), (f"seed={seed}",)) for seed in range(3)]
         self.jobs: dict[int, Job] = {}
 
     def launch(self, batch: Sequence[Planned]) -> Mapping[str, BaseException]:
-        self.batches.append([item.trial.config["seed"] for item in batch])
+        self.batches.append([item.trial.plain["seed"] for item in batch])
         errors: dict[str, BaseException] = {}
         for item in batch:
             item.trial.directory.mkdir(parents=True, exist_ok=True)
             try:
-                self.jobs.get(item.trial.config["seed"], write_finished)(item.trial)
+                self.jobs.get(item.trial.plain["seed"], write_finished)(item.trial)
             except Exception as error:
                 if isinstance(error, PoolBroke):
                     raise
@@ -260,7 +259,7 @@ def test_a_pool_that_breaks_costs_the_trial_that_broke_it(retries: int, sweep: S
 
 def test_a_launcher_that_never_works_fails_no_trial(sweep: Sweep) -> None:
     def broken(batch: Sequence[Planned]) -> Mapping[str, BaseException]:
-        sweep.batches.append([item.trial.config["seed"] for item in batch])
+        sweep.batches.append([item.trial.plain["seed"] for item in batch])
         raise PoolBroke("invalid partition")
 
     with pytest.raises(UserError, match="before any trial began") as caught:

@@ -30,7 +30,7 @@ def page(trial: Trial, tmp_path: Path) -> list[str]:
 
 def begin(trial: Trial, *logged: str) -> None:
     trial.directory.mkdir()
-    (trial.directory / "config.yaml").write_text(yaml.safe_dump(trial.config))
+    (trial.directory / "config.yaml").write_text(yaml.safe_dump(trial.plain))
     (trial.directory / "metrics.jsonl").write_text("".join(logged))
 
 
@@ -112,17 +112,17 @@ def test_a_config_that_is_none_counts_as_never_written(trial: Trial, tmp_path: P
 @pytest.mark.parametrize("gone", ["task", "trainer", "budget", "seed", "paths"])
 def test_a_config_without_a_section_counts_as_never_written(trial: Trial, tmp_path: Path, gone: str) -> None:
     begin(trial)
-    kept = {key: value for key, value in trial.config.items() if key != gone}
+    kept = {key: value for key, value in trial.plain.items() if key != gone}
     (trial.directory / "config.yaml").write_text(yaml.safe_dump(kept))
     assert show(trial.trial_id, tmp_path)["no_command"] == "its config was never written"
 
 
 def test_a_config_that_refers_to_nothing_is_shown_and_has_no_command(trial: Trial, tmp_path: Path) -> None:
     begin(trial)
-    trial.config["architecture"]["width"] = "${nowhere}"
-    (trial.directory / "config.yaml").write_text(yaml.safe_dump(trial.config))
+    trial.plain["architecture"]["width"] = "${nowhere}"
+    (trial.directory / "config.yaml").write_text(yaml.safe_dump(trial.plain))
     found = show(trial.trial_id, tmp_path)
-    assert found["no_command"].startswith("its config cannot be composed: Interpolation key 'nowhere' not found")
+    assert found["no_command"].startswith("'architecture.width' refers to a value that is not there.")
     assert found["config"]["decides"]["architecture.width"] == "${nowhere}"
 
 
@@ -174,7 +174,7 @@ def test_somebody_elses_code_is_not_run_to_show_a_trial(tmp_path: Path, monkeypa
     chosen = ["architecture=gru", "architecture.encoder._target_=marked.Marked", f"paths.runs={tmp_path / 'runs'}"]
     trial = compose(chosen, str(mine))
     trial.directory.mkdir(parents=True)
-    (trial.directory / "config.yaml").write_text(yaml.safe_dump(trial.config))
+    (trial.directory / "config.yaml").write_text(yaml.safe_dump(trial.plain))
     marker.unlink()
     monkeypatch.delitem(sys.modules, "marked")
     found = show(trial.trial_id, tmp_path / "runs")

@@ -36,7 +36,7 @@ def trial(template: Trial, tmp_path: Path) -> Callable[[int], Trial]:
     """Makes a trial with a directory, a seed each."""
 
     def make(seed: int) -> Trial:
-        made = make_trial({**template.config, "seed": seed, "paths": {"runs": str(tmp_path)}})
+        made = make_trial({**template.plain, "seed": seed, "paths": {"runs": str(tmp_path)}})
         made.directory.mkdir(exist_ok=True)
         return made
 

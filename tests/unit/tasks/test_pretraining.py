@@ -124,8 +124,8 @@ def test_joint_trials_keep_their_ids_and_pretrained_ones_have_their_own() -> Non
 
 
 def test_a_default_that_a_config_does_not_state_leaves_its_id() -> None:
-    plain = make_trial(made_up.trial("sentiment", "architecture=ae_ksparse").config)
-    older = copy.deepcopy(plain.config)
+    plain = make_trial(made_up.trial("sentiment", "architecture=ae_ksparse").plain)
+    older = copy.deepcopy(plain.plain)
     del older["optimizer"]["supervised"], older["optimizer"]["final_learning_rate"]
     del older["architecture"]["weight_deviation"]
     for part in ("encoder", "decoder"):

@@ -26,7 +26,7 @@ CONF = Path(__file__).parents[3] / "conf"
 
 
 def built(name: str, architecture: str, *overrides: str) -> tuple[Task, Any]:
-    config = compose([f"task={name}", f"architecture={architecture}", "architecture.width=6", *overrides]).config
+    config = compose([f"task={name}", f"architecture={architecture}", "architecture.width=6", *overrides]).plain
     task = build_task(compose([f"task={name}", f"architecture={architecture}", *overrides]))
     made = adding(SEEDS, length=7, sizes=SIZES) if name == "adding" else copying(SEEDS, length=5, sizes=SIZES)
     task.prepare(examples_of(**made), config["data"])

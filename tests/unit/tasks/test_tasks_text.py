@@ -226,8 +226,8 @@ def test_parallel_decoders_refuse_what_needs_steps(option: str) -> None:
         chosen = made_up.trial("translation", f"architecture={architecture}", option)
         task = made_up.prepared(chosen)
         if fits:
-            task.check(chosen.config["architecture"], chosen.config["bottleneck"])
+            task.check(chosen.plain["architecture"], chosen.plain["bottleneck"])
         else:
             with pytest.raises(UserError, match="step by step") as caught:
-                task.check(chosen.config["architecture"], chosen.config["bottleneck"])
+                task.check(chosen.plain["architecture"], chosen.plain["bottleneck"])
             assert f"architecture={architecture}" in str(caught.value)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from unroll.config.compose import compose
 from unroll.config.trial import Trial
 from unroll.tracking import tracking as module
 from unroll.tracking.lines import MetricLines
@@ -52,9 +53,9 @@ def test_resuming_after_a_line_was_cut_in_the_middle(tmp_path: Path) -> None:
 
 
 def trial(directory: Path, **logger: Any) -> Trial:
-    wandb = {"mode": "disabled", **logger.pop("wandb", {})}
-    config = {"logger": {"csv": False, "tensorboard": False, "wandb": wandb, **logger}, "paths": {"runs": directory}}
-    made = Trial(config, "t-d-a-s0-0")
+    plain = compose([f"paths.runs={directory}"]).plain
+    wandb = {**plain["logger"]["wandb"], **logger.pop("wandb", {})}
+    made = Trial({**plain, "logger": {**plain["logger"], **logger, "wandb": wandb}}, "t-d-a-s0-0")
     made.directory.mkdir()
     return made
 

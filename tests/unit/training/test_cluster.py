@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from unroll.config.compose import compose
 from unroll.config.trial import Trial
 from unroll.errors import UserError
 from unroll.training import cluster
@@ -31,10 +32,11 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-def trial(runs: Path, devices: int = 1, num_nodes: int = 1, accelerator: str = "cpu", row: str = "lstm") -> Trial:
-    trainer = {"devices": devices, "num_nodes": num_nodes, "accelerator": accelerator}
-    config: dict[str, Any] = {"trainer": trainer, "paths": {"runs": str(runs)}, "architecture": {"name": row}}
-    return Trial(config, "a-trial")
+def trial(
+    runs: Path, devices: int = 1, num_nodes: int = 1, accelerator: str = "cpu", row: str = "architecture=lstm"
+) -> Trial:
+    trainer = [f"trainer.devices={devices}", f"trainer.num_nodes={num_nodes}", f"trainer.accelerator={accelerator}"]
+    return compose([row, *trainer, f"paths.runs={runs}"])
 
 
 def put(environment: pytest.MonkeyPatch, variables: Environment) -> None:
@@ -177,7 +179,7 @@ def test_gpus_in_a_job_name_slurms_options(environment: pytest.MonkeyPatch, tmp_
 
 def test_a_baseline_needs_no_gpu(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
     environment.setattr(cluster, "visible_gpus", lambda: 0)
-    check_cluster(trial(tmp_path, accelerator="gpu", row="baseline"))
+    check_cluster(trial(tmp_path, accelerator="gpu", row="baseline=majority"))
 
 
 def test_a_multiruns_gpus_are_asked_where_it_trains(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:

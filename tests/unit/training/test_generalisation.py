@@ -1,5 +1,6 @@
 """The train-test gap: its sample, the metric that it is of, and that records made before it still verify."""
 
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import made_up
@@ -59,7 +60,7 @@ def test_the_gap_is_of_the_primary_metric_or_of_the_cheap_one(primary: str, scor
         return {"mean": {SAMPLE: 10.0, "test": 25.0}[split]}
 
     final = Final(metrics={"test": {primary: 70.0}})
-    described = {"primary": {"name": primary}, "selection": {"name": "nll"}}
+    described = SimpleNamespace(primary=SimpleNamespace(name=primary), selection=SimpleNamespace(name="nll"))
     found = train_scores(described, Counting(), final, validate)  # type: ignore[arg-type]
     assert asked == scored
     assert found == {"examples": 4, "metrics": {"nll": 10.0, "accuracy": 90.0}, "gap": gap}

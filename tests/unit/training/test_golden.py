@@ -14,6 +14,7 @@ import pytest
 import pytorch_lightning as lightning
 import torch
 
+from unroll.config.schema import Optimizer
 from unroll.data.batching import TrainingBatches
 from unroll.seeds import derive
 from unroll.training.module import TrialModule
@@ -41,7 +42,7 @@ OPTIMIZER = {
     "name": "adam",
     "learning_rate": 0.01,
     "weight_decay": 0.0,
-    "betas": (0.9, 0.999),
+    "betas": [0.9, 0.999],
     "momentum": 0.0,
     "schedule": "cosine",
     "final_learning_rate": 0.0,
@@ -65,7 +66,7 @@ def ten_losses(family: str) -> list[float]:
     chosen = made_up.trial(task_name, f"architecture={architecture}", *made_up.SMALL, *OPTIONS[task_name], *overrides)
     task = made_up.prepared(chosen)
     torch.manual_seed(derive(seed, "initialisation"))
-    module = TrialModule(task, made_up.network_of(chosen, task), OPTIMIZER, seed, 0, STEPS)
+    module = TrialModule(task, made_up.network_of(chosen, task), Optimizer(**OPTIMIZER), seed, 0, STEPS)
     losses = Losses()
     trainer = lightning.Trainer(
         accelerator="cpu",

@@ -18,7 +18,7 @@ from unroll.verification.verify import verify
 
 backends: Any = torch.backends
 HALF, TF32 = "trainer.precision=16-mixed", "trainer.tf32=true"
-NETWORK, BASELINE = ["architecture=lstm"], ["architecture=baseline", "baseline=majority"]
+NETWORK, BASELINE = ["architecture=lstm"], ["baseline=majority"]
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_it_is_part_of_a_trial(numbers: Callable[[], Any]) -> None:
     plain, rounded = made(*NETWORK), made(*NETWORK, TF32)
     assert plain.trial_id != rounded.trial_id
     assert made(*BASELINE).trial_id == made(*BASELINE, TF32).trial_id
-    record = {"status": "finished", "trial_id": plain.trial_id, "config": plain.config, "protocol_version": 1}
+    record = {"status": "finished", "trial_id": plain.trial_id, "config": plain.plain, "protocol_version": 1}
     with pytest.raises(UserError, match="only where and how it runs can be another"):
         verify(record, [TF32])
 

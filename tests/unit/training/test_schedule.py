@@ -7,12 +7,17 @@ import made_up
 import pytest
 import torch
 
+from unroll.config.schema import BudgetConfig, Optimizer
 from unroll.data.batching import TrainingBatches
 from unroll.training.budget import budget_steps
 from unroll.training.module import TrialModule, build_optimizer, learning_rate, own_sums
 from unroll.training.ranks import Ranks
 
-BASE = {"learning_rate": 0.8, "warmup_steps": 0, "schedule": "constant", "final_learning_rate": 0.0}
+BASE = Optimizer(name="adam", learning_rate=0.8, schedule="constant")
+
+
+def optimizer_of(**changed: Any) -> Optimizer:
+    return Optimizer.model_validate({**BASE.model_dump(), **changed})
 
 
 @pytest.mark.parametrize(
@@ -27,7 +32,7 @@ BASE = {"learning_rate": 0.8, "warmup_steps": 0, "schedule": "constant", "final_
     ],
 )
 def test_rates_of_four_steps(changed: dict[str, Any], rates: list[float]) -> None:
-    assert [learning_rate({**BASE, **changed}, step, 4) for step in range(4)] == pytest.approx(rates)
+    assert [learning_rate(optimizer_of(**changed), step, 4) for step in range(4)] == pytest.approx(rates)
 
 
 @pytest.mark.parametrize(
@@ -39,13 +44,13 @@ def test_rates_of_four_steps(changed: dict[str, Any], rates: list[float]) -> Non
     ],
 )
 def test_rates_end_at_the_final_one(schedule: str, rates: list[float]) -> None:
-    config = {**BASE, "schedule": schedule, "final_learning_rate": 0.2}
+    config = optimizer_of(schedule=schedule, final_learning_rate=0.2)
     assert [learning_rate(config, step, 4) for step in range(5)] == pytest.approx(rates)
 
 
 @pytest.mark.parametrize("schedule", ["linear", "cosine"])
 def test_rates_end_at_zero_and_stay_there(schedule: str) -> None:
-    config = {**BASE, "schedule": schedule}
+    config = optimizer_of(schedule=schedule)
     assert learning_rate(config, 4, 4) == pytest.approx(0, abs=1e-15)
     assert learning_rate(config, 9, 4) == pytest.approx(0, abs=1e-15)
 
@@ -54,7 +59,7 @@ def test_rates_end_at_zero_and_stay_there(schedule: str) -> None:
     ("name", "kind"), [("adam", "Adam"), ("adamw", "AdamW"), ("sgd", "SGD"), ("adagrad", "Adagrad")]
 )
 def test_optimizers_take_their_options(name: str, kind: str) -> None:
-    config = {"name": name, "learning_rate": 0.1, "weight_decay": 0.2, "betas": [0.8, 0.9], "momentum": 0.3}
+    config = optimizer_of(name=name, learning_rate=0.1, weight_decay=0.2, betas=[0.8, 0.9], momentum=0.3)
     optimizer = build_optimizer(torch.nn.Linear(1, 1), config, fused=True)
     assert type(optimizer).__name__ == kind
     found = optimizer.param_groups[0]
@@ -67,7 +72,7 @@ def test_adagrad_divides_by_the_root_of_all_squared_gradients() -> None:
     """Duchi et al. 2011, section 1.1: gradients 3, then 4, at a rate of 0.5. Decay is added before: 2.8 + 0.1 x 2."""
     for decay, gradients in ((0.0, [3.0, 4.0]), (0.1, [2.8, 3.85])):
         weight = torch.nn.Parameter(torch.tensor(2.0))
-        config = {"name": "adagrad", "learning_rate": 0.5, "weight_decay": decay}
+        config = optimizer_of(name="adagrad", learning_rate=0.5, weight_decay=decay)
         optimizer = build_optimizer(torch.nn.ParameterList([weight]), config, fused=True)
         for gradient in gradients:
             weight.grad = torch.tensor(gradient)
@@ -82,7 +87,7 @@ EMBEDDINGS = {"embedding_learning_rate": 0.2, "embedding_weight_decay": 0.0}
 def test_word_vectors_have_a_rate_of_their_own_on_the_same_schedule(
     schedule: str, rates: list[tuple[float, float]]
 ) -> None:
-    config = {**BASE, **EMBEDDINGS, "name": "adagrad", "weight_decay": 0.3, "schedule": schedule}
+    config = optimizer_of(**EMBEDDINGS, name="adagrad", weight_decay=0.3, schedule=schedule)
     task, network = made_up.built("sentiment", "gru")
     module = TrialModule(task, network, config, 0, 0, 2)
     optimizer = build_optimizer(network, config, fused=True)
@@ -99,20 +104,20 @@ def test_word_vectors_have_a_rate_of_their_own_on_the_same_schedule(
 
 
 def test_one_option_of_word_vectors_leaves_the_other_as_it_is() -> None:
-    config = {**BASE, "name": "sgd", "momentum": 0.0, "weight_decay": 0.3, "embedding_weight_decay": 0.1}
+    config = optimizer_of(name="sgd", momentum=0.0, weight_decay=0.3, embedding_weight_decay=0.1)
     optimizer = build_optimizer(made_up.built("sentiment", "gru")[1], config, fused=True)
     assert [(group["lr"], group["weight_decay"]) for group in optimizer.param_groups] == [(0.8, 0.3), (0.8, 0.1)]
 
 
 def test_decoupled_decay_shrinks_a_scaled_weight_as_any_other() -> None:
-    config = {**BASE, "name": "adamw", "betas": [0.9, 0.999], "weight_decay": 0.36}
+    config = optimizer_of(name="adamw", betas=[0.9, 0.999], weight_decay=0.36)
     optimizer = build_optimizer(made_up.built("sentiment", "rntn")[1], config, fused=True)
     assert [group["weight_decay"] for group in optimizer.param_groups] == [0.36, 0.36]
 
 
 def test_a_scaled_weight_decays_as_what_it_stands_for() -> None:
     """The RNTN's parameter is 2H times its tensor V: with d on |V|^2, it is d / (2H)^2 on the parameter's square."""
-    config = {**BASE, "name": "adagrad", "weight_decay": 0.36, "embedding_weight_decay": 0.0}
+    config = optimizer_of(name="adagrad", weight_decay=0.36, embedding_weight_decay=0.0)
     task, network = made_up.built("sentiment", "rntn")
     tensor, width = network.encoder.tensor, network.encoder.tensor.shape[1]
     optimizer = build_optimizer(network, config, fused=True)
@@ -138,18 +143,18 @@ def test_a_scaled_weight_decays_as_what_it_stands_for() -> None:
     ],
 )
 def test_budgets_in_steps(budget: dict[str, Any], expected: tuple[int, int | None]) -> None:
-    assert budget_steps({"steps": None, "epochs": None, "seconds": None, **budget}, 10) == expected
+    assert budget_steps(BudgetConfig(name="any", **budget), 10) == expected
 
 
 def test_a_budget_of_operations_in_steps() -> None:
     """A step of 5 examples of 200 operations forward costs 3,000."""
-    budget = {"steps": None, "epochs": None, "seconds": None, "flops": 10_000, "validate_every": 0.5}
+    budget = BudgetConfig(name="any", flops=10_000, validate_every=0.5)
     assert budget_steps(budget, 10, forward=200, batch_size=5) == (3, 5)
 
 
 def gradients(task: Any, network: torch.nn.Module, rank: int, world: int) -> list[torch.Tensor]:
     """Gradients of one rank for the second batch."""
-    module = TrialModule(task, network, {}, 0, 0, 2)
+    module = TrialModule(task, network, BASE, 0, 0, 2)
     module._trainer = SimpleNamespace(world_size=world)
     batch = list(TrainingBatches(task.splits["train"], 7, 0, 0, 4, rank, world))[-1]
     network.zero_grad()
@@ -171,7 +176,7 @@ def test_ranks_gradients_average_to_the_whole_batchs(name: str, world: int) -> N
 
 def test_logged_losses_are_means_over_examples_since_the_last_line() -> None:
     task, network = made_up.built("forecasting", "ae")
-    module = TrialModule(task, network, {}, 0, 0, 2)
+    module = TrialModule(task, network, BASE, 0, 0, 2)
     module._trainer = SimpleNamespace(world_size=1)
     expected = []
     for batch in TrainingBatches(task.splits["train"], 7, 0, 0, 2):

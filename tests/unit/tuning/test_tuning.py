@@ -6,7 +6,7 @@ import json
 import operator
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import pytest
 import yaml
 from stub_records import distance, write_failed, write_finished
 
-from unroll.config.compose import compose_with, composer
+from unroll.config.compose import compose
 from unroll.config.identity import is_baseline
 from unroll.config.planned import Planned
 from unroll.config.search_space import Space, read_space
@@ -30,28 +30,20 @@ SPACE = {"optimizer.learning_rate": "tag(log, interval(1e-5, 1))", "architecture
 Write = Callable[[Trial], None]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def hydra() -> Iterator[None]:
-    with composer():
-        yield
-
-
 @functools.cache
 def composed(architecture: str) -> Trial:
-    baseline = ["baseline=pca"] if architecture == "baseline" else ["budget=quickstart"]
-    return compose_with(["task=compression", f"architecture={architecture}", *baseline])
+    method = [f"architecture={architecture}", "budget=quickstart"] if architecture else ["baseline=pca"]
+    return compose(["task=compression", *method])
 
 
 def quick(overrides: Sequence[str]) -> Trial:
     """Compose a trial of an architecture by setting keys of one composed before."""
     given = dict(text.split("=", 1) for text in overrides)
-    config = copy.deepcopy(composed(given.pop("architecture")).config)
+    config = copy.deepcopy(composed(given.pop("architecture", "")).plain)
     for key, text in given.items():
         *path, last = key.split(".")
         node = functools.reduce(operator.getitem, path, config)
-        passed_on = [
-            config["architecture"].get(part, {}) for part in ("encoder", "decoder") if path == ["architecture"]
-        ]
+        passed_on = [config["architecture"][part] for part in ("encoder", "decoder") if path == ["architecture"]]
         for each in [node, *(part for part in passed_on if last in part)]:
             if not isinstance(each.get(last), dict):
                 each[last] = yaml.safe_load(text)
@@ -65,7 +57,7 @@ def suite(runs: Path, architectures: Sequence[str] = ("mlp", "lstm"), seeds: Seq
         for name in architectures
         for seed in seeds
     ]
-    return [Planned(quick(given), given) for given in [*found, (*shared, "architecture=baseline", "baseline=pca")]]
+    return [Planned(quick(given), given) for given in [*found, ("task=compression", shared[-1], "baseline=pca")]]
 
 
 def studies(planned: Sequence[Planned], options: TuningOptions, space: dict[str, str] | None = None) -> list[Study]:
@@ -98,7 +90,7 @@ def run(
     runs: Path, options: TuningOptions, trainer: Trainer, architectures: Sequence[str] = ("mlp", "lstm")
 ) -> list[Tuned]:
     planned = suite(runs, architectures)
-    baselines = [item for item in planned if is_baseline(item.trial.config)]
+    baselines = [item for item in planned if is_baseline(item.trial.plain)]
     seen: list[int] = []
     tuned = tune(
         studies(planned, options),
@@ -234,7 +226,7 @@ def test_the_best_on_validation_is_found_though_test_says_otherwise(tmp_path: Pa
     trials = [point.planned.trial for point in one.points]
     assert one.best.planned.trial == min(trials, key=distance)
     chosen = finals(tuned, options, quick)
-    assert [item.trial.config["seed"] for item in chosen[0]] == [3, 4]
+    assert [item.trial.plain["seed"] for item in chosen[0]] == [3, 4]
     assert chosen[0][0].trial.trial_id == one.best.planned.trial.trial_id, "the tuning seed is not trained again"
     assert [len(found) for found in finals(tuned, TuningOptions(12, final_seeds=False), quick)] == [1]
 
@@ -271,7 +263,7 @@ def test_a_point_that_another_sweep_has_put_there_is_taken(tmp_path: Path) -> No
 
 def test_a_point_that_fails_costs_itself_only(tmp_path: Path) -> None:
     def fragile(trial: Trial) -> None:
-        large = trial.config["optimizer"]["learning_rate"] > 0.001
+        large = not trial.is_baseline and trial.config.network.optimizer.learning_rate > 0.001
         write_failed(trial) if large else write_finished(trial)
 
     options = TuningOptions(10, parallel=5)
@@ -320,7 +312,7 @@ def test_a_study_without_a_value_has_no_best_point(tmp_path: Path) -> None:
 )
 def test_mistakes_are_told_before_training(tmp_path: Path, space: dict[str, str], said: list[str]) -> None:
     with pytest.raises(UserError) as caught:
-        make_studies(suite(tmp_path, ["mlp"], [3]), read_space(space), TuningOptions(5), compose_with)
+        make_studies(suite(tmp_path, ["mlp"], [3]), read_space(space), TuningOptions(5), compose)
     for words in said:
         assert words in str(caught.value)
 
@@ -340,7 +332,7 @@ def test_absent_keys_can_be_left_out(tmp_path: Path) -> None:
 )
 def test_options_out_of_range(wrong: dict[str, Any]) -> None:
     with pytest.raises(UserError, match=next(iter(wrong))):
-        make_studies([], Space(()), TuningOptions(**{"trials": 5, **wrong}), compose_with)
+        make_studies([], Space(()), TuningOptions(**{"trials": 5, **wrong}), compose)
 
 
 def test_without_optuna_it_says_what_to_install(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -352,17 +344,16 @@ def test_without_optuna_it_says_what_to_install(study: Study, monkeypatch: pytes
 def test_suggesting_needs_no_torch() -> None:
     code = (
         "import sys\n"
-        "from unroll.config.compose import compose_with, composer\n"
+        "from unroll.config.compose import compose\n"
         "from unroll.config.search_space import read_space\n"
         "from unroll.tuning.study import TuningOptions, make_studies\n"
         "from unroll.config.planned import Planned\n"
         "from unroll.tuning.search import suggest_point\n"
         "from unroll.tuning import summary\n"
-        "with composer():\n"
-        "    made = ['task=compression', 'architecture=mlp']\n"
-        f"    space = read_space({SPACE!r})\n"
-        "    one, = make_studies([Planned(compose_with(made), tuple(made))], space, TuningOptions(3), compose_with)\n"
-        "    print(suggest_point(one, TuningOptions(3), []))\n"
+        "made = ['task=compression', 'architecture=mlp']\n"
+        f"space = read_space({SPACE!r})\n"
+        "one, = make_studies([Planned(compose(made), tuple(made))], space, TuningOptions(3), compose)\n"
+        "print(suggest_point(one, TuningOptions(3), []))\n"
         "assert not {'torch', 'pytorch_lightning'} & set(sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
