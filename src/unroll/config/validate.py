@@ -32,7 +32,7 @@ _LARGEST_SEED = 2**32 - 1
 
 
 def validated(raw: Mapping[str, Any], config_dir: str | None = None) -> dict[str, Any]:
-    """Return a composed config resolved and plain, as a record keeps it; UserError for the first thing that is wrong."""
+    """Return a composed config resolved and plain; UserError for the first thing that is wrong."""
     _no_unknown_sections(raw)
     _nothing_missing(raw, "")
     check_names(raw)

@@ -16,7 +16,8 @@ def record_mishap(planned: Planned, kind: str, message: str, trace: str = "", se
         LeaseHeld: another process trains it now.
     """
     from unroll.records.provenance import provenance
-    from unroll.records.record import SCHEMA_VERSION, write_record
+    from unroll.records.record import write_record
+    from unroll.records.schema import SCHEMA_VERSION
 
     trial = planned.trial
     started = (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat(timespec="seconds")

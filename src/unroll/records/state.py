@@ -54,7 +54,7 @@ def why_stale(head: Mapping[str, Any], trial: Trial) -> str:
     """
     from unroll.data.freshness import changed
     from unroll.data.readers import variant
-    from unroll.records.record import SCHEMA_VERSION
+    from unroll.records.schema import SCHEMA_VERSION
 
     if head["schema_version"] != SCHEMA_VERSION:
         return f"the record's schema is {head['schema_version']}, today's is {SCHEMA_VERSION}"
@@ -89,7 +89,7 @@ def _data(trial: Trial, found: dict[str, Any] | None) -> tuple[dict[str, Any], d
 
 def _check(record: dict[str, Any]) -> None:
     """Raise UserError where a record of today's schema does not follow it."""
-    from unroll.records.record import SCHEMA_VERSION, validate
+    from unroll.records.schema import SCHEMA_VERSION, validate
 
     if record.get("schema_version") == SCHEMA_VERSION:
         validate(record)

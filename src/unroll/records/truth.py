@@ -15,7 +15,7 @@ from unroll.config.trial import make_trial
 from unroll.config.typed import completed
 from unroll.errors import UserError
 from unroll.records.effort import impossible_times, steps_trained, training_operations, validations
-from unroll.records.record import wrong_config
+from unroll.records.schema import wrong_config
 from unroll.registry.groups import group_value
 
 Record = Mapping[str, Any]

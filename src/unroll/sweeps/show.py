@@ -9,7 +9,8 @@ from unroll.config.again import again, command
 from unroll.config.identity import decisive
 from unroll.errors import UserError
 from unroll.records.audit import UNREADABLE, refuse_untrue
-from unroll.records.record import FILE_NAME, read_record, wrong_config
+from unroll.records.record import FILE_NAME, read_record
+from unroll.records.schema import wrong_config
 from unroll.records.state import why_stale
 from unroll.records.store import flatten, locate
 from unroll.registry.components import refuse_foreign

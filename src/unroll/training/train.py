@@ -16,7 +16,8 @@ from unroll.errors import TrialFailed, UserError
 from unroll.models.contracts import Term
 from unroll.records.lease import Lease, leased
 from unroll.records.provenance import peak_memory_bytes, provenance, reset_peak_memory
-from unroll.records.record import SCHEMA_VERSION, read_record
+from unroll.records.record import read_record
+from unroll.records.schema import SCHEMA_VERSION
 from unroll.records.state import state
 from unroll.registry.components import check_options, create, locate
 from unroll.registry.versions import own_options

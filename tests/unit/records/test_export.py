@@ -14,7 +14,8 @@ import pytest
 from unroll.api import records
 from unroll.errors import UserError
 from unroll.records.export import export
-from unroll.records.record import SCHEMA_VERSION, read_record, write_record
+from unroll.records.record import read_record, write_record
+from unroll.records.schema import SCHEMA_VERSION
 from unroll.records.seal import sealed
 
 pytestmark = pytest.mark.usefixtures("believed")

@@ -15,7 +15,8 @@ from unroll.analysis.report import comma_separated
 from unroll.analysis.tables import make_tables
 from unroll.errors import UserError
 from unroll.records.audit import failures
-from unroll.records.record import read_record, validate
+from unroll.records.record import read_record
+from unroll.records.schema import validate
 from unroll.records.store import frame
 from unroll.sweeps.show import _curves, _environment, _result
 from unroll.sweeps.show_view import lines

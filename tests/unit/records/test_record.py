@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from unroll.errors import UserError
-from unroll.records.record import SCHEMA_VERSION, read_record, validate, write_record
+from unroll.records.record import read_record, write_record
+from unroll.records.schema import SCHEMA_VERSION, validate
 
 
 @pytest.fixture
