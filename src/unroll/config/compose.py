@@ -1,6 +1,7 @@
 """Overrides in, one validated trial out; what Hydra complains about becomes one clear message."""
 
 import functools
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ import yaml
 
 from unroll.config.defaults_list import Entry, Option, Unusual, placed_files
 from unroll.config.schema import section_defaults
-from unroll.config.trial import Trial, make_trial
+from unroll.config.trial import Alike, Trial, make_trial
 from unroll.config.validate import validated
 from unroll.errors import UserError
 from unroll.registry.groups import conf_directory, config_directories, refuse_shadowed
@@ -20,6 +21,8 @@ from unroll.registry.yaml_files import YamlFile, yaml_file
 # Sections that take any key, which is checked afterwards: by a data set's reader, by the classes of an architecture.
 OPEN = ("data", "architecture")
 OF_NETWORKS = re.compile(r"[+~]*(architecture|bottleneck|optimizer|budget)([.@=/]|$)")
+_SEED = re.compile(r"seed=\d+")
+_PASSED_ON = re.compile(r"\$\{\.*seed\}")
 _DEFAULTS = "section_defaults"  # what conf/train.yaml calls the defaults of the sections
 
 
@@ -59,9 +62,25 @@ class Composer:
         self._is_group = functools.cache(lambda group: any((folder / group).is_dir() for folder in self.folders))
         self._parsed = functools.cache(_parsed)
         self._base = functools.cache(self._merged_files)
+        self._seedless = functools.cache(self._without_seed)
 
     def trial(self, overrides: Sequence[str], name: str = "train") -> Trial:
         """Do what `compose` does, from the root config `name`."""
+        others = tuple(text for text in overrides if not _SEED.fullmatch(text))
+        if len(others) + 1 == len(overrides):
+            found = self._seedless(name, others)
+            if found is not None:
+                (seed,) = set(overrides) - set(others)
+                return found.with_seed(int(seed.partition("=")[2]))
+        return self._composed(name, overrides)
+
+    def _without_seed(self, name: str, overrides: tuple[str, ...]) -> Alike | None:
+        """What trials share that differ by their seed alone; None where the seed is passed on to something else."""
+        if _PASSED_ON.search(json.dumps(self.raw(name, overrides), default=str)):
+            return None
+        return Alike(self._composed(name, overrides).plain)
+
+    def _composed(self, name: str, overrides: Sequence[str]) -> Trial:
         trial = make_trial(validated(self.raw(name, overrides), self.config_dir))
         idle = [text for text in overrides if OF_NETWORKS.match(text)] if trial.is_baseline else []
         if idle:

@@ -95,6 +95,8 @@ class _Walk:
             self.seen.add(key)
         if not isinstance(entry.option, str):
             return []
+        if entry.option == "???":
+            raise Unusual
         relative = entry.option if entry.group is None else f"{entry.group}/{entry.option}"
         path = _path(relative, group)
         folder = path.rpartition("/")[0]
@@ -133,7 +135,7 @@ def _entries(listed: Any) -> list[Entry]:
         if (entry.group or "").lstrip("/").startswith("hydra"):
             continue
         options = entry.option if isinstance(entry.option, list) else [entry.option]
-        if any(not isinstance(one, str | None) or "${" in (one or "") or one == "???" for one in options):
+        if any(not isinstance(one, str | None) or "${" in (one or "") for one in options):
             raise Unusual
         found.append(entry)
     return found

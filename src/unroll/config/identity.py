@@ -30,9 +30,9 @@ def is_baseline(config: Mapping[str, Any]) -> bool:
     return bool(config.get("baseline", {}).get("name", "none") != "none")
 
 
-def digest(config: Mapping[str, Any]) -> str:
-    """Return the ten hexadecimal digits that name a trial; ValueError for NaN and infinity."""
-    return hashlib.sha256(canonical(identity(config)).encode()).hexdigest()[:10]
+def digest(decides: Mapping[str, Any]) -> str:
+    """Return the ten hexadecimal digits of an `identity`; ValueError for NaN and infinity."""
+    return hashlib.sha256(canonical(decides).encode()).hexdigest()[:10]
 
 
 def identity(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,6 +29,14 @@ def resolved(raw: Mapping[str, Any]) -> dict[str, Any]:
     return dict(found)
 
 
+def resolved_value(raw: Mapping[str, Any], section: str, key: str) -> Any:
+    """Return one value of a config as `resolved` would give it."""
+    try:
+        return _Resolver(raw).value(raw[section][key], (section, key))
+    except _Unknown:
+        return resolved(raw)[section][key]
+
+
 class _Unknown(Exception):
     """A text that OmegaConf is to resolve, or to refuse."""
 
@@ -48,11 +56,24 @@ class _Resolver:
 
     def text(self, text: str, path: tuple[str, ...]) -> Any:
         match = _REFERENCE.fullmatch(text)
-        if match is None:
-            variable = _OF_THE_MACHINE.fullmatch(text)
-            if variable is None:
-                raise _Unknown
+        if match is not None:
+            return self.referred(match, path)
+        variable = _OF_THE_MACHINE.fullmatch(text)
+        if variable is not None:
             return _evaluated(text, os.environ.get(variable[1]))
+        if "\\" in text or "$" in _REFERENCE.sub("", text):
+            raise _Unknown
+        return _REFERENCE.sub(lambda inner: self.spelt(self.referred(inner, path)), text)
+
+    @staticmethod
+    def spelt(value: Any) -> str:
+        """A value inside a longer text."""
+        if not isinstance(value, str | int | float):
+            raise _Unknown
+        return str(value)
+
+    def referred(self, match: re.Match[str], path: tuple[str, ...]) -> Any:
+        """What one reference stands for."""
         dots, key = match.groups()
         target = (*(path[: -len(dots)] if dots else ()), *key.split("."))
         node: Any = self.raw

@@ -6,9 +6,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from unroll.config.identity import digest, is_baseline
+from unroll.config.identity import digest, identity, is_baseline
 from unroll.config.schema import Config
-from unroll.config.typed import config_of
+from unroll.config.typed import check_seed, config_of
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,23 @@ def row(config: Mapping[str, Any]) -> str:
 
 def make_trial(config: Mapping[str, Any]) -> Trial:
     """Name a validated config: `{task}-{data}-{architecture or baseline}-s{seed}-{10 hex digits}`."""
-    config = dict(config)
-    if is_baseline(config) and config["baseline"].get("seeded") is False:
-        config["seed"] = 0
-    parts = (config["task"]["name"], config["data"]["name"], row(config), f"s{config['seed']}", digest(config))
-    return Trial(config, "-".join(parts))
+    return Alike(config).with_seed(config["seed"])
+
+
+class Alike:
+    """Validated configs that differ by their seeds alone: what names them is told once."""
+
+    def __init__(self, config: Mapping[str, Any]):
+        self.config, self.decides = config, identity(config)
+        self.is_seeded = not (is_baseline(config) and config["baseline"].get("seeded") is False)
+
+    def with_seed(self, seed: int) -> Trial:
+        """Return the trial of a seed; UserError where it is none."""
+        check_seed(seed)
+        seed = seed if self.is_seeded else 0
+        name = digest({**self.decides, "seed": seed})
+        parts = self.config["task"]["name"], self.config["data"]["name"], row(self.config), f"s{seed}", name
+        return Trial({**self.config, "seed": seed}, "-".join(parts))
 
 
 def earlier(trial: Trial) -> Iterator[Trial]:

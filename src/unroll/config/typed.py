@@ -12,6 +12,7 @@ from unroll.errors import UserError, suggest
 from unroll.registry.types import choices, in_words
 
 Model = TypeVar("Model", bound=BaseModel)
+_LARGEST_SEED = 2**32 - 1
 _OUT_OF_RANGE = (
     "greater_than",
     "greater_than_equal",
@@ -63,6 +64,12 @@ def completed(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     kinds = {key: kind for key, kind in SECTIONS.items() if key not in ("architecture", "paths")}
     return {key: read(kinds[key], value, key).model_dump() if key in kinds else value for key, value in config.items()}
+
+
+def check_seed(seed: Any) -> None:
+    """Raise UserError where a value is no seed."""
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= _LARGEST_SEED:
+        raise UserError("'seed' is not a seed.", saw=written(seed), allowed=f"a whole number from 0 to {_LARGEST_SEED}")
 
 
 def _told(error: ValidationError, kind: type[BaseModel], values: Any, where: str) -> UserError:

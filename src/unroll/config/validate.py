@@ -9,10 +9,10 @@ from typing import Any
 
 from unroll.config import idle
 from unroll.config.identity import components, is_baseline
-from unroll.config.interpolation import resolved
+from unroll.config.interpolation import resolved, resolved_value
 from unroll.config.limits import COMPONENT_CHOICES, RANGES
 from unroll.config.schema import NETWORK, SECTIONS, BudgetConfig, Config, Data, Network, Optimizer, TaskConfig
-from unroll.config.typed import config_of
+from unroll.config.typed import check_seed, config_of
 from unroll.config.wandb_names import check_wandb_names
 from unroll.config.written import written
 from unroll.data import readers, shape
@@ -28,7 +28,6 @@ _PARTS = ("encoder", "decoder")
 _ARCHITECTURE_PARTS = ("name", "reconstructs", *_PARTS)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*")
 _LONGEST_NAME = 50
-_LARGEST_SEED = 2**32 - 1
 
 
 def validated(raw: Mapping[str, Any], config_dir: str | None = None) -> dict[str, Any]:
@@ -128,7 +127,7 @@ def _width_to_solve(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     width = raw["architecture"].get("width")
     if raw["budget"].get("parameters") is None or width is None:
         return raw
-    _check_range("architecture.width", resolved(raw)["architecture"]["width"])
+    _check_range("architecture.width", resolved_value(raw, "architecture", "width"))
     return {**raw, "architecture": {**raw["architecture"], "width": SOLVED}}
 
 
@@ -169,12 +168,6 @@ def _check_task(task: Mapping[str, Any]) -> None:
             raise UserError(
                 f"'task.problem' names no option of the task.{suggest(str(key), options)}", saw=key, allowed=options
             )
-
-
-def check_seed(seed: Any) -> None:
-    """Raise UserError where a value is no seed."""
-    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= _LARGEST_SEED:
-        raise UserError("'seed' is not a seed.", saw=written(seed), allowed=f"a whole number from 0 to {_LARGEST_SEED}")
 
 
 def check_names(config: Mapping[str, Any]) -> None:

@@ -4,7 +4,6 @@
 ones, for whatever shows records.
 """
 
-import functools
 import json
 import shlex
 from collections import Counter, defaultdict
@@ -126,7 +125,7 @@ def trusted(folder: str | Path, refused: list[UserError]) -> list[dict[str, Any]
     kept: dict[str, dict[str, Any]] = {}
     for path, record in located_records(folder, damaged):
         try:
-            refuse_untrue(path)
+            refuse_untrue(path, record)
         except UserError as error:
             damaged.append((path, error))
         else:
@@ -139,7 +138,7 @@ def trusted_record(path: str | Path, refused: list[UserError]) -> dict[str, Any]
     """Return a record that can be read and is true to itself; else None, and `refused` takes the error."""
     try:
         record = read_record(path)
-        refuse_untrue(path)
+        refuse_untrue(path, record)
     except UserError as error:
         if str(error) not in map(str, refused):
             refused.append(error)
@@ -147,12 +146,20 @@ def trusted_record(path: str | Path, refused: list[UserError]) -> dict[str, Any]
     return record
 
 
-def refuse_untrue(path: str | Path) -> None:
-    """Raise UserError where a record fails a quick check, with each that it fails, or cannot be read."""
+def refuse_untrue(path: str | Path, record: Record | None = None) -> None:
+    """Raise UserError where a record fails a quick check, with each that it fails, or cannot be read.
+
+    Args:
+        path: of the record.
+        record: its content, where it has just been read.
+    """
     path = Path(path)
     path = path / FILE_NAME if path.is_dir() else path
     beside = (path, path.with_name(PREDICTIONS), path.with_suffix(SUFFIX))
-    if found := _quick(path, tuple(map(_stamp, beside))):
+    key = path, tuple(map(_stamp, beside))
+    if key not in _checked:  # once for the same bytes: published tables read a record many times
+        _checked[key] = failures(read_record(path) if record is None else record, path)
+    if found := _checked[key]:
         raise UserError(
             f"The record {path} is not true to itself.",
             saw="\n           ".join(f"{each.check}: {each.seen}" for each in found),
@@ -161,10 +168,7 @@ def refuse_untrue(path: str | Path) -> None:
         )
 
 
-@functools.lru_cache(maxsize=2**14)
-def _quick(path: Path, stamps: object) -> tuple[Failure, ...]:
-    """The quick checks that a record fails, once for the same bytes: published tables read a record many times."""
-    return tuple(failures(read_record(path), path))
+_checked: dict[tuple[Path, object], list[Failure]] = {}
 
 
 def _stamp(path: Path) -> tuple[int, ...] | None:

@@ -5,11 +5,10 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-
 from unroll import DISTRIBUTION
 from unroll.errors import UserError
 from unroll.registry.code import make_importable
+from unroll.registry.yaml_files import yaml_file
 
 
 def conf_directory() -> Path:
@@ -83,8 +82,8 @@ def group_value(group: str, name: str, key: str, config_dir: str | None = None) 
         file = folder / group / f"{name}.yaml"
         if not file.is_file():
             continue
-        content = OmegaConf.load(file)
-        if not isinstance(content, DictConfig):
+        content = yaml_file(file).content
+        if not isinstance(content, dict):
             return None
         if key in content:
             return content[key]

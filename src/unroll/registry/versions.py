@@ -37,9 +37,16 @@ class Component(NamedTuple):
         changed = {
             key: value
             for key, value in options.items()
-            if key not in self.defaults or canonical(value) != canonical(self.defaults[key])
+            if key not in self.defaults or not _same(value, self.defaults[key])
         }
         return {"is": self.title, **changed}
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values of a config are the same to an id."""
+    if one is other or (type(one) is type(other) and isinstance(one, str | int) and one == other):
+        return True
+    return canonical(one) == canonical(other)
 
 
 def described(kind: Any) -> Component:

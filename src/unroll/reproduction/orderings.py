@@ -39,8 +39,20 @@ class Ordered:
     means: dict[str, float]  # in the published unit
     pairs: tuple[Pair, ...]
     missing: tuple[str, ...]  # rows without values
-    tau: float | None  # None: fewer than three rows, or all means equal
-    p: float | None
+    losses: tuple[float, ...]  # of the rows that have values, in the published order: lower is better
+
+    @property
+    def kendall(self) -> tuple[float, float] | None:
+        """Kendall's tau of the means' order with the published one, and its exact p.
+
+        None for fewer than three rows, and where all means are equal.
+        """
+        if len(self.losses) < 3:
+            return None
+        from scipy.stats import kendalltau
+
+        found = kendalltau(range(len(self.losses)), self.losses)
+        return None if found.statistic != found.statistic else (float(found.statistic), float(found.pvalue))
 
     def count(self, sure: bool, as_published: bool) -> int:
         return sum(pair.comparison.is_sure == sure and pair.as_published == as_published for pair in self.pairs)
@@ -74,8 +86,6 @@ def ordered(ordering: Ordering, metric: Metric, rows: Mapping[str, Records], sco
         rows: row -> its finished records, a seed each.
         scores: of test examples, where they are kept.
     """
-    from scipy.stats import kendalltau
-
     means = {
         name: sum(values) / len(values) for name in ordering.rows if (values := _values(rows.get(name, ()), metric))
     }
@@ -91,15 +101,12 @@ def ordered(ordering: Ordering, metric: Metric, rows: Mapping[str, Records], sco
         if (comparison := _scaled(raw, metric.scale)) is not None
     )
     sign = -1 if metric.direction == "higher" else 1
-    tau = kendalltau(range(len(there)), [sign * means[name] for name in there]) if len(there) > 2 else None
-    known = tau is not None and tau.statistic == tau.statistic
     return Ordered(
         ordering,
         means,
         pairs,
         tuple(name for name in ordering.rows if name not in there),
-        float(tau.statistic) if known and tau else None,
-        float(tau.pvalue) if known and tau else None,
+        tuple(sign * means[name] for name in there),
     )
 
 

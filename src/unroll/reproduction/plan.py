@@ -8,7 +8,7 @@ from unroll.config.compose import Composer, Make, of_its_method
 from unroll.config.identity import is_baseline
 from unroll.config.planned import Planned
 from unroll.config.trial import Trial
-from unroll.config.validate import check_seed
+from unroll.config.typed import check_seed
 from unroll.errors import UserError
 from unroll.records.stale import current_or_earlier
 from unroll.reproduction.published import CPU, PAPER, PublishedRow, Reported

@@ -8,8 +8,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from unroll import DISTRIBUTION
 from unroll.errors import UserError, suggest
+from unroll.registry.yaml_files import yaml_file
 
 PAPER, CPU = "paper", "cpu"
+COUNTS = "counts.json"  # beside the tables: what their wirings count on our modules
 BUDGETS = (PAPER, CPU)
 
 
@@ -218,7 +220,7 @@ def read_table(name: str, folder: Path | None = None) -> Reported:
         )
     path = folder / f"{name}.yaml"
     try:
-        found = Reported.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        found = Reported.model_validate(yaml_file(path).content)
     except (ValidationError, yaml.YAMLError) as error:
         raise UserError(f"{path.name} is not a published table.", saw=_described(error)) from None
     if found.name != name:

@@ -201,8 +201,8 @@ def _order(found: Reproduction, one: orderings.Ordered) -> str:
     said += f"{one.count(True, False)} surely reversed, {one.count(False, True) + one.count(False, False)} undecided"
     if one.pairs:
         said += f", by {one.test}"
-    if one.tau is not None:
-        said += f"; Kendall's tau {one.tau:.2f} (exact p {one.p:.2g})"
+    if one.kendall is not None:
+        said += "; Kendall's tau {:.2f} (exact p {:.2g})".format(*one.kendall)
     if one.missing:
         said += f"; without trials: {', '.join(names[name] for name in one.missing)}"
     return said + "."

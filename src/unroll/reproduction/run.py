@@ -2,6 +2,7 @@
 
 import fnmatch
 import functools
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from unroll.config.compose import Composer, compose
 from unroll.errors import UserError
+from unroll.registry.canonical import canonical
 from unroll.reproduction.files import report_path, write_report
 from unroll.reproduction.plan import Find, TablePlan, plan_table
-from unroll.reproduction.published import BUDGETS, CPU, Reported, read_table, table_names
+from unroll.reproduction.published import BUDGETS, COUNTS, CPU, Reported, read_table, reported_directory, table_names
 from unroll.sweeps.suite import plan_of, sorted_out
 from unroll.sweeps.sweep import launch
 from unroll.visible import visible
@@ -19,7 +21,7 @@ from unroll.visible import visible
 PUBLISHED = Path("results/records")  # of a checkout
 
 if TYPE_CHECKING:
-    from unroll.reproduction.judge import Reproduction
+    from unroll.reproduction.judge import Count, Reproduction
 
 
 def run_reproduction(
@@ -191,19 +193,34 @@ def finder(*folders: str | Path, refused: list[UserError] | None = None) -> Find
     return find
 
 
-def judged(plan: TablePlan, folder: str | Path, refused: list[UserError] | None = None) -> "Reproduction":
+def counted(parts: Sequence[Mapping[str, Any]]) -> int:
+    """The parameters of a wiring's parts, counted now: torch is imported for those alone."""
+    from unroll.reproduction.counting import count_parts
+
+    return count_parts(parts)
+
+
+def listed_count(parts: Sequence[Mapping[str, Any]]) -> int:
+    """The same from the committed list of counts (`tools/count_parts.py`); what is not in it is counted now."""
+    listed = _counts()
+    found = [listed.get(canonical(part)) for part in parts]
+    return counted(parts) if None in found else sum(one for one in found if one is not None)
+
+
+@functools.cache
+def _counts() -> dict[str, int]:
+    file = reported_directory() / COUNTS
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+
+def judged(
+    plan: TablePlan, folder: str | Path, refused: list[UserError] | None = None, count: "Count" = counted
+) -> "Reproduction":
     """A table's plan with what the records of a folder say; `refused` is as of `finder`."""
     from unroll.records.scores import scores_under
     from unroll.reproduction.judge import reproduced
 
-    return reproduced(plan, finder(folder, refused=refused), scores_under(folder), counted)
-
-
-def counted(parts: Sequence[Mapping[str, Any]]) -> int:
-    """The parameters of a wiring's parts; torch is imported for those alone."""
-    from unroll.reproduction.counting import count_parts
-
-    return count_parts(parts)
+    return reproduced(plan, finder(folder, refused=refused), scores_under(folder), count)
 
 
 def overview(
@@ -218,7 +235,7 @@ def overview(
             plan_table(table, find, (), config_dir, budget, composer.trial, stale=True)
             for budget in table.budgets or (CPU,)
         ]
-        judgements = [judged(plan, folder, refused) for plan in plans]
+        judgements = [judged(plan, folder, refused, listed_count) for plan in plans]
         found.append(max(judgements, key=lambda one: (len(one.trained), one.plan.budget == CPU)))
     return found
 
