@@ -217,7 +217,8 @@ def latest(*overrides: str) -> list[str]:
 def _keys(*chosen: str) -> dict[str, set[str]]:
     """The keys with a value in each group of SMALL in a composed config."""
     config = compose(list(chosen)).plain
-    return {group: {key for key, value in config[group].items() if value is not None} for group in SMALL}
+    there = {group: config.get(group, {}) for group in SMALL}
+    return {group: {key for key, value in node.items() if value is not None} for group, node in there.items()}
 
 
 def write_tiny(folder: Path, sizes: Sizes = SIZES, corrupt: bool = False) -> Tiny:

@@ -1,4 +1,5 @@
-"""Write the committed list of components: short names, versions and defaults, which trial ids hash.
+"""Write the committed list of components: short names, versions and defaults, which trial ids hash,
+and the types of their options, by which configs are checked.
 
     python tools/list_components.py
 
@@ -6,7 +7,6 @@ Run it after a component or an option was added or moved, or a version rose. It 
 under one version, a needed option that got a default, and a name that is gone: ids would change unsaid.
 """
 
-import inspect
 import json
 import sys
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ import yaml
 from unroll.config.identity import DESCRIPTIONS, NUMBERS, flat
 from unroll.config.schema import BottleneckConfig, BudgetConfig, Data, Optimizer, TokenizerConfig, Trainer, defaults_of
 from unroll.data import readers
-from unroll.registry.components import locate
+from unroll.registry.components import accepted_by, locate
 from unroll.registry.groups import conf_directory
 from unroll.registry.versions import LIST, described
 
@@ -37,7 +37,10 @@ def found() -> Listed:
     numbers = {key: defaults_of(Trainer)[key] for key in NUMBERS}
     classes = {target: locate({"_target_": target}, target) for target in sorted(targets)}
     return {
-        "components": {described(kind).name: {"target": target, **_entry(kind)} for target, kind in classes.items()},
+        "components": {
+            described(kind).name: {"target": target, **_entry(kind), "options": dict(accepted_by(kind).schemas)}
+            for target, kind in classes.items()
+        },
         "readers": {name: _entry(readers.get(name)) for name in sorted(readers.READERS)},
         "sections": {
             **{name: _section(kind, name) for name, kind in SECTIONS.items()},
@@ -80,9 +83,7 @@ def merged(old: Listed, new: Listed) -> Listed:
 
 def _entry(kind: Any) -> dict[str, Any]:
     one = described(kind)
-    parameters = inspect.signature(kind).parameters.values()
-    required = sorted(each.name for each in parameters if each.default is inspect.Parameter.empty)
-    return {"version": one.version, "defaults": dict(one.defaults), "required": required}
+    return {"version": one.version, "defaults": dict(one.defaults), "required": sorted(accepted_by(kind).required)}
 
 
 def _section(kind: Any, name: str) -> dict[str, Any]:

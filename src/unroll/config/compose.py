@@ -13,6 +13,7 @@ import yaml
 from unroll.config.defaults_list import Entry, Option, Unusual, placed_files
 from unroll.config.schema import section_defaults
 from unroll.config.trial import Alike, Trial, make_trial
+from unroll.config.typed import check_seed
 from unroll.config.validate import validated
 from unroll.errors import UserError
 from unroll.registry.groups import conf_directory, config_directories, refuse_shadowed
@@ -71,7 +72,9 @@ class Composer:
             found = self._seedless(name, others)
             if found is not None:
                 (seed,) = set(overrides) - set(others)
-                return found.with_seed(int(seed.partition("=")[2]))
+                number = int(seed.partition("=")[2])
+                check_seed(number)
+                return found.with_seed(number)
         return self._composed(name, overrides)
 
     def _without_seed(self, name: str, overrides: tuple[str, ...]) -> Alike | None:

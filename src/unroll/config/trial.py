@@ -8,7 +8,7 @@ from typing import Any
 
 from unroll.config.identity import digest, identity, is_baseline
 from unroll.config.schema import Config
-from unroll.config.typed import check_seed, config_of
+from unroll.config.typed import config_of
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,7 @@ class Alike:
         self.is_seeded = not (is_baseline(config) and config["baseline"].get("seeded") is False)
 
     def with_seed(self, seed: int) -> Trial:
-        """Return the trial of a seed; UserError where it is none."""
-        check_seed(seed)
+        """Return the trial of a seed."""
         seed = seed if self.is_seeded else 0
         name = digest({**self.decides, "seed": seed})
         parts = self.config["task"]["name"], self.config["data"]["name"], row(self.config), f"s{seed}", name

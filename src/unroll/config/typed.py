@@ -9,7 +9,7 @@ from unroll.config.identity import is_baseline
 from unroll.config.schema import NETWORK, SECTIONS, Baseline, Config, Network, TaskConfig
 from unroll.config.written import written
 from unroll.errors import UserError, suggest
-from unroll.registry.types import choices, in_words
+from unroll.registry.options import choices_of, in_words, schema_of
 
 Model = TypeVar("Model", bound=BaseModel)
 _LARGEST_SEED = 2**32 - 1
@@ -86,13 +86,15 @@ def _told(error: ValidationError, kind: type[BaseModel], values: Any, where: str
         return UserError(f"'{place}' has no value yet.", saw="???", allowed=f"{place}=VALUE")
     value = first["input"]
     if kinds == "literal_error":
-        words = [written(choice) for choice in choices(hint)]
+        words = [written(choice) for choice in choices_of(schema_of(hint))]
         return UserError(
             f"'{place}' has no such option.{suggest(str(value), words)}", saw=written(value), allowed=words
         )
     says = "is out of range" if kinds in _OUT_OF_RANGE else "has a value that it cannot hold"
     return UserError(
-        f"'{place}' {says}.", saw=repr(value) if isinstance(value, str) else written(value), allowed=in_words(hint)
+        f"'{place}' {says}.",
+        saw=repr(value) if isinstance(value, str) else written(value),
+        allowed=in_words(schema_of(hint)),
     )
 
 

@@ -10,8 +10,7 @@ from typing import Any
 from unroll.config import idle
 from unroll.config.identity import components, is_baseline
 from unroll.config.interpolation import resolved, resolved_value
-from unroll.config.limits import COMPONENT_CHOICES, RANGES
-from unroll.config.schema import NETWORK, SECTIONS, BudgetConfig, Config, Data, Network, Optimizer, TaskConfig
+from unroll.config.schema import NETWORK, SECTIONS, Baseline, BudgetConfig, Config, Data, Network, Optimizer, TaskConfig
 from unroll.config.typed import check_seed, config_of
 from unroll.config.wandb_names import check_wandb_names
 from unroll.config.written import written
@@ -19,13 +18,15 @@ from unroll.data import readers, shape
 from unroll.data.catalogue import check_name
 from unroll.data.languages import is_code
 from unroll.errors import UserError, suggest
-from unroll.registry.components import SOLVED, locate, option_names
+from unroll.registry.components import SOLVED, accepted, check_options, locate
 from unroll.registry.groups import config_directories, options_where
-from unroll.registry.versions import KEPT, VERSION, described, is_listed_name, listed_version
+from unroll.registry.options import Count, conforms, in_words, schema_of
+from unroll.registry.versions import KEPT, VERSION, described, is_listed_name, listed_version, own_options
 
 _TOP_LEVEL = (*SECTIONS, "task", "baseline", "seed")
 _PARTS = ("encoder", "decoder")
 _ARCHITECTURE_PARTS = ("name", "reconstructs", *_PARTS)
+GIVEN = {"architecture.encoder": ("shape",), "architecture.decoder": ("shape", "code_width", "state_width")}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*")
 _LONGEST_NAME = 50
 
@@ -42,8 +43,8 @@ def validated(raw: Mapping[str, Any], config_dir: str | None = None) -> dict[str
     found = config_of(config)
     check_wandb_names(found.logger.wandb, os.environ)
     config = found.plain()
-    _of_components(config)
-    _finite(config, "")
+    _check_components(config)
+    _finite({"data": {"options": found.data.options}, **components(config)}, "")
     shape.check(config["data"], f"data={found.data.name}")
     readers.check(found.data.reader, found.data.options)
     check_name(config["data"], config_directories(config_dir))
@@ -97,7 +98,10 @@ def with_knobs(raw: Mapping[str, Any]) -> dict[str, Any]:
     architecture = dict(raw["architecture"])
     text, knobs = json.dumps(raw, default=str), [key for key in architecture if key not in _ARCHITECTURE_PARTS]
     parts = {part: dict(architecture[part]) for part in _PARTS if isinstance(architecture.get(part), Mapping)}
-    options = {part: option_names(node, f"architecture.{part}") for part, node in parts.items()}
+    options = {
+        part: set(accepted(node, f"architecture.{part}").schemas) if "_target_" in node else set()
+        for part, node in parts.items()
+    }
     for key in knobs:
         if f".{key}}}" in text and re.search(rf"\$\{{(architecture)?\.+{re.escape(key)}\}}", text):
             continue
@@ -127,15 +131,15 @@ def _width_to_solve(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     width = raw["architecture"].get("width")
     if raw["budget"].get("parameters") is None or width is None:
         return raw
-    _check_range("architecture.width", resolved_value(raw, "architecture", "width"))
+    value = resolved_value(raw, "architecture", "width")
+    if not conforms(value, schema_of(Count)):
+        raise UserError("'architecture.width' is out of range.", saw=written(value), allowed=in_words(schema_of(Count)))
     return {**raw, "architecture": {**raw["architecture"], "width": SOLVED}}
 
 
 def _describe_foreign(config: dict[str, Any]) -> None:
     """Keep in the config what its id says of classes that the committed list does not have: readers run no code."""
     for where, node in components(config).items():
-        if not isinstance(node, dict):
-            raise UserError(f"'{where}' is no component.", saw=node, allowed="a mapping with _target_ and its options")
         given = sorted(key for key in node if key.startswith("_") and key != "_target_")
         if given:
             raise UserError(
@@ -184,52 +188,28 @@ def check_names(config: Mapping[str, Any]) -> None:
             )
 
 
-def _of_components(config: Mapping[str, Any]) -> None:
-    """Choices and ranges of the options of shipped components; a user's own may mean something else by a key."""
-    targets = {
-        "task": config["task"].get("_target_"),
-        "architecture": config.get("architecture", {}).get("encoder", {}).get("_target_"),
-    }
-    for key, allowed in COMPONENT_CHOICES.items():
-        found, value = _value(config, key)
-        if found and value not in allowed and str(targets[key.partition(".")[0]]).startswith("unroll."):
-            words = [written(choice) for choice in allowed]
-            raise UserError(f"'{key}' has no such option.{suggest(str(value), words)}", saw=value, allowed=words)
-    for key in RANGES:
-        found, value = _value(config, key)
-        if found and value is not None and value != SOLVED:
-            _check_range(key, value)
-
-
-def _check_range(key: str, value: Any) -> None:
-    allowed = RANGES[key]
-    for number in value if isinstance(value, list) else [value]:
-        if isinstance(number, bool) or not isinstance(number, int | float):
-            raise UserError(f"'{key}' is not a number.", saw=value, allowed=str(allowed))
-        if not allowed.holds(number):
-            raise UserError(f"'{key}' is out of range.", saw=value, allowed=str(allowed))
-        if allowed.whole and not float(number).is_integer():
-            raise UserError(f"'{key}' is not a whole number.", saw=value, allowed=str(allowed))
+def _check_components(config: Mapping[str, Any]) -> None:
+    """Every option of every component is one that its constructor takes, of the type that it states."""
+    knobs = set(config.get("architecture", ())) - set(_ARCHITECTURE_PARTS)
+    for where, node in components(config).items():
+        if not isinstance(node, dict):
+            raise UserError(f"'{where}' is no component.", saw=node, allowed="a mapping with _target_ and its options")
+        described = {"task": TaskConfig.described, "baseline": Baseline.described}.get(where, ())
+        options = {key: value for key, value in own_options(node).items() if key not in described}
+        passed = knobs if where.startswith("architecture") else ()
+        same = [key for key in passed if key in options and options[key] == config["architecture"][key]]
+        check_options(accepted(node, where), options, where, GIVEN.get(where, ()), same)
 
 
 def _finite(value: Any, where: str) -> None:
     if isinstance(value, float) and not math.isfinite(value):
         raise UserError(f"'{where}' is not a finite number.", saw=value)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         for key, item in value.items():
             _finite(item, f"{where}.{key}" if where else str(key))
     elif isinstance(value, list):
         for item in value:
             _finite(item, where)
-
-
-def _value(config: Mapping[str, Any], key: str) -> tuple[bool, Any]:
-    value: Any = config
-    for part in key.split("."):
-        if not isinstance(value, Mapping) or part not in value:
-            return False, None
-        value = value[part]
-    return True, value
 
 
 def _contradictions(config: Config, config_dir: str | None) -> None:

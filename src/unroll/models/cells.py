@@ -9,14 +9,15 @@ GRU   r, z = sigma(...),  h_t = (1 - z) * n + z * h_{t-1}                       
       n = tanh(W x_t + b + U (r * h_{t-1}) + b') with it before the product, as Cho et al. (eq. 8) have it
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unroll.errors import UserError, suggest
+from unroll.errors import UserError
+from unroll.registry.options import OptionGroup
 
 WEIGHTS = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")  # W, U, b, b', gates one below the other
 State = Tensor | tuple[Tensor, Tensor]  # [1, B, H]; an LSTM has two: h and c
@@ -42,25 +43,16 @@ class ResetBeforeGRU(nn.GRU):
         return torch.stack(outputs, dim=1), h[None]
 
 
+CellName = Literal["rnn", "lstm", "gru"]
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
-NONLINEARITIES = ("tanh", "relu")
-RESETS = ("after", "before")
-INITIALISATIONS = ("default", "orthogonal", "identity")
-
-
-def chosen(option: str, word: str, choices: Iterable[str]) -> None:
-    """Raise UserError where an option's word is none of its choices."""
-    choices = list(choices)
-    if word not in choices:
-        raise UserError(f"Unknown {option}.{suggest(str(word), choices)}", saw=word, allowed=choices)
 
 
 @dataclass(frozen=True)
-class Cell:
+class Cell(OptionGroup):
     """A kind of cell and its variant.
 
     Args:
-        kind: rnn | lstm | gru.
+        cell: rnn | lstm | gru.
         nonlinearity: of an rnn: tanh | relu.
         biases: per gate: 2 as torch.nn and cuDNN count them, or 1 as Keras does; one of two adds nothing but parameters
             except in a GRU whose reset gate is after the product, where r scales the second.
@@ -71,46 +63,40 @@ class Cell:
             torch's uniform draw. LSTM only.
 
     Raises:
-        UserError: an unknown word, or an option of another cell.
+        UserError: an option of another cell.
     """
 
-    kind: str
-    nonlinearity: str = "tanh"
-    biases: int = 2
-    reset: str = "after"
-    initialisation: str = "default"
+    cell: CellName
+    nonlinearity: Literal["tanh", "relu"] = "tanh"
+    biases: Literal[1, 2] = 2
+    reset: Literal["after", "before"] = "after"
+    initialisation: Literal["default", "orthogonal", "identity"] = "default"
     forget_bias: float | None = None
 
     def __post_init__(self) -> None:
-        chosen("cell", self.kind, CELLS)
-        chosen("nonlinearity", self.nonlinearity, NONLINEARITIES)
-        chosen("reset", self.reset, RESETS)
-        chosen("initialisation", self.initialisation, INITIALISATIONS)
-        if self.biases not in (1, 2):
-            raise UserError("A gate has one bias or two.", saw=f"biases={self.biases}", allowed="biases=1, biases=2")
-        if self.nonlinearity != "tanh" and self.kind != "rnn":
+        if self.nonlinearity != "tanh" and self.cell != "rnn":
             raise self._belongs(f"nonlinearity={self.nonlinearity}", "an rnn", "nonlinearity=tanh, or cell=rnn")
-        if self.reset != "after" and self.kind != "gru":
+        if self.reset != "after" and self.cell != "gru":
             raise self._belongs(f"reset={self.reset}", "a GRU", "reset=after, or cell=gru")
-        if self.initialisation == "identity" and (self.kind, self.nonlinearity) != ("rnn", "relu"):
+        if self.initialisation == "identity" and (self.cell, self.nonlinearity) != ("rnn", "relu"):
             allowed = "initialisation=default, initialisation=orthogonal, or cell=rnn with nonlinearity=relu"
             raise self._belongs("initialisation=identity", "an rnn with relu", allowed)
-        if self.forget_bias is not None and self.kind != "lstm":
+        if self.forget_bias is not None and self.cell != "lstm":
             raise self._belongs(f"forget_bias={self.forget_bias}", "an LSTM", "forget_bias=null, or cell=lstm")
 
     def _belongs(self, option: str, owner: str, allowed: str) -> UserError:
-        seen = f"{option} with cell={self.kind}, nonlinearity={self.nonlinearity}"
+        seen = f"{option} with cell={self.cell}, nonlinearity={self.nonlinearity}"
         return UserError(f"The option {option.partition('=')[0]} is of {owner} only.", saw=seen, allowed=allowed)
 
     def build(self, input_width: int, width: int) -> nn.RNNBase:
         """One layer in one direction: (x [B,T,D], state [1,B,H] or None) -> outputs [B,T,H], state."""
         layer: nn.RNNBase
-        if self.kind == "rnn":
+        if self.cell == "rnn":
             layer = nn.RNN(input_width, width, nonlinearity=self.nonlinearity, batch_first=True)
         elif self.reset == "before":
             layer = ResetBeforeGRU(input_width, width, batch_first=True)
         else:
-            layer = CELLS[self.kind](input_width, width, batch_first=True)
+            layer = CELLS[self.cell](input_width, width, batch_first=True)
         self._initialise(layer, width)
         if self.biases == 1:
             _fix_second_bias(layer)
@@ -139,12 +125,6 @@ def _fix_second_bias(layer: nn.RNNBase) -> None:
     delattr(layer, name)
     layer.register_buffer(name, zeros, persistent=False)
     layer._flat_weights = [getattr(layer, each) for each in WEIGHTS]
-
-
-def check_truncation(steps: int | None) -> None:
-    """Raise UserError unless `steps` is null or a whole number from 1."""
-    if steps is not None and (not isinstance(steps, int) or isinstance(steps, bool) or steps < 1):
-        raise UserError("Truncation needs a number of steps.", saw=f"truncate={steps}", allowed="null, 1, 2, ...")
 
 
 def unrolled(layer: nn.Module, x: Tensor, state: State | None, truncate: int | None) -> tuple[Tensor, State]:

@@ -11,7 +11,8 @@ from torch.nn import functional as F
 
 from unroll.errors import UserError
 from unroll.models.contracts import Encoded, Shape, length_mask, no_attention
-from unroll.models.feedforward import activation_named
+from unroll.models.feedforward import Activation, activation_named
+from unroll.registry.options import Count
 
 STRIDE = 2
 
@@ -51,7 +52,9 @@ class ConvolutionalEncoder(nn.Module):
 
     state_width = 0
 
-    def __init__(self, shape: Shape, width: int, depth: int = 2, kernel: int = 3, activation: str = "relu"):
+    def __init__(
+        self, shape: Shape, width: Count, depth: Count = 2, kernel: Count = 3, activation: Activation = "relu"
+    ):
         super().__init__()
         _check(width, depth, kernel)
         self.image = shape.image
@@ -93,10 +96,10 @@ class ConvolutionalDecoder(nn.Module):
         shape: Shape,
         code_width: int,
         state_width: int,
-        width: int,
-        depth: int = 2,
-        kernel: int = 3,
-        activation: str = "relu",
+        width: Count,
+        depth: Count = 2,
+        kernel: Count = 3,
+        activation: Activation = "relu",
     ):
         super().__init__()
         _check(width, depth, kernel)

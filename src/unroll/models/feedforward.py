@@ -1,6 +1,8 @@
 """Fully connected encoder and decoder: the contrast to recurrence, and the body of the plain autoencoders
 (Rumelhart, Hinton, Williams 1986; Hinton & Salakhutdinov 2006)."""
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -8,7 +10,9 @@ from torch.nn import functional as F
 from unroll.errors import UserError, suggest
 from unroll.models.contracts import Encoded, Shape, no_attention
 from unroll.models.noise import Dropout
+from unroll.registry.options import Count, Positive, Share
 
+Activation = Literal["relu", "tanh", "sigmoid", "gelu", "linear"]
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "gelu": nn.GELU, "linear": nn.Identity}
 
 
@@ -53,11 +57,11 @@ class FeedForwardEncoder(nn.Module):
     def __init__(
         self,
         shape: Shape,
-        width: int,
-        depth: int = 1,
-        activation: str = "relu",
-        dropout: float = 0.0,
-        weight_deviation: float | None = None,
+        width: Count,
+        depth: Count = 1,
+        activation: Activation = "relu",
+        dropout: Share = 0.0,
+        weight_deviation: Positive | None = None,
     ):
         super().__init__()
         self.steps = shape.max_length
@@ -114,17 +118,15 @@ class FeedForwardDecoder(nn.Module):
         shape: Shape,
         code_width: int,
         state_width: int,
-        width: int,
-        depth: int = 1,
-        activation: str = "relu",
-        dropout: float = 0.0,
-        tied: bool | str = False,
-        weight_deviation: float | None = None,
+        width: Count,
+        depth: Count = 1,
+        activation: Activation = "relu",
+        dropout: Share = 0.0,
+        tied: Literal[True, False, "auto"] = False,
+        weight_deviation: Positive | None = None,
     ):
         super().__init__()
         no_attention(shape, "a feed-forward decoder")
-        if tied not in (True, False, "auto"):
-            raise UserError("Unknown value of architecture.tied.", saw=tied, allowed=[True, False, "auto"])
         self.shape, self.tied = shape, tied
         self.activation, self.share, self.weight_deviation = activation, dropout, weight_deviation
         self.width = shape.output_width

@@ -1,16 +1,16 @@
 """Linear networks: LTSF-Linear on forecasting (Zeng, Chen, Zhang, Xu 2023), a linear encoder and decoder elsewhere."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unroll.errors import UserError, suggest
+from unroll.errors import UserError
 from unroll.models.contracts import Encoded, Shape, no_attention
 from unroll.models.feedforward import first
+from unroll.registry.options import Count, Positive
 
-VARIANTS = ("linear", "nlinear", "dlinear")
 KERNEL = 25  # steps of the moving average where none is asked for (Zeng et al. 2023)
 
 
@@ -69,17 +69,13 @@ class LinearEncoder(nn.Module):
     def __init__(
         self,
         shape: Shape,
-        variant: str,
+        variant: Literal["linear", "nlinear", "dlinear"],
         individual: bool = False,
-        kernel: int = KERNEL,
-        ratio: float = 1.0,
-        minimum: int = 1,
+        kernel: Count = KERNEL,
+        ratio: Positive = 1.0,
+        minimum: Count = 1,
     ):
         super().__init__()
-        if variant not in VARIANTS:
-            raise UserError(f"Unknown linear network.{suggest(variant, VARIANTS)}", saw=variant, allowed=VARIANTS)
-        if kernel < 1:
-            raise UserError("A moving average has steps.", saw=f"kernel={kernel}", allowed="1 or more")
         if kernel != KERNEL and not (variant == "dlinear" and shape.forecasts):
             raise UserError(
                 "Only dlinear takes a moving average, and on forecasting only.",
@@ -92,8 +88,6 @@ class LinearEncoder(nn.Module):
                 saw="individual=true",
                 allowed="individual=false, or task=forecasting",
             )
-        if not ratio > 0 or minimum < 1:
-            raise UserError("A code has a size.", saw=f"ratio={ratio}, minimum={minimum}", allowed="above 0; 1 or more")
         self.variant, self.kernel, self.forecasts = variant, kernel, shape.forecasts
         if shape.forecasts:
             sizes = (shape.max_length, shape.output_length, shape.input_width, individual)

@@ -4,14 +4,17 @@ depth, trained through the whole sequence or through a stated number of its step
 Sequences are padded and masked, not packed: on CPU packing is slower and its results change with the number of threads.
 """
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
 from unroll.errors import UserError
 from unroll.models.attention import Attention
-from unroll.models.cells import Cell, check_truncation, chosen, unrolled
+from unroll.models.cells import Cell, CellName, unrolled
 from unroll.models.contracts import Encoded, Shape
 from unroll.models.noise import dropout
+from unroll.registry.options import Count, Share
 
 MERGES = {
     "concat": lambda forward, backward: torch.cat((forward, backward), dim=-1),
@@ -41,11 +44,11 @@ class RecurrentLayer(nn.Module):
         self,
         cell: Cell,
         input_width: int,
-        width: int,
+        width: Count,
         bidirectional: bool,
         merge: str,
         tied: bool = False,
-        truncate: int | None = None,
+        truncate: Count | None = None,
     ):
         super().__init__()
         self.bidirectional, self.truncate = bidirectional, truncate
@@ -71,7 +74,7 @@ class RecurrentEncoder(nn.Module):
 
     Args:
         shape: what the task says of its input.
-        cell: rnn | lstm | gru.
+        cell: a `Cell`, or the name of one as it is by default.
         width: hidden units of each direction.
         depth: stacked layers; each layer reads the merged output of the one below.
         bidirectional: a second network reads the sequence from its end.
@@ -79,7 +82,6 @@ class RecurrentEncoder(nn.Module):
         dropout: share of outputs zeroed between layers in training.
         tied: both directions have the same parameters.
         truncate: steps that gradients flow back through; null for all.
-        nonlinearity, biases, reset, initialisation, forget_bias: see `Cell`.
 
     Raises:
         UserError: an unknown word, an option of another cell, or tied without two directions.
@@ -88,24 +90,17 @@ class RecurrentEncoder(nn.Module):
     def __init__(
         self,
         shape: Shape,
-        cell: str,
-        width: int,
-        depth: int = 1,
+        cell: Cell | CellName,
+        width: Count,
+        depth: Count = 1,
         bidirectional: bool = False,
-        merge: str = "concat",
-        dropout: float = 0.0,
+        merge: Literal["concat", "sum", "mul", "average", "max"] = "concat",
+        dropout: Share = 0.0,
         tied: bool = False,
-        truncate: int | None = None,
-        nonlinearity: str = "tanh",
-        biases: int = 2,
-        reset: str = "after",
-        initialisation: str = "default",
-        forget_bias: float | None = None,
+        truncate: Count | None = None,
     ):
         super().__init__()
-        variant = Cell(cell, nonlinearity, biases, reset, initialisation, forget_bias)
-        chosen("merge", merge, MERGES)
-        check_truncation(truncate)
+        variant = cell if isinstance(cell, Cell) else Cell(cell)
         if tied and not bidirectional:
             raise UserError(
                 "Only two directions can be tied.",
@@ -152,23 +147,17 @@ class RecurrentDecoder(nn.Module):
         shape: Shape,
         code_width: int,
         state_width: int,
-        cell: str,
-        width: int,
-        depth: int = 1,
-        dropout: float = 0.0,
-        truncate: int | None = None,
-        nonlinearity: str = "tanh",
-        biases: int = 2,
-        reset: str = "after",
-        initialisation: str = "default",
-        forget_bias: float | None = None,
+        cell: Cell | CellName,
+        width: Count,
+        depth: Count = 1,
+        dropout: Share = 0.0,
+        truncate: Count | None = None,
     ):
         super().__init__()
-        variant = Cell(cell, nonlinearity, biases, reset, initialisation, forget_bias)
-        check_truncation(truncate)
+        variant = cell if isinstance(cell, Cell) else Cell(cell)
         self.dropout, self.units, self.depth, self.truncate = dropout, width, depth, truncate
         self.width = width if shape.decoder_input else width + code_width
-        self.cell_states = 2 if cell == "lstm" else 1
+        self.cell_states = 2 if variant.cell == "lstm" else 1
         self.initial = nn.Linear(code_width, depth * self.cell_states * width)
         inputs = shape.decoder_input + code_width
         self.layers = nn.ModuleList(variant.build(width if layer else inputs, width) for layer in range(depth))

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from unroll.models.contracts import Shape
 from unroll.models.trees import TreeEncoder
+from unroll.registry.options import Count
 
 
 class RecursiveEncoder(TreeEncoder):
@@ -21,7 +22,7 @@ class RecursiveEncoder(TreeEncoder):
         width: of each node's vector.
     """
 
-    def __init__(self, shape: Shape, width: int):
+    def __init__(self, shape: Shape, width: Count):
         super().__init__(shape, width)
         self.words = nn.Identity() if shape.input_width == width else nn.Linear(shape.input_width, width)
         self.composition = nn.Linear(2 * width, width)
@@ -43,7 +44,7 @@ class TensorEncoder(RecursiveEncoder):
     Weight decay and penalties are of V.
     """
 
-    def __init__(self, shape: Shape, width: int):
+    def __init__(self, shape: Shape, width: Count):
         super().__init__(shape, width)
         self.tensor = nn.Parameter(torch.empty(2 * width, width, 2 * width).uniform_(-0.5, 0.5))
         self.scaled_weights = {"tensor": 2.0 * width}

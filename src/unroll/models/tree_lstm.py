@@ -12,14 +12,14 @@ child_sum     eqs. 2-8, with s = h_l + h_r and k either child:
               x is 0 above them, and leaves have no children.
 """
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
-from unroll.errors import UserError, suggest
 from unroll.models.contracts import Shape
 from unroll.models.trees import TreeEncoder
-
-KINDS = ("constituency", "child_sum")
+from unroll.registry.options import Count
 
 
 class TreeLSTMEncoder(TreeEncoder):
@@ -34,10 +34,8 @@ class TreeLSTMEncoder(TreeEncoder):
         UserError: unknown kind.
     """
 
-    def __init__(self, shape: Shape, width: int, kind: str = "constituency"):
+    def __init__(self, shape: Shape, width: Count, kind: Literal["constituency", "child_sum"] = "constituency"):
         super().__init__(shape, width)
-        if kind not in KINDS:
-            raise UserError(f"Unknown kind of Tree-LSTM.{suggest(kind, KINDS)}", saw=kind, allowed=list(KINDS))
         self.kind, self.width = kind, width
         if kind == "constituency":
             self.words = nn.Linear(shape.input_width, 2 * width)  # c, o

@@ -3,13 +3,22 @@
 import importlib
 import importlib.metadata
 import inspect
-from collections.abc import Iterator, Mapping
-from typing import Any, get_type_hints
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from unroll.errors import UserError, suggest
 from unroll.registry.code import inherited
-from unroll.registry.types import choices, fits, in_words, out_of_range
-from unroll.registry.versions import listed_options, own_options, place_today
+from unroll.registry.options import (
+    MISSING,
+    choices_of,
+    conforms,
+    grouped,
+    in_words,
+    options_of,
+    out_of_range,
+    schema_of,
+)
+from unroll.registry.versions import Accepted, listed_options, own_options, place_today
 
 SOLVED = "solved"  # what `architecture.width` says, wherever it is read, under budget.parameters
 PLUGINS = "unroll.plugins"  # entry points whose modules hold components
@@ -89,50 +98,58 @@ def _targets(node: Any, where: str) -> Iterator[tuple[str, Any]]:
             yield from _targets(value, f"{where}[{number}]")
 
 
-def check_options(kind: type, options: Mapping[str, Any], where: str, given: tuple[str, ...] = ()) -> None:
+def accepted(node: Mapping[str, Any], where: str) -> Accepted:
+    """Return what options a node's class takes; imports nothing for the classes of the package.
+
+    Raises UserError as `locate` does.
+    """
+    return listed_options(node["_target_"]) or accepted_by(locate(node, where))
+
+
+def accepted_by(kind: Any) -> Accepted:
+    """Return what options a class takes, by its constructor."""
+    stated = options_of(kind)
+    return Accepted(
+        {name: schema_of(option.hint) for name, option in stated.items()},
+        frozenset(name for name, option in stated.items() if option.default is MISSING),
+    )
+
+
+def check_options(
+    takes: Accepted, options: Mapping[str, Any], where: str, given: tuple[str, ...] = (), knobs: Iterable[str] = ()
+) -> None:
     """Check that options are arguments of a constructor, of the types that it states, and that none is missing.
+
+    Args:
+        takes: of the constructor.
+        options: of a config's node.
+        where: dotted key of the node.
+        given: arguments that the program gives.
+        knobs: options that are set by a key of the architecture, which a message then names.
 
     Raises:
         UserError: an option that the constructor does not have, one of another type, or one that it needs.
     """
-    parameters = inspect.signature(kind).parameters
-    allowed = [name for name in parameters if name not in given]
-    for name in options:
-        if name not in allowed:
-            raise UserError(
-                f"{where} has no option '{name}'.{suggest(name, allowed)}",
-                saw=f"{where}.{name}",
-                allowed=allowed,
-            )
-    hints = _hints(kind)
+    allowed = [name for name in takes.schemas if name not in given]
     for name, value in options.items():
-        if value != SOLVED and not fits(value, hints.get(name, Any)):
-            saw, hint = f"{where}.{name}={value!r} ({type(value).__name__})", hints[name]
-            says = "is out of range" if out_of_range(value, hint) else "is of another type"
-            raise UserError(f"'{where}.{name}' {says}.", saw=saw, allowed=choices(hint) or in_words(hint))
+        if name not in allowed:
+            what = f"{where} has no option '{name}'.{suggest(name, allowed)}"
+            raise UserError(what, saw=f"{where}.{name}", allowed=allowed)
+        schema = takes.schemas[name]
+        if value == SOLVED or conforms(value, schema):
+            continue
+        place = f"architecture.{name}" if name in knobs else f"{where}.{name}"
+        choices = choices_of(schema)
+        words = [in_words({"const": choice}) for choice in choices]
+        says, saw = "is of another type.", f"{place}={value!r} ({type(value).__name__})"
+        if choices and not isinstance(value, list | Mapping):
+            says = f"has no such option.{suggest(str(value), words)}"
+        elif out_of_range(value, schema):
+            says = "is out of range."
+        raise UserError(f"'{place}' {says}", saw=saw, allowed=words or in_words(schema))
     for name in allowed:
-        if name not in options and parameters[name].default is inspect.Parameter.empty:
-            annotation = parameters[name].annotation
-            raise UserError(f"{where}.{name} is missing.", allowed=getattr(annotation, "__name__", annotation))
-
-
-def option_names(node: Mapping[str, Any], where: str) -> set[str]:
-    """Return the names of the arguments that a node's class takes; none where the node names no class.
-
-    Imports nothing for the classes of the package. Raises UserError as `locate` does.
-    """
-    if "_target_" not in node:
-        return set()
-    listed = listed_options(node["_target_"])
-    return set(inspect.signature(locate(node, where)).parameters) if listed is None else listed
-
-
-def _hints(kind: type) -> dict[str, Any]:
-    """The types of a constructor's arguments, as far as they can be told: users' own classes may state none."""
-    try:
-        return get_type_hints(kind.__init__, include_extras=True)  # type: ignore[misc]
-    except (NameError, TypeError):
-        return {}
+        if name in takes.required and name not in options:
+            raise UserError(f"{where}.{name} is missing.", allowed=in_words(takes.schemas[name]))
 
 
 def create(node: Mapping[str, Any], where: str, base: type = object, **given: Any) -> Any:
@@ -143,5 +160,5 @@ def create(node: Mapping[str, Any], where: str, base: type = object, **given: An
     """
     kind = locate(node, where, base)
     options = own_options(node)
-    check_options(kind, options, where, tuple(given))
-    return kind(**given, **options)
+    check_options(accepted(node, where), options, where, tuple(given))
+    return kind(**given, **grouped(kind, options))

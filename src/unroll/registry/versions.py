@@ -7,7 +7,6 @@ itself, which a config then keeps under `KEPT`.
 """
 
 import functools
-import inspect
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple
 
 from unroll.errors import UserError
 from unroll.registry.canonical import canonical
+from unroll.registry.options import MISSING, options_of
 
 LIST = Path(__file__).with_name("versions.json")
 KEPT = "_component_"  # of a node whose class is not in the list: what `described` found, for readers of its record
@@ -44,9 +44,7 @@ class Component(NamedTuple):
 
 def _same(one: Any, other: Any) -> bool:
     """Whether two values of a config are the same to an id."""
-    if one is other or (type(one) is type(other) and isinstance(one, str | int) and one == other):
-        return True
-    return canonical(one) == canonical(other)
+    return one is other or repr(one) == repr(other) or canonical(one) == canonical(other)
 
 
 def described(kind: Any) -> Component:
@@ -55,8 +53,7 @@ def described(kind: Any) -> Component:
     Raises:
         UserError: `component` is no text, or `version` no whole number.
     """
-    parameters = inspect.signature(kind).parameters.values()
-    stated = {each.name: each.default for each in parameters if each.default is not inspect.Parameter.empty}
+    stated = {name: option.default for name, option in options_of(kind).items() if option.default is not MISSING}
     own = vars(kind)
     name, version = own.get("component", kind.__name__), own.get("version", 1)
     if not isinstance(name, str) or not isinstance(version, int) or isinstance(version, bool):
@@ -95,12 +92,25 @@ def listed_version(target: Any) -> int | None:
     return None if versions is None else max(versions)
 
 
-def listed_options(target: Any) -> set[str] | None:
-    """Return the names of the arguments that a class in the list takes, by its place; None where it is in none."""
-    if target not in _by_place():
-        return None
-    entry = next(each for each in _content()["components"].values() if target in (each["target"], *each["former"]))
-    return {*entry["defaults"], *entry["required"]}
+class Accepted(NamedTuple):
+    """The options that a class takes: name -> JSON Schema, and those that it needs."""
+
+    schemas: Mapping[str, Mapping[str, Any]]
+    required: frozenset[str]
+
+
+def listed_options(target: Any) -> Accepted | None:
+    """Return what a class in the list takes, by its place; None where it is in none."""
+    return _accepted().get(target)
+
+
+@functools.cache
+def _accepted() -> dict[str, Accepted]:
+    return {
+        place: Accepted(entry["options"], frozenset(entry["required"]))
+        for entry in _content()["components"].values()
+        for place in (entry["target"], *entry["former"])
+    }
 
 
 def is_listed_name(name: str) -> bool:

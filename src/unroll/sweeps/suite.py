@@ -12,11 +12,12 @@ from unroll.config.compose import Composer, of_its_method, with_values
 from unroll.config.identity import is_baseline
 from unroll.config.interpolation import resolved
 from unroll.config.planned import Plan, Planned
-from unroll.config.schema import Count, CountOrNone, Direction, Section, Text
+from unroll.config.schema import Direction, Section, Text
 from unroll.config.typed import read
 from unroll.config.written import written
 from unroll.errors import UserError, suggest
 from unroll.registry.groups import conf_directory, group_value
+from unroll.registry.options import Count, CountOrNone
 from unroll.registry.yaml_files import yaml_file
 
 _OWN_KEYS = ("suite", "workers", "sweep")

@@ -13,6 +13,7 @@ from unroll.data.splits import Batch, SequenceSplit
 from unroll.models.contracts import Shape
 from unroll.models.network import Network
 from unroll.models.noise import Dropout
+from unroll.registry.options import NotNegative, Share
 from unroll.tasks.baselines.views import SequenceView
 from unroll.tasks.task import GaussianNoise, Losses, Outputs, Task
 
@@ -30,7 +31,7 @@ class Adding(Task):
         reconstruction_weight: of the sequence's Gaussian nats (sum over it) where the architecture reconstructs.
     """
 
-    def __init__(self, dropout: float, reconstruction_weight: float):
+    def __init__(self, dropout: Share, reconstruction_weight: NotNegative):
         self.dropout, self.reconstruction_weight = dropout, reconstruction_weight
 
     def prepare(self, examples: Examples, data: Mapping[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """Classification: an image in, read row by row or pixel by pixel, a class out (many-to-one)."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -11,18 +11,19 @@ from unroll.data.batching import train_share
 from unroll.data.examples import Examples
 from unroll.data.profile import class_counts, require_classes
 from unroll.data.splits import Batch, SequenceSplit
-from unroll.errors import UserError, suggest
+from unroll.errors import UserError
 from unroll.models.contracts import Shape
 from unroll.models.network import Network
+from unroll.registry.options import Count, Fraction, NotNegative, Positive, Share
 from unroll.seeds import generator
 from unroll.tasks import pretraining
 from unroll.tasks.baselines.views import ImageView
 from unroll.tasks.classifier import Classifier
 from unroll.tasks.compression import image_shape, image_splits
-from unroll.tasks.likelihoods import PixelLikelihood
+from unroll.tasks.likelihoods import Likelihood, PixelLikelihood, PixelOutput
 from unroll.tasks.task import Outputs
 
-ORDERS = ("rows", "pixels", "permuted")
+Order = Literal["rows", "pixels", "permuted"]
 
 
 class Classification(Classifier):
@@ -48,23 +49,23 @@ class Classification(Classifier):
 
     def __init__(
         self,
-        order: str,
-        dropout: float,
-        reconstruction_weight: float,
-        protocol: str = "joint",
-        pretrain_share: float = pretraining.SHARE,
-        pretrain_steps: int | None = None,
+        order: Order,
+        dropout: Share,
+        reconstruction_weight: NotNegative,
+        protocol: pretraining.ProtocolName = "joint",
+        pretrain_share: Fraction = pretraining.SHARE,
+        pretrain_steps: Count | None = None,
         frozen: bool = True,
-        chunk: int = 1,
-        likelihood: str = "gaussian",
-        output: str = "sigmoid",
-        scale: float | None = None,
+        chunk: Count = 1,
+        likelihood: Likelihood = "gaussian",
+        output: PixelOutput = "sigmoid",
+        scale: Positive | None = None,
     ):
-        if order not in ORDERS:
-            raise UserError(f"Unknown task.order.{suggest(order, ORDERS)}", saw=order, allowed=ORDERS)
-        if chunk < 1 or (order == "rows" and chunk > 1):
+        if order == "rows" and chunk > 1:
             saw = f"task.chunk={chunk} with task.order={order}"
-            raise UserError("Pixels are read in chunks where the order is by pixel.", saw=saw, allowed=ORDERS[1:])
+            raise UserError(
+                "Pixels are read in chunks where the order is by pixel.", saw=saw, allowed="task.order=pixels, permuted"
+            )
         self.order, self.chunk, self.dropout = order, chunk, dropout
         self.reconstruction_weight, self.likelihood = reconstruction_weight, PixelLikelihood(likelihood, output, scale)
         self.pretraining = pretraining.chosen(protocol, pretrain_share, pretrain_steps, frozen)

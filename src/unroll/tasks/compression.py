@@ -11,8 +11,9 @@ from unroll.data.examples import Examples
 from unroll.data.splits import Batch, ImageSplit
 from unroll.models.contracts import Shape
 from unroll.models.network import Network
+from unroll.registry.options import Positive
 from unroll.tasks.baselines.views import ImageView
-from unroll.tasks.likelihoods import PixelLikelihood
+from unroll.tasks.likelihoods import Likelihood, PixelLikelihood
 from unroll.tasks.measures import coding, images
 from unroll.tasks.task import Collect, Final, Losses, Outputs, Task, reconstruction_nats, shared_split
 
@@ -69,7 +70,7 @@ class Compression(Task):
 
     autoencodes: ClassVar[bool] = True
 
-    def __init__(self, rate: float, curve: Sequence[float], likelihood: str = "gaussian"):
+    def __init__(self, rate: Positive, curve: Sequence[float], likelihood: Likelihood = "gaussian"):
         self.rate, self.curve = rate, list(curve)
         self.likelihood = PixelLikelihood(likelihood)
 

@@ -14,6 +14,7 @@ from unroll.data.splits import Batch, SequenceSplit
 from unroll.models.contracts import Shape
 from unroll.models.network import Code, Network
 from unroll.models.noise import Dropout
+from unroll.registry.options import NotNegative, Share
 from unroll.tasks.baselines.views import SequenceView
 from unroll.tasks.measures.classification import SMALLEST_PROBABILITY
 from unroll.tasks.task import Losses, Outputs, Task
@@ -31,7 +32,7 @@ class Copying(Task):
         reconstruction_weight: of the nats of the input's steps (sum over them) where the architecture reconstructs.
     """
 
-    def __init__(self, dropout: float, reconstruction_weight: float):
+    def __init__(self, dropout: Share, reconstruction_weight: NotNegative):
         self.dropout, self.reconstruction_weight = dropout, reconstruction_weight
 
     def prepare(self, examples: Examples, data: Mapping[str, Any]) -> None:

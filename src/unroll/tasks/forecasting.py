@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -11,15 +11,14 @@ from torch import Tensor, nn
 from unroll.data.examples import Examples
 from unroll.data.splits import Batch, WindowSplit
 from unroll.data.spread import spread
-from unroll.errors import UserError, suggest
+from unroll.errors import UserError
 from unroll.models.contracts import Shape
 from unroll.models.network import Network
 from unroll.models.noise import Dropout
+from unroll.registry.options import Count, NotNegative, Share
 from unroll.tasks.baselines.views import WindowView
 from unroll.tasks.task import GaussianNoise, Losses, Outputs, Task, shared_split
 
-CHANNELS = ("joint", "independent")
-NORMALISE = ("none", "last_value")
 LARGEST = 1e15  # deviations from the mean: their squares can still be summed in single precision
 SQUARED = 1e150  # errors in a channel's own units: their squares can be summed in double precision
 
@@ -48,19 +47,14 @@ class Forecasting(Task):
 
     def __init__(
         self,
-        window: int,
-        horizon: int,
-        channels: str,
-        normalise: str,
-        dropout: float,
-        reconstruction_weight: float,
-        drop_last: int | None = None,
+        window: Count,
+        horizon: Count,
+        channels: Literal["joint", "independent"],
+        normalise: Literal["none", "last_value"],
+        dropout: Share,
+        reconstruction_weight: NotNegative,
+        drop_last: Count | None = None,
     ):
-        for key, value, choices in (("channels", channels, CHANNELS), ("normalise", normalise, NORMALISE)):
-            if value not in choices:
-                raise UserError(f"Unknown task.{key}.{suggest(value, choices)}", saw=value, allowed=choices)
-        if min(window, horizon) < 1:
-            raise UserError("Windows and horizons have steps.", saw=f"{window} and {horizon}", allowed="1 or more")
         self.drop_last = drop_last
         self.window, self.horizon, self.dropout = window, horizon, dropout
         self.independent, self.last_value = channels == "independent", normalise == "last_value"

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -17,6 +18,7 @@ from unroll.models.bottlenecks.variational import Variational
 from unroll.models.network import Code, Network
 from unroll.models.noise import bernoulli
 from unroll.registry.components import locate
+from unroll.registry.options import Count
 from unroll.seeds import derive, generator
 from unroll.tasks.baselines.views import ImageView
 from unroll.tasks.compression import image_shape, image_splits, image_view
@@ -57,7 +59,7 @@ class Generation(Task):
     autoencodes: ClassVar[bool] = True
     seen: ClassVar[str] = "density"
 
-    def __init__(self, samples: int, density_components: int, importance_samples: int):
+    def __init__(self, samples: Annotated[int, Field(ge=4)], density_components: Count, importance_samples: Count):
         self.samples, self.density_components = samples, density_components
         self.importance_samples = importance_samples
 

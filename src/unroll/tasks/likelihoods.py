@@ -2,16 +2,17 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor
 from torch.nn import functional as F
 
-from unroll.errors import UserError, suggest
+from unroll.errors import UserError
 from unroll.models.network import Network
 from unroll.tasks.task import GaussianNoise
 
-LIKELIHOODS = ("gaussian", "bernoulli")
-OUTPUTS = ("sigmoid", "linear")
+Likelihood = Literal["gaussian", "bernoulli"]
+PixelOutput = Literal["sigmoid", "linear"]
 
 
 @dataclass(frozen=True)
@@ -25,17 +26,14 @@ class PixelLikelihood:
         UserError: an unknown word, a scale that is none, or a Bernoulli likelihood with a scale or unbounded pixels.
     """
 
-    kind: str
-    output: str = "sigmoid"  # what turns a decoder's values into pixels: sigmoid | linear
+    kind: Likelihood
+    output: PixelOutput = "sigmoid"  # what turns a decoder's values into pixels: sigmoid | linear
     scale: float | None = None  # standard deviation of Gaussian pixels; None: learned
 
     def __post_init__(self) -> None:
-        for option, word, allowed in (("likelihood", self.kind, LIKELIHOODS), ("output", self.output, OUTPUTS)):
-            if word not in allowed:
-                raise UserError(f"Unknown task.{option}.{suggest(word, allowed)}", saw=word, allowed=allowed)
-        if self.scale is not None and (self.kind != "gaussian" or not 0 < self.scale < math.inf):
+        if self.scale is not None and self.kind != "gaussian":
             saw = f"task.likelihood={self.kind} task.scale={self.scale}"
-            raise UserError("A scale is of Gaussian pixels.", saw=saw, allowed="null, or more than 0 with gaussian")
+            raise UserError("A scale is of Gaussian pixels.", saw=saw, allowed="task.scale=null, or gaussian")
         if self.kind == "bernoulli" and self.output != "sigmoid":
             raise UserError(
                 "A Bernoulli likelihood needs probabilities.",

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import nn
 
-from unroll.errors import UserError, suggest
+from unroll.errors import UserError
 
-PROTOCOLS = ("joint", "pretrain")
+ProtocolName = Literal["joint", "pretrain"]
 SHARE = 0.5
 
 
@@ -45,12 +46,6 @@ def chosen(protocol: str, share: float, steps: int | None, frozen: bool) -> Pret
     Raises:
         UserError: an unknown protocol, a value out of range, or an option that the others make void.
     """
-    if protocol not in PROTOCOLS:
-        raise UserError(f"Unknown task.protocol.{suggest(protocol, PROTOCOLS)}", saw=protocol, allowed=PROTOCOLS)
-    if not 0 < share < 1:
-        raise UserError("'task.pretrain_share' is out of range.", saw=share, allowed="more than 0 and less than 1")
-    if steps is not None and (not isinstance(steps, int) or steps < 1):
-        raise UserError("'task.pretrain_steps' is out of range.", saw=steps, allowed="null, or a whole number from 1")
     void = None
     if protocol == "joint" and (share != SHARE or steps is not None or not frozen):
         void = f"task.pretrain_share={share} task.pretrain_steps={steps} task.frozen={frozen} with task.protocol=joint"

@@ -1,7 +1,7 @@
 """Sentiment: a sentence in, a class out (many-to-one); with reconstruction of the tokens for autoencoders."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from unroll.data.trees import UNLABELLED
 from unroll.errors import UserError
 from unroll.models.contracts import Shape, length_mask
 from unroll.models.network import Code, Network
+from unroll.registry.options import Count, Fraction, NotNegative, Positive, Share
 from unroll.tasks import pretraining
 from unroll.tasks.baselines.views import TextView
 from unroll.tasks.classifier import Classifier
@@ -51,17 +52,17 @@ class Sentiment(Classifier):
 
     def __init__(
         self,
-        embedding: int,
-        embedding_scale: float,
-        dropout: float,
-        reconstruction_weight: float,
-        protocol: str = "joint",
-        pretrain_share: float = pretraining.SHARE,
-        pretrain_steps: int | None = None,
+        embedding: Count,
+        embedding_scale: Positive,
+        dropout: Share,
+        reconstruction_weight: NotNegative,
+        protocol: pretraining.ProtocolName = "joint",
+        pretrain_share: Fraction = pretraining.SHARE,
+        pretrain_steps: Count | None = None,
         frozen: bool = True,
-        word_dropout: float | None = None,
+        word_dropout: Share | None = None,
         nodes: bool = False,
-        loss_per: str = "node",
+        loss_per: Literal["node", "sentence"] = "node",
     ):
         self.embedding, self.embedding_scale, self.dropout = embedding, embedding_scale, dropout
         self.reconstruction_weight = reconstruction_weight

@@ -1,7 +1,7 @@
 """Translation: a sentence in, a sentence of another language out (many-to-many, not aligned)."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from unroll.models.contracts import Encoded, Shape, length_mask
 from unroll.models.network import Code, Network
 from unroll.models.noise import Dropout
 from unroll.registry.components import locate
+from unroll.registry.options import Count, NotNegative, Positive, Share
 from unroll.tasks.baselines.views import PairView
 from unroll.tasks.decoding import beam_search
 from unroll.tasks.measures import text as scores
@@ -44,21 +45,19 @@ class Translation(Task):
 
     def __init__(
         self,
-        embedding: int,
-        embedding_scale: float,
-        dropout: float,
-        attention: str | None,
-        beam: int,
-        length_penalty: float,
-        max_output: int | None,
-        reconstruction_weight: float,
+        embedding: Count,
+        embedding_scale: Positive,
+        dropout: Share,
+        attention: Literal["additive", "multiplicative"] | None,
+        beam: Count,
+        length_penalty: NotNegative,
+        max_output: Count | None,
+        reconstruction_weight: NotNegative,
     ):
         self.embedding, self.embedding_scale = embedding, embedding_scale
         self.dropout, self.attention = dropout, attention
         self.beam, self.length_penalty, self.max_output = beam, length_penalty, max_output
         self.reconstruction_weight = reconstruction_weight
-        if beam < 1:
-            raise UserError("task.beam is a number of hypotheses.", saw=beam, allowed="1 (greedy) or more")
         if beam == 1 and length_penalty != 1:
             raise UserError(
                 "This option would change nothing.",

@@ -1,7 +1,6 @@
 """The geometric penalty: made once, with the same bits; only of the examples it knows; learned in training."""
 
 from pathlib import Path
-from typing import Any
 
 import made_up
 import numpy as np
@@ -10,7 +9,6 @@ import torch
 
 from unroll.data import geometry
 from unroll.errors import UserError
-from unroll.models.bottlenecks.geometric import Geometric
 from unroll.models.network import Network
 from unroll.tasks.task import Task
 
@@ -95,11 +93,7 @@ def test_training_draws_the_code_to_the_geometry(tmp_path: Path) -> None:
     assert losses[-1] < 0.1 * losses[0]
 
 
-def test_bad_options(tmp_path: Path) -> None:
-    wrong: list[dict[str, Any]] = [{"weight": -1.0}, {"dimensions": 0}, {"neighbours": 0}, {"examples": 0}]
-    for options in wrong:
-        with pytest.raises(UserError):
-            Geometric(**options)
+def test_a_code_is_no_smaller_than_the_embedding(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="smaller"):
         made_up.built("compression", "ae_geometric", "bottleneck.size=1")
     with pytest.raises(UserError, match="Too few"):

@@ -98,8 +98,6 @@ def test_elsewhere_it_is_one_linear_map_each_way() -> None:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: LinearEncoder(forecasting(8, 2, 1), "nliner"), "nlinear"),
-        (lambda: LinearEncoder(forecasting(8, 2, 1), "dlinear", kernel=0), "kernel=0"),
         (lambda: LinearEncoder(forecasting(8, 2, 1), "nlinear", kernel=24), "kernel=24"),
         (lambda: LinearEncoder(Shape(1, 8, 1, 2, 8), "dlinear", kernel=24), "kernel=24"),
         (lambda: LinearEncoder(Shape(1, 8, 1, 2, 8), "linear", individual=True), "individual=true"),

@@ -8,7 +8,6 @@ import torch
 from reference import Weights, logistic, weights_of
 
 from unroll.data.trees import Parse, Tree, Treebank, balanced
-from unroll.errors import UserError
 from unroll.models.contracts import Encoded, Shape, length_mask
 from unroll.models.recursive import RecursiveEncoder, TensorEncoder, VectorAverageEncoder
 from unroll.models.tree_lstm import TreeLSTMEncoder
@@ -176,9 +175,3 @@ def test_a_tensor_has_four_cubes_of_weights() -> None:
     """V is [2d, 2d, d] and W [d, 2d] (Socher et al. 2013, section 4.3), with a bias; words have the nodes' width."""
     encoder = TensorEncoder(Shape(30, 52, 30, 52, 30), 30)
     assert sum(parameter.numel() for parameter in encoder.parameters()) == 4 * 30**3 + 2 * 30**2 + 30
-
-
-def test_an_unknown_kind_is_refused() -> None:
-    with pytest.raises(UserError, match="Did you mean 'child_sum'") as refused:
-        TreeLSTMEncoder(SHAPE, WIDTH, "childsum")
-    assert "constituency" in str(refused.value)

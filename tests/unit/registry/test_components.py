@@ -9,7 +9,7 @@ import pytest
 
 from unroll.errors import UserError
 from unroll.models.contracts import Term
-from unroll.registry.components import PLUGINS, check_options, create, foreign, locate, refuse_foreign
+from unroll.registry.components import PLUGINS, accepted_by, check_options, create, foreign, locate, refuse_foreign
 
 HERE = f"{__name__}.Thing"
 
@@ -57,9 +57,9 @@ def test_what_is_wrong_is_said(node: dict[str, Any], message: str) -> None:
 
 
 def test_options_can_be_checked_without_making_anything() -> None:
-    check_options(Thing, {"width": 1}, "part", ("shape",))
+    check_options(accepted_by(Thing), {"width": 1}, "part", ("shape",))
     with pytest.raises(UserError) as caught:
-        check_options(Thing, {"widht": 1}, "part", ("shape",))
+        check_options(accepted_by(Thing), {"widht": 1}, "part", ("shape",))
     assert caught.value.allowed == ["width", "depth", "tied", "weight", "sizes"]
     assert caught.value.saw == "part.widht"
 

@@ -43,7 +43,7 @@ def test_a_phase_is_a_function_of_the_step() -> None:
 @pytest.mark.parametrize(
     ("task", "options", "message"),
     [
-        ("sentiment", ["architecture=ae", "task.protocol=pretrian"], r"Unknown task\.protocol"),
+        ("sentiment", ["architecture=ae", "task.protocol=pretrian"], r"'task.protocol' has no such option"),
         ("classification", ["architecture=lstm", "task.protocol=pretrain"], "does not reconstruct"),
         (
             "classification",

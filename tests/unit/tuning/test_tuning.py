@@ -298,7 +298,7 @@ def test_a_study_without_a_value_has_no_best_point(tmp_path: Path) -> None:
             ["mlp has no 'architecture.merge'", "skip_absent=true", ".width"],
         ),
         ({"optimizer.learning_rte": "interval(0.1,1)"}, ["Did you mean 'optimizer.learning_rate'?"]),
-        ({"architecture.width": "interval(16,64)"}, ["not a whole number", "int(interval(...))"]),
+        ({"architecture.width": "interval(16,64)"}, ["a whole number at least 1", "int(interval(...))"]),
         ({"architecture.width": "int(interval(0,64))"}, ["out of range", "architecture.width=0"]),
         (
             {"optimizer.name": "choice(adam,sdg)", "optimizer.weight_decay": "interval(0.0,0.9)"},

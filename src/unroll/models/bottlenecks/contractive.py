@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from unroll.errors import UserError, suggest
+from unroll.errors import UserError
 from unroll.models.contracts import Context, Term
+from unroll.registry.options import Count, NotNegative
 
-JACOBIANS = ("auto", "closed_form", "exact", "hutchinson")
+Jacobian = Literal["auto", "closed_form", "exact", "hutchinson"]
 
 
 @contextmanager
@@ -65,16 +67,14 @@ class Contractive(Term):
         UserError: an option out of range; closed_form where none holds.
     """
 
-    def __init__(self, weight: float = 0.1, jacobian: str = "auto", samples: int = 1, decoder: bool | str = "auto"):
+    def __init__(
+        self,
+        weight: NotNegative = 0.1,
+        jacobian: Jacobian = "auto",
+        samples: Count = 1,
+        decoder: Literal[True, False, "auto"] = "auto",
+    ):
         super().__init__()
-        if jacobian not in JACOBIANS:
-            raise UserError(f"Unknown jacobian.{suggest(jacobian, JACOBIANS)}", saw=jacobian, allowed=list(JACOBIANS))
-        if samples < 1:
-            raise UserError("samples is a number of random projections.", saw=samples, allowed="1 or more")
-        if weight < 0:
-            raise UserError("The weight of a penalty is not negative.", saw=weight, allowed="0 or more")
-        if decoder not in (True, False, "auto"):
-            raise UserError("Unknown value of decoder.", saw=decoder, allowed=[True, False, "auto"])
         self.weight, self.jacobian, self.samples, self.decoder = weight, jacobian, samples, decoder
 
     def check_network(self, closed_jacobian: bool, tied: bool) -> None:

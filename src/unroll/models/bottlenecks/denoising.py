@@ -1,15 +1,16 @@
 """Denoising: the input is corrupted in training, and what is reconstructed is the clean one (Vincent et al. 2008;
 Vincent et al. 2010, section 3.3)."""
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
 from unroll.data.text import UNKNOWN
-from unroll.models.bottlenecks import options
+from unroll.errors import UserError
 from unroll.models.contracts import Term
 from unroll.models.noise import bernoulli, gaussian
-
-KINDS = ("gaussian", "masking", "salt_and_pepper")
+from unroll.registry.options import Fraction, Positive
 
 
 class Denoising(Term):
@@ -32,12 +33,13 @@ class Denoising(Term):
         UserError: an unknown kind, a level that corrupts nothing, or a share that is none.
     """
 
-    def __init__(self, kind: str, level: float, word_dropout: float):
+    def __init__(
+        self, kind: Literal["gaussian", "masking", "salt_and_pepper"], level: Positive, word_dropout: Fraction
+    ):
         super().__init__()
-        self.kind = options.one_of("denoising", "kind", kind, KINDS)
-        check = options.positive if kind == "gaussian" else options.share
-        self.level = check("denoising", "level", level)
-        self.word_dropout = options.share("denoising", "word_dropout", word_dropout)
+        if kind != "gaussian" and level >= 1:
+            raise UserError(f"level of the term denoising is a share with kind={kind}.", saw=level, allowed="below 1")
+        self.kind, self.level, self.word_dropout = kind, level, word_dropout
 
     def corrupt(self, x: Tensor, mask: Tensor) -> Tensor:
         """Corrupt x [B,T,D] at real positions."""

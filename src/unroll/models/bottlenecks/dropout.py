@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
-from unroll.models.bottlenecks import options
 from unroll.models.contracts import Context, Term
 from unroll.models.noise import dropout
+from unroll.registry.options import Fraction
 
 
 class CodeDropout(Term):
@@ -14,9 +14,9 @@ class CodeDropout(Term):
         UserError: not a share between 0 and 1.
     """
 
-    def __init__(self, share: float):
+    def __init__(self, share: Fraction):
         super().__init__()
-        self.share = options.share("dropout", "share", share)
+        self.share = share
 
     def transform(self, code: Tensor, context: Context) -> Tensor:
         return dropout(code, self.share, self.training)

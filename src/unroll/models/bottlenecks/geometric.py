@@ -10,6 +10,7 @@ from torch import Tensor
 from unroll.data.geometry import phate_embedding
 from unroll.errors import UserError
 from unroll.models.contracts import Context, Term
+from unroll.registry.options import Count, NotNegative
 from unroll.seeds import generator
 
 
@@ -32,13 +33,8 @@ class Geometric(Term):
     targets: Tensor  # [examples of train, dimensions]
     known: Tensor  # [examples of train] 1 where there is a target, else 0
 
-    def __init__(self, weight: float = 1.0, dimensions: int = 2, neighbours: int = 5, examples: int = 5000):
+    def __init__(self, weight: NotNegative = 1.0, dimensions: Count = 2, neighbours: Count = 5, examples: Count = 5000):
         super().__init__()
-        if weight < 0:
-            raise UserError("The weight of a penalty is not negative.", saw=weight, allowed="0 or more")
-        for name, value in (("dimensions", dimensions), ("neighbours", neighbours), ("examples", examples)):
-            if value < 1:
-                raise UserError(f"{name} is a number of them.", saw=value, allowed="1 or more")
         self.weight, self.dimensions, self.neighbours, self.examples = weight, dimensions, neighbours, examples
         self.register_buffer("targets", torch.zeros(0, dimensions), persistent=False)
         self.register_buffer("known", torch.zeros(0), persistent=False)

@@ -1,15 +1,19 @@
 """Sparse codes: few units of the code are active, by a penalty or by keeping the largest only."""
 
+from typing import Annotated, Literal
+
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from unroll.errors import UserError
-from unroll.models.bottlenecks import options
 from unroll.models.contracts import Context, Term
 from unroll.models.noise import batch_mean
+from unroll.registry.options import Fraction, NotNegative, Positive
 
-KINDS = ("l1", "kl")
 RATE = 0.05
+AtLeastOne = Annotated[float, Field(ge=1)]
+PartOfTraining = Annotated[float, Field(gt=0, le=1)]
 
 
 def bernoulli_kl(rate: float, logits: Tensor) -> Tensor:
@@ -37,11 +41,9 @@ class Sparse(Term):
         UserError: an unknown kind, a negative weight, a rate that is not between 0 and 1, or one that l1 does not read.
     """
 
-    def __init__(self, kind: str, beta: float, rate: float):
+    def __init__(self, kind: Literal["l1", "kl"], beta: NotNegative, rate: Fraction):
         super().__init__()
-        self.kind = options.one_of("sparse", "kind", kind, KINDS)
-        self.beta = options.not_negative("sparse", "beta", beta)
-        self.rate = options.share("sparse", "rate", rate)
+        self.kind, self.beta, self.rate = kind, beta, rate
         if kind == "l1" and rate != RATE:
             saw = f"rate={rate} of the term sparse with kind=l1"
             raise UserError("This option would change nothing.", saw=saw, allowed=f"kind=kl, or rate={RATE}")
@@ -81,7 +83,7 @@ class KSparse(Term):
         UserError: no such k, alpha below 1, an option without effect, or more units to keep than the code has.
     """
 
-    def __init__(self, k: float, alpha: float, first_k: float | None = None, anneal: float = 0.5):
+    def __init__(self, k: Positive, alpha: AtLeastOne, first_k: Positive | None = None, anneal: PartOfTraining = 0.5):
         super().__init__()
         for name, value in (("k", k), ("first_k", k if first_k is None else first_k)):
             if isinstance(value, bool) or not (0 < value < 1 or (value >= 1 and value == int(value))):
@@ -90,13 +92,9 @@ class KSparse(Term):
                     saw=value,
                     allowed="a whole number from 1, or more than 0 and less than 1",
                 )
-        if not 0 < anneal <= 1:
-            raise UserError("anneal of the term ksparse is a share.", saw=anneal, allowed="more than 0 and at most 1")
         if first_k is None and anneal != 0.5:
             saw = f"anneal={anneal} without first_k"
             raise UserError("This option would change nothing.", saw=saw, allowed="a number for first_k")
-        if not alpha >= 1:
-            raise UserError("alpha of the term ksparse is too small.", saw=alpha, allowed="1 or more")
         self.k, self.alpha, self.first_k, self.anneal = k, alpha, first_k, anneal
 
     def attach(self, hidden_width: int, size: int) -> None:

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from unroll.errors import UserError
-from unroll.models.bottlenecks import options
 from unroll.models.contracts import Context, Term
+from unroll.registry.options import Count, NotNegative
 
 
 def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
@@ -30,23 +30,15 @@ class Variational(Term):
             where the task does not reconstruct its input or another term follows, which the samples would pass by.
     """
 
-    def __init__(self, beta: float = 1.0, free_bits: float = 0.0, importance_samples: int = 1):
+    def __init__(self, beta: NotNegative = 1.0, free_bits: NotNegative = 0.0, importance_samples: Count = 1):
         super().__init__()
-        if isinstance(importance_samples, bool) or importance_samples < 1 or importance_samples % 1:
-            raise UserError(
-                "importance_samples of the term variational is a number of samples.",
-                saw=importance_samples,
-                allowed="1 (the ELBO) or more",
-            )
         if importance_samples > 1 and free_bits:
             raise UserError(
                 "The importance-weighted bound has no KL term, and so no free bits.",
                 saw=f"importance_samples={importance_samples} free_bits={free_bits}",
                 allowed="importance_samples=1, or free_bits=0",
             )
-        self.beta = options.not_negative("variational", "beta", beta)
-        self.free_bits = options.not_negative("variational", "free_bits", free_bits)
-        self.importance_samples = int(importance_samples)
+        self.beta, self.free_bits, self.importance_samples = beta, free_bits, importance_samples
 
     def check(self, autoencodes: bool, last: bool) -> None:
         if self.importance_samples > 1 and not (autoencodes and last):

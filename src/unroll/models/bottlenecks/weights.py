@@ -1,9 +1,11 @@
 """Penalties on the weight matrices of encoder, bottleneck and decoder."""
 
+from typing import Literal
+
 from torch import Tensor
 
-from unroll.models.bottlenecks import options
 from unroll.models.contracts import Context, Term
+from unroll.registry.options import Positive
 
 NORMS = {"l1": lambda weight: weight.abs().sum(), "l2": lambda weight: weight.square().sum()}
 
@@ -22,10 +24,9 @@ class WeightPenalty(Term):
         UserError: an unknown kind, or an amount that is not more than 0.
     """
 
-    def __init__(self, kind: str, amount: float):
+    def __init__(self, kind: Literal["l1", "l2"], amount: Positive):
         super().__init__()
-        self.kind = options.one_of("l1 or l2", "kind", kind, tuple(NORMS))
-        self.amount = options.positive(kind, "amount", amount)
+        self.kind, self.amount = kind, amount
 
     def penalty(self, code: Tensor, context: Context) -> Tensor:
         total = sum((NORMS[self.kind](weight) for weight in context.weights()), start=code.new_zeros(()))
