@@ -39,8 +39,8 @@ from typing import Any
 
 import numpy as np
 import yaml
-from omegaconf import DictConfig
 
+from unroll.config.planned import Planned
 from unroll.errors import UserError
 from unroll.records.record import read_record
 from unroll.sweeps.job import train_job
@@ -100,11 +100,11 @@ def write_tiny(folder: Path, trials: int) -> Path:
     return conf
 
 
-def timed(config: DictConfig) -> float:
+def timed(planned: Planned, flags: Sequence[str] = ()) -> float:
     """Train one composed trial, then note when this process was done with it."""
-    value = train_job(config)
+    value, config = train_job(planned, flags), planned.trial.config
     with (Path(config.paths.runs).parent / ENDS).open("a") as file:
-        file.write(json.dumps([os.getpid(), config.seed, config.architecture.name, time.monotonic()]) + "\n")
+        file.write(json.dumps([os.getpid(), config.seed, config.row, time.monotonic()]) + "\n")
     return value
 
 

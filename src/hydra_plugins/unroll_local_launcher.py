@@ -1,7 +1,7 @@
 """`hydra/launcher=local`: jobs on this machine, in worker processes that stay warm from one to the next."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +26,21 @@ class LocalLauncher(Launcher):
         self.hydra_context, self.task_function, self.config = hydra_context, task_function, config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Run jobs; what a job raised, and that its process was killed, is in its JobReturn."""
-        from hydra.core.singleton import Singleton
+        """Run jobs that Hydra's own sweeper asks for; what a job raised, or that it was killed, is in its JobReturn."""
+        from unroll.sweeps.job import combinations, config_folder, train_job
 
+        config_dir = config_folder(self.config.hydra)
+        planned = [combinations(overrides, config_dir)[0] for overrides in job_overrides]
+        return self.launch_planned(planned, train_job)
+
+    def launch_planned(self, batch: Sequence[Any], job: Callable[[Any], Any]) -> Sequence[JobReturn]:
+        """Do a job with `Planned` trials as they are: nothing is composed again."""
         from unroll.sweeps.workers import run_all, workers_here
 
-        work = _Work(self.hydra_context, self.task_function, self.config, Singleton.get_state())
-        jobs = list(enumerate(map(list, job_overrides), start=initial_job_idx))
-        found = run_all(work, jobs, self.workers or workers_here(), Path(self.log_folder))
+        found = run_all(_Said(job), batch, self.workers or workers_here(), Path(self.log_folder))
         returns = []
-        for (_, overrides), result in zip(jobs, found, strict=True):
-            done = JobReturn(overrides=overrides, status=JobStatus.COMPLETED)
+        for item, result in zip(batch, found, strict=True):
+            done = JobReturn(overrides=list(item.overrides), status=JobStatus.COMPLETED)
             done.return_value = result
             if isinstance(result, BaseException):
                 done.status = JobStatus.FAILED
@@ -44,36 +48,16 @@ class LocalLauncher(Launcher):
         return returns
 
 
-class _Work:
-    """What a worker does with a job's number and overrides."""
+class _Said:
+    """A job that says in its worker's log which trial it is, and what it raised."""
 
-    def __init__(self, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig, state: Any):
-        self.hydra_context, self.task_function, self.config, self.state = hydra_context, task_function, config, state
+    def __init__(self, job: Callable[[Any], Any]):
+        self.job = job
 
-    def __call__(self, job: tuple[int, list[str]]) -> Any:
-        from hydra.core.hydra_config import HydraConfig
-        from hydra.core.singleton import Singleton
-        from hydra.core.utils import run_job, setup_globals
-        from omegaconf import open_dict
-
-        number, overrides = job
-        print(f"--- {' '.join(overrides)}", flush=True)
-        setup_globals()
-        Singleton.set_state(self.state)
-        config = self.hydra_context.config_loader.load_sweep_config(self.config, overrides)
-        with open_dict(config):
-            config.hydra.job.id = f"{config.hydra.job.name}_{number}"
-            config.hydra.job.num = number
-        HydraConfig.instance().set_config(config)
-        done = run_job(
-            task_function=self.task_function,
-            config=config,
-            job_dir_key="hydra.sweep.dir",
-            job_subdir_key="hydra.sweep.subdir",
-            hydra_context=self.hydra_context,
-        )
+    def __call__(self, planned: Any) -> Any:
+        print(f"--- {' '.join(planned.overrides)}", flush=True)
         try:
-            return done.return_value
+            return self.job(planned)
         except Exception as error:
             print(error, file=sys.stderr)
             raise

@@ -12,6 +12,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from hydra_plugins.unroll_local_launcher import LocalLauncher
 from unroll.sweeps.scheduler import Rules
 
 
@@ -33,14 +34,15 @@ class ResumableSweeper(Sweeper):
         self.number = 0
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        from unroll.sweeps.job import config_folder, guarded
+        from unroll.sweeps.job import HydraTask, config_folder, guarded, train_job
 
         self.config_dir = config_folder(config.hydra)
         folder = Path(config.hydra.sweep.dir)
         self.stop = folder / f".stop-{uuid.uuid4().hex}"
-        task_function = functools.partial(guarded, task_function, self.stop if self.fail_fast else None)
+        job = task_function.job if isinstance(task_function, HydraTask) else train_job
+        self.job = functools.partial(guarded, job, self.stop if self.fail_fast else None)
         self.launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=hydra_context, task_function=task_function, config=config
+            hydra_context=hydra_context, task_function=HydraTask(self.job), config=config
         )
 
     def sweep(self, arguments: list[str]) -> None:
@@ -79,7 +81,12 @@ class ResumableSweeper(Sweeper):
 
     def _launch(self, batch: Sequence[Any]) -> Mapping[str, BaseException]:
         assert self.launcher is not None
-        returns: Sequence[JobReturn] = self.launcher.launch([list(item.overrides) for item in batch], self.number)
+        returns: Sequence[JobReturn]
+        if isinstance(self.launcher, LocalLauncher):
+            flags = [] if self.config_dir is None else ["--config-dir", self.config_dir]
+            returns = self.launcher.launch_planned(batch, functools.partial(self.job, flags=flags))
+        else:
+            returns = self.launcher.launch([list(item.overrides) for item in batch], self.number)
         self.number += len(batch)
         pairs = zip(batch, returns, strict=True)
         return {item.trial.trial_id: done._return_value for item, done in pairs if done.status is JobStatus.FAILED}

@@ -20,31 +20,31 @@ from unroll.sweeps.job import train_job
 LONG = ["budget.epochs=25", "trainer.checkpoint_minutes=0.000001", "trainer.log_every=1"]  # 100 steps, each saved
 
 
-def counted(config: Any) -> None:
+def counted(planned: Any, flags: Any = ()) -> None:
     """Train, and note in the trial's directory that training began."""
     from unroll.training import train as story
 
-    original = story._train_network
+    original = story._run
 
     def noted(trial: Any, *rest: Any) -> Any:
         with (trial.directory / "starts").open("a") as file:
             file.write(f"{os.getpid()}\n")
         return original(trial, *rest)
 
-    story._train_network = noted
+    story._run = noted
     try:
-        train_job(config)
+        train_job(planned)
     finally:
-        story._train_network = original
+        story._run = original
 
 
-def seen(config: Any) -> None:
+def seen(planned: Any, flags: Any = ()) -> None:
     """Note which GPU this process sees, and whether torch was there already."""
-    folder = Path(config.paths.runs)
+    folder = Path(planned.trial.plain["paths"]["runs"])
     folder.mkdir(parents=True, exist_ok=True)
     gpu = os.environ["CUDA_VISIBLE_DEVICES"]
     (folder / f"gpu-{gpu}").write_text("torch" if "torch" in sys.modules else "no torch")
-    counted(config)
+    counted(planned)
 
 
 def trained(trial: Any) -> Any:

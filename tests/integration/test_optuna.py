@@ -14,7 +14,6 @@ from stub_records import distance, write_failed, write_finished
 from tiny_data import small_overrides, write_tiny
 
 from unroll.analysis.report import report
-from unroll.config.compose import trial_from
 from unroll.errors import UserError
 from unroll.records.record import read_record
 from unroll.sweeps.job import run as run_train
@@ -25,27 +24,27 @@ pytestmark = pytest.mark.usefixtures("believed")
 SPACE = '{optimizer.learning_rate: "tag(log, interval(1e-5, 1))", architecture.width: "choice(16, 32, 64, 128)"}'
 
 
-def finished(config: Any) -> None:
-    trial = trial_from(config)
-    with Path(config.paths.runs, "log").open("a", encoding="utf-8") as log:
+def finished(planned: Any, flags: Any = ()) -> None:
+    trial = planned.trial
+    with Path(planned.trial.config.paths.runs, "log").open("a", encoding="utf-8") as log:
         log.write(f"{trial.trial_id}\n")
     write_finished(trial)
 
 
-def fragile(config: Any) -> None:
-    if config.optimizer.learning_rate > 0.01 and config.architecture.name != "baseline":
-        write_failed(trial_from(config))
+def fragile(planned: Any, flags: Any = ()) -> None:
+    if not planned.trial.is_baseline and planned.trial.config.network.optimizer.learning_rate > 0.01:
+        write_failed(planned.trial)
         raise ValueError("the stub fails here")
-    finished(config)
+    finished(planned)
 
 
-def fatal(config: Any) -> None:
+def fatal(planned: Any, flags: Any = ()) -> None:
     """Kills the whole sweep instead of training its sixth trial."""
-    log = Path(config.paths.runs, "log")
+    log = Path(planned.trial.config.paths.runs, "log")
     if log.exists() and len(log.read_text(encoding="utf-8").split()) == 5:
         os.kill(os.getppid(), signal.SIGKILL)
         os.kill(os.getpid(), signal.SIGKILL)
-    finished(config)
+    finished(planned)
 
 
 @pytest.fixture

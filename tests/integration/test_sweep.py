@@ -14,7 +14,6 @@ import pytest
 from stub_records import write_finished
 
 from unroll import api
-from unroll.config.compose import trial_from
 from unroll.errors import UserError
 from unroll.records.record import read_record, write_record
 from unroll.records.state import state
@@ -25,9 +24,9 @@ from unroll.sweeps.sweep import in_order, run_sweep
 pytestmark = pytest.mark.usefixtures("believed")
 
 
-def finished(config: Any) -> None:
+def finished(planned: Any, flags: Any = ()) -> None:
     """Stands for the trainer: a finished record, at once."""
-    trial = trial_from(config)
+    trial = planned.trial
     trial.directory.mkdir(parents=True, exist_ok=True)
     with (trial.directory / "starts").open("a") as log:
         log.write(f"{os.getpid()} {os.environ.get('LEFT_BEHIND')} {os.environ['OMP_NUM_THREADS']}\n")
@@ -36,28 +35,28 @@ def finished(config: Any) -> None:
     write_finished(trial, lambda trial: 20.0 + trial.plain["seed"])
 
 
-def one_raises(config: Any) -> None:
-    if config.architecture.name == "mlp" and config.seed == 0:
+def one_raises(planned: Any, flags: Any = ()) -> None:
+    if planned.trial.row == "mlp" and planned.trial.config.seed == 0:
         raise ValueError("the stub fails here")
-    finished(config)
+    finished(planned)
 
 
-def one_is_killed(config: Any) -> None:
+def one_is_killed(planned: Any, flags: Any = ()) -> None:
     """Dies each time it gets the trial of mlp and seed 0, noting that it did."""
-    if config.architecture.name == "mlp" and config.seed == 0:
-        with Path(config.paths.runs, "deaths").open("a", encoding="utf-8") as log:
+    if planned.trial.row == "mlp" and planned.trial.config.seed == 0:
+        with Path(planned.trial.config.paths.runs, "deaths").open("a", encoding="utf-8") as log:
             log.write("died\n")
         os.kill(os.getpid(), signal.SIGKILL)
-    finished(config)
+    finished(planned)
 
 
-def one_is_killed_once(config: Any) -> None:
-    job = finished if Path(config.paths.runs, "deaths").exists() else one_is_killed
-    job(config)
+def one_is_killed_once(planned: Any, flags: Any = ()) -> None:
+    job = finished if Path(planned.trial.config.paths.runs, "deaths").exists() else one_is_killed
+    job(planned)
 
 
-def hang(config: Any) -> None:
-    trial = trial_from(config)
+def hang(planned: Any, flags: Any = ()) -> None:
+    trial = planned.trial
     trial.directory.mkdir(parents=True, exist_ok=True)
     (trial.directory / "pid").write_text(str(os.getpid()))
     threading.Event().wait()
@@ -233,7 +232,7 @@ def test_the_quickstart_is_the_slice_it_claims() -> None:
     trials = plan(["suite=quickstart"]).trials
     rows = {(item.trial.plain["task"]["name"], item.trial.row, item.trial.plain["seed"]) for item in trials}
     assert len(rows) == len(trials)
-    networks = {item.trial.row for item in trials if item.trial.plain["architecture"]["name"] != "baseline"}
+    networks = {item.trial.row for item in trials if not item.trial.is_baseline}
     tasks = {task for task, _, _ in rows}
     assert len(networks) >= 6
     assert len(tasks) == 5

@@ -16,10 +16,10 @@ _LINE = re.compile(r"^\s*(?:\S*python[\d.]*\s+-m\s+)?\S+\s+(?P<command>\S*)(?P<r
 def shell_completion(arguments: Sequence[str]) -> None:
     """Answer `-sc install=SHELL`, `-sc uninstall=SHELL` or `-sc query=SHELL`."""
     from unroll.config.explain import COMPOSITION_ERRORS
-    from unroll.sweeps.job import run_hydra, train_job
+    from unroll.sweeps.job import run_hydra
 
     if not any(argument.startswith("query=") for argument in arguments):
-        run_hydra(train_job, "train", arguments)
+        run_hydra("train", arguments)
         return
     found = _LINE.match(os.environ.get("COMP_LINE", ""))
     if found is None:
@@ -30,7 +30,7 @@ def shell_completion(arguments: Sequence[str]) -> None:
     elif command in COMMANDS:
         os.environ["COMP_LINE"] = f"unroll{rest}"
         with contextlib.suppress(*COMPOSITION_ERRORS):  # a half-typed line is no mistake yet
-            run_hydra(train_job, COMMANDS[command], [*arguments, *_config_dir(rest)])
+            run_hydra(COMMANDS[command], [*arguments, *_config_dir(rest)])
 
 
 def _config_dir(line: str) -> list[str]:

@@ -7,6 +7,7 @@ import sys
 import traceback
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
@@ -23,7 +24,7 @@ from unroll.config.overrides import expand, refuse_repeated
 from unroll.config.planned import Planned
 from unroll.config.search_space import probing, split, tunes
 from unroll.config.trial import Trial
-from unroll.errors import COMMAND, SweepFailed, TrialFailed, UserError
+from unroll.errors import COMMAND, SweepFailed, TrialFailed, UserError, override_key
 from unroll.records.failed import record_mishap
 from unroll.records.lease import LeaseHeld, LeaseLost
 from unroll.records.state import record_identity
@@ -32,7 +33,10 @@ from unroll.visible import say
 
 
 def run(arguments: Sequence[str]) -> bool:
-    """Run the Hydra app with a command line's arguments; return whether every trial finished.
+    """Run `unroll train` with a command line's arguments; return whether every trial finished.
+
+    One trial is composed and trained here. Hydra's own main does what it alone can: several trials, `--cfg`, `--help`
+    and the like, and whatever its part of the config is overridden for.
 
     Raises:
         UserError: something about the command is wrong; nothing was trained.
@@ -44,15 +48,23 @@ def run(arguments: Sequence[str]) -> bool:
         raise UserError("The shipped YAML stays where it is.", saw="--config-path", allowed="--config-dir DIR")
     refuse_repeated(options.overrides)
     shows = options.cfg or options.info or options.help or options.hydra_help or options.shell_completion
-    if not shows and not options.experimental_rerun:
-        check_everything(options)
+    of_hydra = any(override_key(text).startswith("hydra") for text in options.overrides)
     try:
-        run_hydra(train_job, "train", arguments)
+        if not (shows or options.experimental_rerun or options.multirun or of_hydra or options.resolve):
+            name = options.config_name or "train"
+            trial = Composer(options.config_dir).trial(options.overrides, name)
+            train_job(Planned(trial, tuple(options.overrides)), _flags(options.config_dir, name), in_sweep=False)
+            return True
+        if not shows and not options.experimental_rerun:
+            check_everything(options)
+        run_hydra("train", arguments)
     except COMPOSITION_ERRORS as error:
         with hydra_set_up(options.config_dir):
             name, config_dir = options.config_name or "train", options.config_dir
             raise explain(error, name, options.overrides, search_path(config_dir), config_dir) from error
-    except TrialFailed:
+    except TrialFailed as error:
+        if not options.multirun:  # whose jobs say it themselves
+            say(error, err=True)
         return False
     except SweepFailed as error:
         say(error, err=True)
@@ -79,17 +91,17 @@ def _parsed(arguments: Sequence[str]) -> Namespace:
     return parser.parse_intermixed_args(list(arguments))
 
 
-def run_hydra(job: Any, config_name: str, arguments: Sequence[str]) -> None:
+def run_hydra(config_name: str, arguments: Sequence[str]) -> None:
     """Hand a command line to Hydra's own main, with errors raised instead of printed.
 
     Of a single job Hydra would write a line of its own before the error's message: it sees no error.
     """
     raised: list[Exception] = []
 
-    @functools.wraps(job)
+    @functools.wraps(hydra_job)
     def quietly(config: DictConfig) -> Any:
         try:
-            return job(config)
+            return hydra_job(config)
         except Exception as error:
             if HydraConfig.get().mode is not RunMode.RUN:
                 raise
@@ -103,7 +115,7 @@ def run_hydra(job: Any, config_name: str, arguments: Sequence[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         main = hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name=config_name)
-        main(job if multirun else quietly)()
+        main(hydra_job if multirun else quietly)()
     finally:
         sys.argv = before
         if full_error is None:
@@ -131,31 +143,64 @@ def check_everything(options: Namespace) -> list[Trial]:
     return trials
 
 
-def train_job(config: DictConfig) -> float:
-    """Train one composed trial; return its primary metric's value, as Hydra's optimising sweepers want it."""
-    sys.argv = _command()
+Job = Callable[[Planned, Sequence[str]], Any]  # a trial, and what follows its overrides on a command line
+
+
+def train_job(planned: Planned, flags: Sequence[str] = (), in_sweep: bool = True) -> float:
+    """Train one trial; return its primary metric's value, as Hydra's optimising sweepers want it.
+
+    Args:
+        planned: the trial.
+        flags: that follow its overrides in the command that trains it alone.
+        in_sweep: whether it was checked before, with all others, and has to say itself what goes wrong.
+    """
+    sys.argv = ["unroll", "train", *planned.overrides, *flags]
     from unroll.training.ranks import rank
     from unroll.training.train import train
 
-    trial = trial_from(config)
+    trial = planned.trial
     before = record_identity(trial)
     try:
-        record = train(trial)
+        record = train(trial, checked=in_sweep)
     except (UserError, TrialFailed) as error:
-        if isinstance(error, TrialFailed) or HydraConfig.get().mode is not RunMode.RUN:  # else the command says it
+        if in_sweep:
             say(error, err=True)
         raise
     primary: dict[str, Any] = record["result"]["primary"]
     if rank() == 0:
-        runs = config.paths.runs
         say(f"{record['trial_id']}: test {primary['name']} {primary['value']:.6g} {primary['unit']}")
         if before is not None and record_identity(trial) == before:
             say(f"finished at {_ended(record['run'])}, nothing trained; trainer.again=true trains it again")
-        say(f"{runs}/{record['trial_id']}/record.json")
+        say(f"{trial.plain['paths']['runs']}/{record['trial_id']}/record.json")
         if not record["data"]["verified"]:
             for warning in (record["data"].get("profile") or {}).get("warnings", []):
                 say(f"note: {warning}", err=True)
     return float(primary["value"])
+
+
+def hydra_job(config: DictConfig) -> Any:
+    """Train a trial that Hydra composed."""
+    return train_job(*_from_hydra(config), in_sweep=HydraConfig.get().mode is not RunMode.RUN)
+
+
+def _from_hydra(config: DictConfig) -> tuple[Planned, list[str]]:
+    context = HydraConfig.get()
+    planned = Planned(trial_from(config), tuple(context.overrides.task))
+    return planned, _flags(config_folder(context), context.job.config_name or "train")
+
+
+@dataclass(frozen=True)
+class HydraTask:
+    """A job as Hydra's launchers want it: they compose each trial where it is trained, of a config with Hydra's part.
+
+    Args:
+        job: what is done with a trial.
+    """
+
+    job: Job
+
+    def __call__(self, config: DictConfig) -> Any:
+        return self.job(*_from_hydra(config))
 
 
 def _ended(run: dict[str, Any]) -> str:
@@ -164,7 +209,7 @@ def _ended(run: dict[str, Any]) -> str:
     return f"{ended:%Y-%m-%d %H:%M} UTC"
 
 
-def guarded(job: Callable[[DictConfig], Any], stop: Path | None, config: DictConfig) -> Any:
+def guarded(job: Job, stop: Path | None, planned: Planned, flags: Sequence[str] = ()) -> Any:
     """Do one trial of a sweep, unless the file `stop` exists; a failure makes it.
 
     What goes wrong before the trainer can write a record is recorded here.
@@ -172,10 +217,9 @@ def guarded(job: Callable[[DictConfig], Any], stop: Path | None, config: DictCon
     if stop is not None and stop.exists():
         return None
     try:
-        return job(config)
+        return job(planned, flags)
     except Exception as error:
         if not isinstance(error, UserError | TrialFailed):
-            planned = Planned(trial_from(config), tuple(HydraConfig.get().overrides.task))
             with contextlib.suppress(LeaseHeld):
                 record_mishap(planned, type(error).__name__, str(error), traceback.format_exc())
         if stop is not None and not isinstance(error, LeaseHeld | LeaseLost):
@@ -221,14 +265,10 @@ def one_process_each(trials: Sequence[Trial], overrides: Sequence[str], in_sweep
             )
 
 
-def _command() -> list[str]:
-    """The command that trains the trial of this Hydra job alone."""
-    context = HydraConfig.get()
-    config_dir = config_folder(context)
+def _flags(config_dir: str | None, config_name: str) -> list[str]:
+    """What follows the overrides in the command that trains a trial alone."""
     flags = [] if config_dir is None else ["--config-dir", config_dir]
-    if context.job.config_name not in (None, "train"):
-        flags += ["--config-name", str(context.job.config_name)]
-    return ["unroll", "train", *context.overrides.task, *flags]
+    return flags if config_name == "train" else [*flags, "--config-name", config_name]
 
 
 def config_folder(hydra_config: Any) -> str | None:

@@ -1,7 +1,7 @@
 """`unroll sweep`: the trials of a suite that have no finished record are trained, then the table is printed."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from unroll.visible import say
 if TYPE_CHECKING:
     from rich.console import Console
 
-Job = Callable[[Any], Any]
+    from unroll.sweeps.job import Job
 
 
 def run_sweep(
@@ -31,7 +31,7 @@ def run_sweep(
     dry_run: bool = False,
     retry_failed: bool = False,
     filters: Sequence[str] = (),
-    job: Job | None = None,
+    job: "Job | None" = None,
 ) -> bool:
     """Run a suite, print its table and write `report.md`; return whether every trial has a finished record.
 
@@ -40,7 +40,7 @@ def run_sweep(
         dry_run: only print each trial's id, state and overrides.
         retry_failed: also train trials that have a failed record.
         filters: see `unroll.config.filters.keep`.
-        job: what does a composed trial; None: unroll.sweeps.job.train_job.
+        job: what is done with a trial; None: unroll.sweeps.job.train_job.
 
     Raises:
         UserError: something about the suite or its trials is wrong; nothing was trained.
@@ -72,7 +72,7 @@ def launch(
     config_dir: str | None = None,
     *,
     retry_failed: bool = False,
-    job: Job | None = None,
+    job: "Job | None" = None,
 ) -> list[Planned]:
     """Train those of a plan's trials that have no record yet; return the trials, or what a tuning put in their place.
 
@@ -108,7 +108,7 @@ def in_order(trials: Sequence[Planned]) -> list[Planned]:
 
 
 def _launch(
-    todo: Plan, planned: Sequence[Planned], folder: Path, config_dir: str | None, retry_failed: bool, job: Job | None
+    todo: Plan, planned: Sequence[Planned], folder: Path, config_dir: str | None, retry_failed: bool, job: "Job | None"
 ) -> list[Planned] | None:
     """Hand the trials to Hydra's sweeper, as Hydra itself does for a multirun.
 
@@ -147,7 +147,7 @@ def _launch(
         assert hydra is not None
         context = HydraContext(config_loader=hydra.config_loader, callbacks=_callbacks(config))
         sweeper: Any = Plugins.instance().instantiate_sweeper(
-            hydra_context=context, task_function=job or jobs.train_job, config=config
+            hydra_context=context, task_function=jobs.HydraTask(job or jobs.train_job), config=config
         )
         tuned: list[Planned] | None = sweeper.run(planned)
         return tuned

@@ -45,15 +45,25 @@ class Began(NamedTuple):
 
 
 def check(trial: Trial) -> None:
-    """Check what planning cannot: that every component exists and takes its options, and that they go together.
+    """Check what planning cannot: this process, and that the components exist and go together.
 
     Raises:
         UserError: with what was seen and what is allowed.
     """
+    check_here(trial)
+    check_components(trial)
+
+
+def check_here(trial: Trial) -> None:
+    """Check that this process can train a trial: ranks, devices, the runs folder, W&B; UserError where it cannot."""
     check_cluster(trial)
     check_precision(trial)
     if rank() == 0:  # the only one that a tracker hears
         check_wandb(trial)
+
+
+def check_components(trial: Trial) -> None:
+    """Check that a trial's components exist and go together; UserError where they do not."""
     task = build_task(trial)
     check_metrics(task, trial)
     if trial.is_baseline:
@@ -75,10 +85,11 @@ def check(trial: Trial) -> None:
     check_phases(task, budget)
 
 
-def train(trial: Trial) -> dict[str, Any]:
+def train(trial: Trial, checked: bool = False) -> dict[str, Any]:
     """Train and evaluate a trial, going on from its last checkpoint if there is one; returns its record.
 
-    A finished record that still answers for the data is returned as it is, unless `trainer.again`.
+    A finished record that still answers for the data is returned as it is, unless `trainer.again`. `checked`: the
+    trial's components were, when its sweep began.
 
     Raises:
         UserError: the trial cannot start; nothing was written.
@@ -88,7 +99,9 @@ def train(trial: Trial) -> dict[str, Any]:
         StorageTrouble: what it writes has no place; checkpoints that were whole still are.
         TrialFailed: it ended in an error, which its record holds.
     """
-    check(trial)
+    check_here(trial)
+    if not checked:
+        check_components(trial)
     began = Began(time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds"))
     reset_peak_memory()
     reset_peak()
