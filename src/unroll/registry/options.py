@@ -156,7 +156,7 @@ def in_words(schema: Schema) -> str:
     choices = choices_of(schema)
     if choices:
         return ", ".join(json.dumps(one) if one is None or isinstance(one, bool) else str(one) for one in choices)
-    words = _WORDS.get(schema.get("type", ""), "any value")
+    words = "a mapping" if "$ref" in schema else _WORDS.get(schema.get("type", ""), "any value")
     if schema.get("type") == "array" and schema.get("items"):
         words += f" of {in_words(schema['items'])}"
     if isinstance(schema.get("additionalProperties"), Mapping):
