@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from unroll.tasks.measures import frechet
+from unroll.tasks.metrics import frechet
 
 EPOCHS = 8
 BATCH = 128

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-WEIGHTS = "unroll/tasks/measures/mnist_classifier.npz"
+WEIGHTS = "unroll/tasks/metrics/mnist_classifier.npz"
 
 
 def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -28,7 +28,7 @@ class Test:
     """One pair of architectures in one setting."""
 
     pair: tuple[str, str]
-    setting: str  # task, data, and what tells it from the claim's other settings
+    setting: str  # task, data, and what tells it from the hypothesis's other settings
     metric: str
     unit: str
     values: tuple[float, float]  # means over the shared seeds
@@ -38,13 +38,13 @@ class Test:
 
 @dataclass(frozen=True)
 class Answer:
-    """A claim with its tests; its verdict is that of the tests which are sure: in part where others are undecided."""
+    """A hypothesis with its tests; its verdict is that of the sure ones: in part where others are undecided."""
 
     name: str
     says: str
     note: str
     tests: tuple[Test, ...]
-    missing: int  # pairs in settings of the claim that lack finished trials
+    missing: int  # pairs in settings of the hypothesis that lack finished trials
     stale: str | None = None  # what a page says where records are of an earlier protocol
 
     def count(self, verdict: str) -> int:
@@ -69,23 +69,23 @@ def answers(plan: "Plan", records: Iterable[Mapping[str, Any]], scores: Scores) 
 
     by_id = {record["trial_id"]: record for record in records}
     found = []
-    for name, claim in plan.claims.items():
+    for name, hypothesis in plan.hypotheses.items():
         try:
-            asked = [item.trial for item in keep(plan.trials, claim["where"])]
-        except UserError:  # the suite was narrowed to trials that the claim does not ask for
+            asked = [item.trial for item in keep(plan.trials, hypothesis["where"])]
+        except UserError:  # the suite was narrowed to trials that the hypothesis does not ask for
             asked = []
         chosen = [
             stale.current_or_earlier(trial, by_id.get) or {"status": "missing", "config": trial.plain}
             for trial in asked
         ]
-        found.append(answer(name, claim, chosen, scores))
+        found.append(answer(name, hypothesis, chosen, scores))
     return found
 
 
-def answer(name: str, claim: Mapping[str, Any], records: Iterable[Mapping[str, Any]], scores: Scores) -> Answer:
-    """Answer one claim (a `unroll.sweeps.suite.Hypothesis` as a mapping) from the records of its trials.
+def answer(name: str, hypothesis: Mapping[str, Any], records: Iterable[Mapping[str, Any]], scores: Scores) -> Answer:
+    """Answer one hypothesis (a `unroll.sweeps.suite.Hypothesis` as a mapping) from the records of its trials.
 
-    A test holds or is contradicted where its p, after Holm's correction over the claim's tests, is below 5 %.
+    A test holds or is contradicted where its p, after Holm's correction over the hypothesis's tests, is below 5 %.
     """
     records = list(records)
     settings: dict[variants.Setting, dict[str, list[Mapping[str, Any]]]] = {}
@@ -98,12 +98,12 @@ def answer(name: str, claim: Mapping[str, Any], records: Iterable[Mapping[str, A
     asked = [
         (pair[0], pair[1], named[key], _finished(rows[pair[0]]), _finished(rows[pair[1]]))
         for key, rows in settings.items()
-        for pair in claim["pairs"]
+        for pair in hypothesis["pairs"]
         if pair[0] in rows and pair[1] in rows
     ]
     found = [item for item in asked if couples(item[3], item[4])]
-    tests, missing = tuple(_tests(found, claim, scores)), len(asked) - len(found)
-    return Answer(name, claim["says"], claim["note"], tests, missing, stale.said(records))
+    tests, missing = tuple(_tests(found, hypothesis, scores)), len(asked) - len(found)
+    return Answer(name, hypothesis["says"], hypothesis["note"], tests, missing, stale.said(records))
 
 
 def _finished(records: Records) -> Records:
@@ -111,11 +111,11 @@ def _finished(records: Records) -> Records:
 
 
 def _tests(
-    asked: Sequence[tuple[str, str, str, Records, Records]], claim: Mapping[str, Any], scores: Scores
+    asked: Sequence[tuple[str, str, str, Records, Records]], hypothesis: Mapping[str, Any], scores: Scores
 ) -> Iterable[Test]:
-    primary = claim["metric"] == "primary"
+    primary = hypothesis["metric"] == "primary"
     values = [
-        [[_value(record, claim["metric"]) for record in row] for row in zip(*couples(one, other), strict=True)]
+        [[_value(record, hypothesis["metric"]) for record in row] for row in zip(*couples(one, other), strict=True)]
         for *_, one, other in asked
     ]
     if primary:
@@ -126,12 +126,14 @@ def _tests(
         if comparison is None:
             continue
         described = one[0]["result"]["primary"]
-        direction = described["direction"] if primary else claim["direction"]
+        direction = described["direction"] if primary else hypothesis["direction"]
         means = sum(mine) / len(mine), sum(others) / len(others)
         verdict = UNDECIDED
         if comparison.is_sure:
             verdict = HOLDS if better(comparison.paired.difference, 0.0, direction) else CONTRADICTED
-        metric, unit = (f"test {described['name']}", described["unit"]) if primary else (claim["metric"], claim["unit"])
+        metric, unit = (
+            (f"test {described['name']}", described["unit"]) if primary else (hypothesis["metric"], hypothesis["unit"])
+        )
         yield Test((first, second), setting, metric, unit, means, comparison, verdict)
 
 

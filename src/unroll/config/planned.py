@@ -25,7 +25,7 @@ class Plan:
     workers: int | None
     rules: dict[str, Any]
     hydra: tuple[str, ...]
-    claims: dict[str, dict[str, Any]] = field(default_factory=dict)  # of `Hypothesis`
+    hypotheses: dict[str, dict[str, Any]] = field(default_factory=dict)  # of `Hypothesis`
 
     def __post_init__(self) -> None:
         check_id(self.name, "a suite")  # its report and Hydra's files lie in a folder of that name

@@ -1,11 +1,10 @@
 """Records as one file for other programs: CSV or Parquet, a row a record."""
 
-import os
 import shlex
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unroll.atomic import replacing
 from unroll.errors import UserError
 from unroll.records.audit import trusted
 from unroll.records.store import frame
@@ -53,18 +52,11 @@ def export(
     table = frame(chosen)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                if out.suffix == ".csv":
-                    _for_spreadsheets(table).write_csv(file)
-                else:
-                    table.write_parquet(file)
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, out)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with replacing(out) as draft:
+            if out.suffix == ".csv":
+                _for_spreadsheets(table).write_csv(draft)
+            else:
+                table.write_parquet(draft)
     except OSError as error:
         raise UserError(f"{out} cannot be written.", saw=error) from error
     return len(chosen)

@@ -31,7 +31,6 @@ _UNITS = {
     "frechet_mnist_classifier": "squared feature distance",
 }
 _TASK_UNITS = {
-    "error": "%",
     ("forecasting", "mse"): "standardised²",
     ("forecasting", "mae"): "standardised",
     ("compression", "mse"): "pixel² (range 1)",

@@ -59,7 +59,7 @@ class Suite(Part):
     name: Text
     description: str = ""
     parts: dict[str, Part] = Field({})
-    claims: dict[str, Hypothesis] = Field({})
+    hypotheses: dict[str, Hypothesis] = Field({})
     baselines: bool = True
 
 
@@ -93,7 +93,7 @@ def plan(overrides: Sequence[str], config_dir: str | None = None) -> Plan:
     composer = Composer(config_dir)
     sweep = _read(resolved(composer.raw("sweep", own)))
     suite = sweep.suite
-    _check_hypotheses(suite.claims)
+    _check_hypotheses(suite.hypotheses)
     trials: dict[str, Planned] = {}
     for combination in itertools.chain.from_iterable(_combinations(part, others) for part in _parts(suite)):
         trial = composer.trial(combination)
@@ -104,8 +104,8 @@ def plan(overrides: Sequence[str], config_dir: str | None = None) -> Plan:
             trials.setdefault(trial.trial_id, Planned(trial, tuple(combination)))
     if not trials:
         raise UserError(f"The suite {suite.name} has no trials.", saw=suite.grid, allowed="values a key")
-    claims = {name: claim.model_dump() for name, claim in suite.claims.items()}
-    return _plan(sweep, suite.description, tuple(trials.values()), hydra, claims)
+    hypotheses = {name: one.model_dump() for name, one in suite.hypotheses.items()}
+    return _plan(sweep, suite.description, tuple(trials.values()), hydra, hypotheses)
 
 
 def sorted_out(overrides: Sequence[str]) -> tuple[list[str], tuple[str, ...], list[str]]:
@@ -130,9 +130,9 @@ def _read(root: Mapping[str, Any]) -> Sweep:
 
 
 def _plan(
-    sweep: Sweep, description: str, trials: tuple[Planned, ...], hydra: tuple[str, ...], claims: dict[str, Any]
+    sweep: Sweep, description: str, trials: tuple[Planned, ...], hydra: tuple[str, ...], hypotheses: dict[str, Any]
 ) -> Plan:
-    return Plan(sweep.suite.name, description, trials, sweep.workers, sweep.sweep.model_dump(), hydra, claims)
+    return Plan(sweep.suite.name, description, trials, sweep.workers, sweep.sweep.model_dump(), hydra, hypotheses)
 
 
 def _check_hypotheses(hypotheses: Mapping[str, Hypothesis]) -> None:
@@ -141,7 +141,7 @@ def _check_hypotheses(hypotheses: Mapping[str, Hypothesis]) -> None:
             saw = f"metric: {one.metric}, direction: {one.direction}"
             allowed = "metric: primary without a direction, or a field of the record with higher or lower"
             raise UserError(
-                f"'suite.claims.{name}' has no direction that goes with its metric.", saw=saw, allowed=allowed
+                f"'suite.hypotheses.{name}' has no direction that goes with its metric.", saw=saw, allowed=allowed
             )
 
 

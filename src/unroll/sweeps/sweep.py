@@ -9,6 +9,7 @@ from unroll.config.filters import keep
 from unroll.config.planned import Plan, Planned
 from unroll.config.search_space import tunes
 from unroll.config.trial import Trial
+from unroll.config.written import written
 from unroll.errors import UserError
 from unroll.interruption import Asked, interrupt, tell
 from unroll.records.state import read_head, state, why_stale
@@ -128,7 +129,7 @@ def _launch(
     chosen = {text.partition("=")[0] for text in todo.hydra}
     own = [f"{key}={value}" for key, value in defaults.items() if key not in chosen]
     runs = planned[0].trial.plain["paths"]["runs"]
-    own += [f"paths.runs={_quoted(runs)}", f"hydra.sweep.dir={_quoted(str(folder))}"]
+    own += [f"paths.runs={written(runs)}", f"hydra.sweep.dir={written(str(folder))}"]
     own += [f"hydra.sweeper.retry_failed={str(retry_failed).lower()}"]
     own += [f"hydra.sweeper.{key}={'null' if value is None else value}" for key, value in todo.rules.items()]
     if todo.workers is not None:
@@ -166,13 +167,10 @@ def check_all(trials: Sequence[Trial]) -> None:
 
 
 def _callbacks(config: Any) -> Any:
+    """A user's Hydra callbacks, which Hydra's own main makes: nothing public makes them for a sweeper."""
     from hydra._internal.callbacks import Callbacks
 
     return Callbacks(config)
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _report(todo: Plan, trials: Sequence[Trial], folder: Path, console: "Console") -> bool:

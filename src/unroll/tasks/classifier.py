@@ -13,7 +13,7 @@ from unroll.data.splits import Batch
 from unroll.errors import UserError
 from unroll.models.network import Code, Network
 from unroll.models.noise import Dropout
-from unroll.tasks.measures import classification
+from unroll.tasks.metrics import classification
 from unroll.tasks.pretraining import evaluating
 from unroll.tasks.task import Losses, Outputs, Task
 

@@ -14,7 +14,7 @@ from unroll.models.network import Network
 from unroll.registry.options import Positive
 from unroll.tasks.baselines.views import ImageView
 from unroll.tasks.likelihoods import Likelihood, PixelLikelihood
-from unroll.tasks.measures import coding, images
+from unroll.tasks.metrics import coding, images
 from unroll.tasks.task import Collect, Final, Losses, Outputs, Task, reconstruction_nats, shared_split
 
 

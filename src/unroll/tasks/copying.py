@@ -16,7 +16,7 @@ from unroll.models.network import Code, Network
 from unroll.models.noise import Dropout
 from unroll.registry.options import NotNegative, Share
 from unroll.tasks.baselines.views import SequenceView
-from unroll.tasks.measures.classification import SMALLEST_PROBABILITY
+from unroll.tasks.metrics.classification import SMALLEST_PROBABILITY
 from unroll.tasks.task import Losses, Outputs, Task
 
 

@@ -22,8 +22,8 @@ from unroll.registry.options import Count
 from unroll.seeds import derive, generator
 from unroll.tasks.baselines.views import ImageView
 from unroll.tasks.compression import image_shape, image_splits, image_view
-from unroll.tasks.measures import frechet
-from unroll.tasks.measures.images import KEPT, sharpness, spread_out, to_look_at
+from unroll.tasks.metrics import frechet
+from unroll.tasks.metrics.images import KEPT, sharpness, spread_out, to_look_at
 from unroll.tasks.task import Collect, Final, Losses, Outputs, Task, reconstruction_nats
 
 if TYPE_CHECKING:

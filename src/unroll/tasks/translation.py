@@ -19,7 +19,7 @@ from unroll.registry.components import locate
 from unroll.registry.options import Count, NotNegative, Positive, Share
 from unroll.tasks.baselines.views import PairView
 from unroll.tasks.decoding import beam_search
-from unroll.tasks.measures import text as scores
+from unroll.tasks.metrics import text as scores
 from unroll.tasks.task import Losses, Outputs, Task, TokenAdapter, shared_rows
 
 

@@ -1,12 +1,11 @@
 """What a tuning came to: `tuning.json` and a table. docs/tuning.md explains each field."""
 
 import json
-import os
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unroll.atomic import replacing
 from unroll.config.planned import Planned
 from unroll.records.state import state
 from unroll.tuning.search import Tuned
@@ -54,12 +53,8 @@ def summarise(
 def write_summary(path: Path, summary: dict[str, Any]) -> None:
     """Write tuning.json in one step: a reader sees the old file or the whole new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.parent / f".{path.name}.{uuid.uuid4().hex}"
-    try:
+    with replacing(path) as draft:
         draft.write_text(json.dumps(summary, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def table(summary: dict[str, Any]) -> "Table":

@@ -180,7 +180,7 @@ def test_a_page_shows_the_answers_and_each_row_beside_the_best() -> None:
 def test_the_shipped_claims_have_trials() -> None:
     todo = plan(["suite=claims"])
     found = answers(todo, [], none)
-    assert [one.name for one in found] == list(todo.claims)
+    assert [one.name for one in found] == list(todo.hypotheses)
     assert [one.name for one in found if not one.missing] == []
 
 
@@ -197,7 +197,7 @@ def test_the_shipped_claims_have_trials() -> None:
 )
 def test_claims_that_cannot_be_read_are_refused(claim: str, tmp_path: Path) -> None:
     (tmp_path / "suite").mkdir()
-    text = f"name: odd\ngrid: {{task: [compression], architecture: [mlp]}}\nclaims: {{c: {claim}}}\n"
+    text = f"name: odd\ngrid: {{task: [compression], architecture: [mlp]}}\nhypotheses: {{c: {claim}}}\n"
     (tmp_path / "suite" / "odd.yaml").write_text(text)
     with pytest.raises(UserError, match="suite"):
         plan(["suite=odd"], str(tmp_path))

@@ -16,7 +16,7 @@ from unroll.tasks.baselines.images import PCA, PNG
 from unroll.tasks.baselines.text import Majority, TfidfLogisticRegression
 from unroll.tasks.baselines.translation import Constant, Copy, Dictionary
 from unroll.tasks.baselines.views import Baseline, ImageView, PairView, Splits, TextView, WindowView
-from unroll.tasks.measures import coding, images, text
+from unroll.tasks.metrics import coding, images, text
 
 CONF = Path(__file__).parents[3] / "conf" / "baseline"
 GOOD, BAD = ["a", "fine", "film"], ["a", "dull", "film"]

@@ -14,7 +14,7 @@ from unroll.data.splits import ImageSplit
 from unroll.models.contracts import Context
 from unroll.models.network import Code
 from unroll.tasks.generation import FULL_COVARIANCE, Generation, binarised
-from unroll.tasks.measures import coding, images
+from unroll.tasks.metrics import coding, images
 from unroll.tasks.task import Outputs, Task
 
 ROWS = torch.arange(9)

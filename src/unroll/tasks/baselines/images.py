@@ -7,8 +7,8 @@ import numpy as np
 
 from unroll.tasks.baselines.logistic import LogisticRegression
 from unroll.tasks.baselines.views import FitData, ImageView
-from unroll.tasks.measures import coding
-from unroll.tasks.measures.images import psnr
+from unroll.tasks.metrics import coding
+from unroll.tasks.metrics.images import psnr
 
 
 class PCA:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from unroll.tasks.baselines.views import FitData, PairView
-from unroll.tasks.measures.text import detokenise, tokenise
+from unroll.tasks.metrics.text import detokenise, tokenise
 
 ORDERS = (1, 2, 3, 4)  # of the n-grams that BLEU counts
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from unroll.tasks.measures.images import gradient_magnitude, psnr, sharpness, squared_error, ssim
+from unroll.tasks.metrics.images import gradient_magnitude, psnr, sharpness, squared_error, ssim
 
 
 def test_psnr_is_the_mean_over_images_not_of_the_mean_error() -> None:

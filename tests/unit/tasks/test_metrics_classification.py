@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from unroll.tasks.measures.classification import calibration_error, example_scores, summary
+from unroll.tasks.metrics.classification import calibration_error, example_scores, summary
 
 PROBABILITIES = np.array([[0.7, 0.3], [0.4, 0.6], [0.95, 0.05], [0.2, 0.8]])
 LABELS = np.array([0, 0, 0, 1])

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
 from unroll.errors import UserError
-from unroll.tasks.measures import coding
+from unroll.tasks.metrics import coding
 
 
 def entropy_bytes(symbols: np.ndarray) -> float:

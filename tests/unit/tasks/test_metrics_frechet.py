@@ -7,7 +7,7 @@ import pytest
 import scipy.linalg
 import torch
 
-from unroll.tasks.measures import frechet
+from unroll.tasks.metrics import frechet
 
 
 def exactly(mean: np.ndarray, covariance: np.ndarray, count: int = 400) -> np.ndarray:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sacrebleu.metrics.bleu import BLEU
 
-from unroll.tasks.measures.text import corpus_bleu, corpus_chrf, detokenise, sentence_scores, tokenise
+from unroll.tasks.metrics.text import corpus_bleu, corpus_chrf, detokenise, sentence_scores, tokenise
 
 HYPOTHESES = [
     "A man in an orange hat stares at something.",
