@@ -197,7 +197,7 @@ def test_a_bottlenecks_size_is_the_codes(task: str, architecture: str, make_cell
         (name, term)
         for name in ARCHITECTURES
         for term in compose([f"architecture={name}"]).plain["bottleneck"]["terms"]
-        if term in Strengths.__dataclass_fields__
+        if term in Strengths.model_fields
     ],
 )
 def test_a_tasks_strength_weighs_the_penalty(task: str, architecture: str, term: str, make_cell: Cells) -> None:

@@ -56,7 +56,7 @@ def waits() -> Iterator[dict[str, list[int]]]:
 
 def step_and_score(cell: Cell, device: Pretended) -> None:
     """A step of training as Lightning takes it; then, uncounted, what scores a batch."""
-    config, task, network = cell.trial.plain, cell.task, cell.network()
+    config, task, network = cell.trial.config, cell.task, cell.network()
     network.bottleneck.prepare(len(task.splits["train"]), lambda index: task.features("train", index), _cache(cell))
     module = TrialModule(task, network, config.network.optimizer, SEED, 0, 4)
     with device:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from advice import Place
-from omegaconf import OmegaConf
 from stub_records import write_finished
 from torch import distributed
 from wandb_server import KEY
@@ -19,6 +18,7 @@ from unroll import api
 from unroll import pages as generated
 from unroll.config import validate
 from unroll.config.planned import Planned
+from unroll.config.schema import Trainer
 from unroll.config.trial import Trial, make_trial
 from unroll.data import cache, geometry, sources, wheels
 from unroll.doctor import software
@@ -222,7 +222,7 @@ def lonely_rank(place: Place) -> None:
         raise distributed.DistError("nobody came")
 
     place.monkeypatch.setattr(ranks_module, "_connected", nobody)
-    with ranks_module.met("trial", {"devices": 2, "num_nodes": 1}, "cpu"):
+    with ranks_module.met("trial", Trainer(devices=2), "cpu"):
         pass
 
 
@@ -241,7 +241,7 @@ MESSAGES: dict[str, list[Make]] = {
     "storage.py:storage_trouble": [full_disk],
     "tuning/search.py:_optuna": [lambda place: without(place, "optuna", search._optuna)],
     "tuning/search.py:_settled": [unreadable_point],
-    "config/validate.py:_no_unknown_sections": [lambda place: validate._no_unknown_sections(OmegaConf.create({}))],
+    "config/validate.py:_no_unknown_sections": [lambda place: validate._no_unknown_sections({})],
     "sweeps/workers.py:run_one": [killed_worker],
     "records/record.py:read_record": [damaged_record],
     "tracking/wandb_run.py:check_wandb": [no_login],

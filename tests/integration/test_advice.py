@@ -129,13 +129,12 @@ COMMANDS: dict[str, list[Callable[[Place], list[str]]]] = {
         ]
     ],
     "config/explain.py:explain": [train("seed=0,1")],
-    "config/validate.py:_contradictions": [
+    "config/validate.py:_budget": [
         train("budget.seconds=1"),
         train("budget.steps=null", "budget.seconds=1"),
-        train("optimizer.clip_value=1"),
     ],
-    "config/validate.py:_decays": [train("optimizer.schedule=exponential")],
-    "config/validate.py:_baseline": [train("architecture=gru", "baseline=memoryless")],
+    "config/validate.py:_decays": [train("optimizer.schedule=exponential"), train("optimizer.clip_value=1")],
+    "config/compose.py:_composed": [train("baseline=memoryless")],
     "training/metric_names.py:check_metrics": [train("task.primary.direction=higher"), train("task.primary.unit=dB")],
     "reproduction/run.py:_read_by_a_trial": [lambda place: ["reproduce", "keras_parameter_counts", "seed=3"]],
     "api.py:find_record": [interrupted],

@@ -100,7 +100,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         state["now"] = "training"
         started(*arguments)
 
-    for module in ("run", "train"):
+    for module in ("story", "train"):
         monkeypatch.setattr(f"unroll.training.{module}.prepared_task", guarded)
     monkeypatch.setattr(Training, "on_train_start", starting)
     return found

@@ -3,28 +3,26 @@
 import functools
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+import shlex
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import yaml
 
+from unroll.config.by_hydra import DEFAULTS, compose_node
 from unroll.config.defaults_list import Entry, Option, Unusual, placed_files
+from unroll.config.merge import applied, merged, parsed
 from unroll.config.schema import section_defaults
 from unroll.config.trial import Alike, Trial, make_trial
 from unroll.config.typed import check_seed
 from unroll.config.validate import validated
 from unroll.errors import UserError
-from unroll.registry.groups import conf_directory, config_directories, refuse_shadowed
+from unroll.registry.groups import config_directories, refuse_shadowed
 from unroll.registry.yaml_files import YamlFile, yaml_file
 
-# Sections that take any key, which is checked afterwards: by a data set's reader, by the classes of an architecture.
-OPEN = ("data", "architecture")
 OF_NETWORKS = re.compile(r"[+~]*(architecture|bottleneck|optimizer|budget)([.@=/]|$)")
 _SEED = re.compile(r"seed=\d+")
 _PASSED_ON = re.compile(r"\$\{\.*seed\}")
-_DEFAULTS = "section_defaults"  # what conf/train.yaml calls the defaults of the sections
 
 
 def compose(overrides: Sequence[str], config_dir: str | None = None) -> Trial:
@@ -61,7 +59,7 @@ class Composer:
             refuse_shadowed(config_dir)
         self._file = functools.cache(self._found)
         self._is_group = functools.cache(lambda group: any((folder / group).is_dir() for folder in self.folders))
-        self._parsed = functools.cache(_parsed)
+        self._parsed = functools.cache(parsed)
         self._base = functools.cache(self._merged_files)
         self._seedless = functools.cache(self._without_seed)
 
@@ -91,6 +89,7 @@ class Composer:
                 "A baseline takes a network's place, and reads none of a network's options.",
                 saw=f"baseline={trial.row} {' '.join(idle)}",
                 allowed=f"baseline={trial.row}, or a network without a baseline",
+                run=shlex.join(["unroll", "train", *(text for text in overrides if text not in idle)]),
             )
         return trial
 
@@ -132,7 +131,7 @@ class Composer:
         files = self._base(name, _frozen(chosen.items()), _frozen(added))
         config = files
         for override in values:
-            config = _applied(config, override)
+            config = applied(config, override)
         return config
 
     def _merged_files(self, name: str, chosen: Any, added: Any) -> dict[str, Any]:
@@ -150,7 +149,7 @@ class Composer:
 
     def _found(self, path: str) -> YamlFile | None:
         """A file below the groups, of the first folder that has it."""
-        if path == _DEFAULTS:
+        if path == DEFAULTS:
             return YamlFile(section_defaults(), "_global_")
         for folder in self.folders:
             file = folder / f"{path}.yaml"
@@ -160,95 +159,6 @@ class Composer:
                 except (yaml.YAMLError, UnicodeDecodeError) as error:
                     raise Unusual from error
         return None
-
-
-def with_values(config: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
-    """Return a plain config with the values that overrides give to keys that it has.
-
-    Raises:
-        UserError: an override that cannot be read, or of another key.
-    """
-    found = dict(config)
-    for text in overrides:
-        try:
-            found = _applied(found, _parsed(text))
-        except Unusual:
-            raise UserError("There is no such key to set here.", saw=text, allowed=sorted(found)) from None
-    return found
-
-
-def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge as OmegaConf does: mappings key by key, all else is replaced, and ??? replaces nothing."""
-    found = dict(below)
-    for key, value in above.items():
-        present = found.get(key)
-        if isinstance(value, Mapping) and isinstance(present, Mapping):
-            found[key] = merged(present, value)
-        elif isinstance(value, Mapping) and isinstance(present, str) and "${" in present:
-            raise Unusual
-        elif key not in found or value != "???":
-            found[key] = value
-    return found
-
-
-def _applied(config: dict[str, Any], override: Any) -> dict[str, Any]:
-    """Return a config with the value of one override; what Hydra would refuse is Unusual."""
-    key, value = override.key_or_group, override.value()
-    parts = key.split(".")
-    if override.package is not None or "[" in key or not all(parts) or "\\$" in str(value):
-        raise Unusual
-    grows = override.is_add() or override.is_force_add()
-    is_open = grows or parts[0] in OPEN
-    root = node = dict(config)
-    for part in parts[:-1]:
-        inner = node.get(part, {} if is_open else None)
-        if not isinstance(inner, Mapping):
-            raise Unusual
-        node[part] = dict(inner)
-        node = node[part]
-    last = parts[-1]
-    present = node.get(last)
-    if override.is_delete():
-        if present is None or value is not None or (isinstance(present, str) and ("${" in present or present == "???")):
-            raise Unusual
-        del node[last]
-    elif not isinstance(value, Mapping):
-        if (override.is_add() and present is not None and not isinstance(value, list)) or (
-            last not in node and not is_open
-        ):
-            raise Unusual
-        node[last] = value
-    elif isinstance(present, Mapping):
-        if not is_open and not _has(present, value):
-            raise Unusual
-        node[last] = merged(present, value)
-    elif (last not in node and not is_open) or isinstance(present, str):
-        raise Unusual
-    else:
-        node[last] = value
-    return root
-
-
-def _has(present: Mapping[str, Any], value: Mapping[str, Any]) -> bool:
-    """Whether a mapping has every key of another one."""
-    return all(
-        key in present
-        and (not isinstance(inner, Mapping) or not isinstance(present[key], Mapping) or _has(present[key], inner))
-        for key, inner in value.items()
-    )
-
-
-def _parsed(text: str) -> Any:
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
-
-    try:
-        override = OverridesParser.create().parse_override(text)
-    except HydraException as error:
-        raise Unusual from error
-    if override.is_sweep_override():
-        raise Unusual
-    return override
 
 
 def _frozen(items: Any) -> tuple[Any, ...]:
@@ -269,55 +179,3 @@ def _plain(node: Any) -> dict[str, Any]:
 
     found: Any = OmegaConf.to_container(node, resolve=False)
     return {str(key): value for key, value in found.items()}
-
-
-@contextmanager
-def hydra_set_up(config_dir: str | None = None) -> Iterator[None]:
-    """Have Hydra set up, as it is for what it composes and launches; once is enough."""
-    from hydra import initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
-
-    config_directories(config_dir)
-    if GlobalHydra.instance().is_initialized():
-        yield
-        return
-    with initialize_config_dir(config_dir=str(conf_directory()), version_base="1.3", job_name="unroll"):
-        yield
-
-
-def compose_node(
-    config_name: str, overrides: Sequence[str], config_dir: str | None = None, with_hydra: bool = False
-) -> Any:
-    """Return a config as Hydra composes it, unresolved, with Hydra's own part or without; UserError where it cannot."""
-    from hydra import compose as hydra_compose
-
-    from unroll.config.explain import COMPOSITION_ERRORS, explain
-
-    register_defaults()
-    path = search_path(config_dir)
-    with hydra_set_up(config_dir):
-        try:
-            return hydra_compose(config_name, [*overrides, *path], return_hydra_config=with_hydra)
-        except COMPOSITION_ERRORS as error:
-            message: UserError = explain(error, config_name, overrides, path, config_dir)
-            raise message from error
-
-
-@functools.cache
-def register_defaults() -> None:
-    """Give Hydra what conf/train.yaml calls section_defaults, and let the `OPEN` sections take any key."""
-    from hydra.core.config_store import ConfigStore
-    from omegaconf import OmegaConf
-
-    node = OmegaConf.create(section_defaults())
-    for section in OPEN:
-        OmegaConf.set_struct(node[section], False)
-    ConfigStore.instance().store(name=_DEFAULTS, package="_global_", node=node)
-
-
-def search_path(config_dir: str | None) -> list[str]:
-    """Return the override that makes Hydra's compose look into a user's folder too."""
-    if config_dir is None:
-        return []
-    refuse_shadowed(config_dir)
-    return [f"hydra.searchpath=['file://{Path(config_dir).expanduser().resolve()}']"]

@@ -177,6 +177,8 @@ def _check_task(task: Mapping[str, Any]) -> None:
 def check_names(config: Mapping[str, Any]) -> None:
     """Raise UserError where a name cannot be a part of a directory's name."""
     for section in ("task", "data", "architecture", "baseline"):
+        if section not in config:  # of the other method
+            continue
         name = config[section].get("name")
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise UserError(f"'{section}.name' cannot name a directory.", saw=name, allowed="letters, digits, _ and .")

@@ -191,9 +191,9 @@ def parameters(record: Record) -> Iterator[Mismatch]:
         yield Mismatch(f"{found['counted']} counted + {found['embeddings']} embeddings", f"at most {found['total']}")
     if (found["total"] == 0) != is_baseline(record["config"]):
         yield Mismatch(f"{found['total']} parameters", "a network's, and no baseline's")
-    target, sizing = record["config"]["budget"].get("parameters"), found.get("sizing")
     if is_baseline(record["config"]):
         return
+    target, sizing = record["config"]["budget"].get("parameters"), found.get("sizing")
     if (sizing and sizing["target"]) != target:
         yield Mismatch(f"a width solved for {sizing and sizing['target']}", f"budget.parameters={target}")
     if sizing and sizing["achieved"] != found["counted"]:

@@ -18,7 +18,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from unroll.config.compose import Composer, hydra_set_up, register_defaults, search_path, trial_from
+from unroll.config.by_hydra import hydra_set_up, register_defaults, search_path
+from unroll.config.compose import Composer, trial_from
 from unroll.config.explain import COMPOSITION_ERRORS, explain
 from unroll.config.overrides import expand, refuse_repeated
 from unroll.config.planned import Planned

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from unroll.config.compose import Composer, of_its_method, with_values
+from unroll.config.compose import Composer, of_its_method
 from unroll.config.identity import is_baseline
 from unroll.config.interpolation import resolved
+from unroll.config.merge import with_values
 from unroll.config.planned import Plan, Planned
 from unroll.config.schema import Direction, Section, Text
 from unroll.config.typed import read

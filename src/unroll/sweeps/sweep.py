@@ -121,7 +121,7 @@ def _launch(
     from hydra.types import HydraContext
     from omegaconf import open_dict
 
-    from unroll.config.compose import compose_node, hydra_set_up
+    from unroll.config.by_hydra import compose_node, hydra_set_up
     from unroll.sweeps import job as jobs
     from unroll.sweeps.workers import log_of, run_one
 

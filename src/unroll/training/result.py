@@ -11,10 +11,14 @@ from unroll.config.schema import Config
 from unroll.data.examples import Examples, stated_content_sha256
 from unroll.data.profile import in_short
 from unroll.errors import UserError
+from unroll.models.sizing import count_parameters
 from unroll.records.scores import score_name, scores_sha256
 from unroll.tasks.task import Final, Task
 from unroll.training import predictions
+from unroll.training.devices import device_fields
+from unroll.training.diagnostics.probe import logged_names
 from unroll.training.ranks import rank
+from unroll.training.run import Run
 
 
 def result_fields(
@@ -81,3 +85,75 @@ def why_not_reportable(record: dict[str, Any]) -> list[str]:
     if record["config"].get("budget", {}).get("name") == "debug":
         problems.append("budget=debug only shows that the trial runs")
     return problems
+
+
+def result(run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Step 10: the record's scientific fields, and what was measured on the way."""
+    found = result_fields(run.config, run.task, run.final, run.examples, run.trial.directory, run.replacing)
+    fields: dict[str, Any] = {
+        "data": data_fields(run.config, run.examples),
+        "result": found,
+        "why_not_reportable": run.problems,
+    }
+    timing: dict[str, Any] = {"evaluation_seconds": run.evaluation_seconds}
+    logged = {f"{split}/{name}": v for split, of_split in run.final.metrics.items() for name, v in of_split.items()}
+    if run.trial.is_baseline:
+        found |= {"selection": None, "steps": 0, "epochs": 0.0, "weights_sha256": None}
+        fields |= {
+            "parameters": {"total": 0, "counted": 0, "embeddings": 0},
+            "flops": {"forward_per_example": 0, "training": 0},
+        }
+        timing |= {"training_seconds": run.training_seconds, "world_size": 1}
+        run.tracking.log(logged, 0)
+    else:
+        run.tracking.log({**logged, **logged_names(run.diagnostics or {})}, run.progress.step)
+        found |= _trained(run)
+        found["curves"]["validation"] = run.progress.validations
+        sizing = {} if run.sizing is None else {"sizing": run.sizing.record()}
+        fields |= {
+            "parameters": count_parameters(run.network) | sizing,
+            "flops": {"forward_per_example": run.cost.forward, "training": _operations(run)},
+            "diagnostics": run.diagnostics,
+        }
+        timing |= _timing(run)
+    return fields, timing
+
+
+def _trained(run: Run) -> dict[str, Any]:
+    """The result's fields that only training has."""
+    progress, chosen = run.progress, run.config.task.selection
+    found = {
+        "selection": {**chosen.model_dump(), "value": progress.best_value, "step": progress.best_step},
+        "train": run.generalised,
+        "steps": progress.step,
+        "epochs": progress.step / run.schedule.per_epoch,
+        "weights_sha256": predictions.weights_sha256(run.network.state_dict()),
+    }
+    return found if progress.pretrained is None else found | {"pretrained": progress.pretrained}
+
+
+def _examples_after(run: Run, step: int) -> int:
+    """Training examples that were seen in so many steps."""
+    epochs, rest = divmod(step, run.schedule.per_epoch)
+    return epochs * len(run.task.splits["train"]) + rest * run.config.data.batch_size
+
+
+def _operations(run: Run) -> int:
+    """Operations of the whole training."""
+    trained = _examples_after(run, run.progress.step)
+    pretraining = _examples_after(run, min(run.progress.step, run.module.phases.boundary))
+    return run.cost.phases[0] * pretraining + run.cost.phases[1] * (trained - pretraining)
+
+
+def _timing(run: Run) -> dict[str, Any]:
+    """What was measured of training."""
+    progress = run.progress
+    trained = _examples_after(run, progress.step)
+    return {
+        "training_seconds": progress.seconds,
+        "examples_per_second": trained / progress.seconds if progress.seconds else None,
+        "attempts": progress.attempts,
+        "world_size": run.trainer.world_size,
+        "padding_share": run.cost.padding,
+        "device": device_fields(run.module.device, run.trainer.precision),
+    }

@@ -1,43 +1,27 @@
-"""A trial in steps, each a function over one `Run`. A network's: data, network, cost, budget, checkpoint, trackers,
-training, the best weights, the final evaluation, the result. A baseline's are those that training has no part in."""
+"""A trial under way: what it is given, and what each step of its story leaves for the next ones."""
 
-import gc
-import time
 from dataclasses import dataclass, field
-from functools import cached_property, partial
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 import pytorch_lightning as lightning
-import torch
 
 from unroll.atomic import Replacing, replacing
 from unroll.config.schema import Config
 from unroll.config.trial import Trial
-from unroll.data.batching import TrainingBatches, epoch_order, padding_share, steps_per_epoch, typical_batch
 from unroll.data.examples import Examples
 from unroll.models.network import Network
-from unroll.models.sizing import Sizing, count_parameters
+from unroll.models.sizing import Sizing
 from unroll.records.lease import Lease
-from unroll.seeds import derive
-from unroll.tasks.baselines.views import Splits
 from unroll.tasks.task import Final, Task
 from unroll.tracking.tracking import Tracking
-from unroll.training import checkpoint, flops, predictions
-from unroll.training.budget import budget_steps
 from unroll.training.callbacks import Training
 from unroll.training.checkpoint import Progress
-from unroll.training.devices import device_fields
-from unroll.training.diagnostics.pretrained import pretrained
-from unroll.training.diagnostics.probe import diagnose, logged_names
+from unroll.training.diagnostics.probe import diagnose
 from unroll.training.evaluation import Score, evaluate_split
-from unroll.training.generalisation import train_scores
-from unroll.training.lightning_trainer import build_trainer, quiet
-from unroll.training.module import TrialModule, own_sums
+from unroll.training.module import TrialModule
 from unroll.training.preemption import Preemption
-from unroll.training.prepared import build_baseline, prepared_task, sized
 from unroll.training.ranks import Ranks
-from unroll.training.result import data_fields, result_fields
 
 
 @dataclass
@@ -118,250 +102,3 @@ class Run:
     def diagnose(self) -> dict[str, Any]:
         """Diagnostics of the network as it is now."""
         return diagnose(self.task, self.network, self.module.device)
-
-
-def run_trial(run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Train, or fit, and evaluate. Returns the record's scientific fields, and what was measured on the way."""
-    read_data(run)
-    if run.trial.is_baseline:
-        run.tracking.start(0)
-        fit_baseline(run)
-        return result(run)
-    make_network(run)
-    count_cost(run)
-    plan_steps(run)
-    find_checkpoint(run)
-    try:
-        set_up(run)
-        fit(run)
-        take_best(run)
-        evaluate(run)
-        return result(run)
-    finally:
-        gc.collect()
-
-
-def read_data(run: Run) -> None:
-    """Step 1: fetch and verify the data, turn them into tensors; preprocessing is fitted on train."""
-    run.task, run.examples = prepared_task(run.trial)
-
-
-def fit_baseline(run: Run) -> None:
-    """Fit a baseline on exactly what networks see, and score it by the same metrics. Test is opened here, once."""
-    task, baseline, began = run.task, build_baseline(run.trial), time.monotonic()
-    baseline.fit(Splits(task.view("train"), task.view("validation")))
-    run.training_seconds = time.monotonic() - began
-    began, run.final = time.monotonic(), Final()
-    for split in ("validation", "test"):
-        outputs = baseline.predict(task.view(split))
-        run.final.metrics[split] = task.metrics(outputs, split)
-        run.final.predictions[split] = task.predictions(outputs, split)
-        run.final.labels.update(task.labels(outputs, split))
-    run.final.images = task.shown(outputs, "test")
-    run.evaluation_seconds = time.monotonic() - began
-
-
-def make_network(run: Run) -> None:
-    """Step 2: the network, initialised by the seed."""
-    build, run.sizing = sized(run.trial, run.task)
-    torch.manual_seed(derive(run.config.seed, "initialisation"))
-    run.network = build()
-    cache = Path(run.config.paths.cache).expanduser()
-    run.network.bottleneck.prepare(len(run.task.splits["train"]), partial(run.task.features, "train"), cache)
-
-
-def count_cost(run: Run) -> None:
-    """Step 3: operations, counted on a typical batch that is the same for all seeds."""
-    task, train, batch_size = run.task, run.task.splits["train"], run.config.data.batch_size
-    order = epoch_order(train, batch_size, 0, 0)
-    torch.manual_seed(derive(run.config.seed, "flops"))
-    costed = train.batch(typical_batch(train, order))
-    forward = flops.forward_flops(task, run.network, costed)
-    each = flops.BACKWARD_FACTOR * forward
-    phases = (each, each) if task.pretraining is None else flops.phase_flops(task, run.network, costed)
-    run.cost = Cost(forward, phases, padding_share(train, order))
-
-
-def plan_steps(run: Run) -> None:
-    """Step 4: the budget in steps."""
-    train, batch_size = run.task.splits["train"], run.config.data.batch_size
-    per_epoch = steps_per_epoch(len(train), batch_size)
-    typical = len(typical_batch(train, epoch_order(train, batch_size, 0, 0)))
-    run.schedule = Schedule(per_epoch, *budget_steps(run.config.network.budget, per_epoch, run.cost.forward, typical))
-
-
-def find_checkpoint(run: Run) -> None:
-    """Step 5: go on from a checkpoint of the same data, where there is one."""
-    directory, trial_id, data = run.trial.directory, run.trial.trial_id, run.examples.content_sha256
-    last, run.saved = directory / checkpoint.LAST, Saved(Progress(trial_id))
-    if checkpoint.of_other_data(last, trial_id, data):
-        print(f"{trial_id}: the data changed, so training starts from its beginning", flush=True)
-        for name in (checkpoint.LAST, checkpoint.BEST):
-            (directory / name).unlink(missing_ok=True)
-    if last.exists():
-        found = checkpoint.load(last, trial_id)
-        run.network.load_state_dict(found["network"])
-        progress = Progress(**found["progress"])
-        if progress.best_step is not None and (directory / checkpoint.BEST).exists():
-            checkpoint.load_best(directory, progress, ahead=True)  # a damaged one is told of now, not after training
-        progress.attempts += 1
-        logged = own_sums(found.get("logged"), run.ranks.number, run.ranks.world)
-        run.saved = Saved(progress, found["optimizer"], found["scaler"], logged)
-    run.progress.data_sha256 = data
-
-
-def set_up(run: Run) -> None:
-    """Step 6: trackers, Lightning's trainer and module."""
-    config, progress, start = run.config, run.progress, run.progress.step
-    if run.ranks.number == 0:
-        run.tracking.start(start)
-    logs_diagnostics = config.trainer.diagnose == "validations"
-    run.training = Training(
-        run.trial.directory,
-        progress,
-        lambda module, trainer: run.task.selection(run.evaluate(run.task.validate, "validation"), "validation"),
-        config.task.selection,
-        run.schedule.every,
-        config.network.budget,
-        config.trainer,
-        run.preemption,
-        run.ranks,
-        run.tracking.log,
-        still_ours=(lambda: None) if run.lease is None else run.lease.check,
-        replacing=run.replacing,
-        diagnose=(lambda module: logged_names(run.diagnose())) if logs_diagnostics else None,
-        pretrained=lambda module: pretrained(run.task, run.network, module.step, module.device),
-    )
-    if run.lease is not None:
-        steps = run.schedule.steps
-        run.lease.progress = lambda: {"step": progress.step, "steps": steps, "seconds": progress.seconds}
-    run.trainer = build_trainer(config, run.training)
-    run.module = TrialModule(
-        run.task,
-        run.network,
-        config.network.optimizer,
-        config.seed,
-        start,
-        run.schedule.steps,
-        run.saved.optimizer,
-        run.saved.logged,
-    )
-    run.network.precision = run.trainer.precision_plugin.forward_context
-    if run.saved.scaler:
-        run.trainer.precision_plugin.load_state_dict(run.saved.scaler)
-
-
-def fit(run: Run) -> None:
-    """Step 7: training, to its end or to a signal, which raises KeyboardInterrupt once all is saved."""
-    progress, trainer, steps = run.progress, run.trainer, run.schedule.steps
-    batches = TrainingBatches(
-        run.task.splits["train"],
-        run.config.data.batch_size,
-        run.config.seed,
-        progress.step,
-        steps,
-        trainer.global_rank,
-        trainer.world_size,
-    )
-    if len(batches) and not progress.stopped:
-        run.preemption.training_starts()
-        with quiet():
-            trainer.fit(run.module, batches)
-        run.preemption.training_ended(run.training.preempted)
-        if progress.step < steps and not progress.stopped:
-            raise KeyboardInterrupt
-    else:
-        trainer.strategy.connect(run.module)
-        trainer.strategy.setup_environment()
-    run.module.to(trainer.strategy.root_device)  # Lightning leaves it on the CPU after training
-
-
-def take_best(run: Run) -> None:
-    """Step 8: the best weights by validation."""
-    directory = run.trial.directory
-    if (directory / checkpoint.BEST).exists():
-        run.network.load_state_dict(checkpoint.load_best(directory, run.progress)["network"])
-    else:
-        run.problems.append("best.ckpt is missing; the last weights were evaluated")
-
-
-def evaluate(run: Run) -> None:
-    """Step 9: the final evaluation. Test is opened here, once."""
-    task, began = run.task, time.monotonic()
-    run.network.eval()
-    run.final = task.finish(run.network, lambda split: run.evaluate(task.evaluate, split), run.config.seed)
-    run.generalised = train_scores(run.config.task, task, run.final, lambda split: run.evaluate(task.validate, split))
-    run.evaluation_seconds = time.monotonic() - began
-    run.diagnostics = None if run.config.trainer.diagnose == "never" else run.diagnose()
-
-
-def result(run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Step 10: the record's scientific fields, and what was measured on the way."""
-    found = result_fields(run.config, run.task, run.final, run.examples, run.trial.directory, run.replacing)
-    fields: dict[str, Any] = {
-        "data": data_fields(run.config, run.examples),
-        "result": found,
-        "why_not_reportable": run.problems,
-    }
-    timing: dict[str, Any] = {"evaluation_seconds": run.evaluation_seconds}
-    logged = {f"{split}/{name}": v for split, of_split in run.final.metrics.items() for name, v in of_split.items()}
-    if run.trial.is_baseline:
-        found |= {"selection": None, "steps": 0, "epochs": 0.0, "weights_sha256": None}
-        fields |= {
-            "parameters": {"total": 0, "counted": 0, "embeddings": 0},
-            "flops": {"forward_per_example": 0, "training": 0},
-        }
-        timing |= {"training_seconds": run.training_seconds, "world_size": 1}
-        run.tracking.log(logged, 0)
-    else:
-        run.tracking.log({**logged, **logged_names(run.diagnostics or {})}, run.progress.step)
-        found |= _trained(run)
-        found["curves"]["validation"] = run.progress.validations
-        sizing = {} if run.sizing is None else {"sizing": run.sizing.record()}
-        fields |= {
-            "parameters": count_parameters(run.network) | sizing,
-            "flops": {"forward_per_example": run.cost.forward, "training": _operations(run)},
-            "diagnostics": run.diagnostics,
-        }
-        timing |= _timing(run)
-    return fields, timing
-
-
-def _trained(run: Run) -> dict[str, Any]:
-    """The result's fields that only training has."""
-    progress, chosen = run.progress, run.config.task.selection
-    found = {
-        "selection": {**chosen.model_dump(), "value": progress.best_value, "step": progress.best_step},
-        "train": run.generalised,
-        "steps": progress.step,
-        "epochs": progress.step / run.schedule.per_epoch,
-        "weights_sha256": predictions.weights_sha256(run.network.state_dict()),
-    }
-    return found if progress.pretrained is None else found | {"pretrained": progress.pretrained}
-
-
-def _examples_after(run: Run, step: int) -> int:
-    """Training examples that were seen in so many steps."""
-    epochs, rest = divmod(step, run.schedule.per_epoch)
-    return epochs * len(run.task.splits["train"]) + rest * run.config.data.batch_size
-
-
-def _operations(run: Run) -> int:
-    """Operations of the whole training."""
-    trained = _examples_after(run, run.progress.step)
-    pretraining = _examples_after(run, min(run.progress.step, run.module.phases.boundary))
-    return run.cost.phases[0] * pretraining + run.cost.phases[1] * (trained - pretraining)
-
-
-def _timing(run: Run) -> dict[str, Any]:
-    """What was measured of training."""
-    progress = run.progress
-    trained = _examples_after(run, progress.step)
-    return {
-        "training_seconds": progress.seconds,
-        "examples_per_second": trained / progress.seconds if progress.seconds else None,
-        "attempts": progress.attempts,
-        "world_size": run.trainer.world_size,
-        "padding_share": run.cost.padding,
-        "device": device_fields(run.module.device, run.trainer.precision),
-    }

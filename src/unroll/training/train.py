@@ -34,7 +34,8 @@ from unroll.training.preemption import Preemption
 from unroll.training.prepared import build_baseline, build_task, prepared_task
 from unroll.training.ranks import Ranks, met, rank
 from unroll.training.result import why_not_reportable
-from unroll.training.run import Run, run_trial
+from unroll.training.run import Run
+from unroll.training.story import run_trial
 
 
 class Began(NamedTuple):

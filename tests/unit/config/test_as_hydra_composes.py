@@ -6,7 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from unroll.config.compose import Composer, _plain, compose_node, hydra_set_up
+from unroll.config.by_hydra import compose_node, hydra_set_up
+from unroll.config.compose import Composer, _plain
 from unroll.config.defaults_list import Unusual
 from unroll.config.interpolation import _by_omegaconf, resolved
 from unroll.registry.groups import conf_directory, group_options
