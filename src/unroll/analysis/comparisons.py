@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from unroll.analysis.statistics.paired import Paired, holm, paired_examples, paired_t
-from unroll.config.identity import is_baseline
+from unroll.config.identity import is_seeded
 from unroll.records.scores import Scores, block_of
 
 Records = Sequence[Mapping[str, Any]]  # finished records of one row, a seed each
@@ -76,8 +76,7 @@ def couples(first: Records, second: Records) -> list[tuple[Mapping[str, Any], Ma
 
 
 def _seedless(record: Mapping[str, Any]) -> bool:
-    config = record["config"]
-    return is_baseline(config) and config["baseline"].get("seeded") is False
+    return not is_seeded(record["config"])
 
 
 def _difference(first: np.ndarray | None, second: np.ndarray | None) -> np.ndarray | None:

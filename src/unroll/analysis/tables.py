@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from unroll.analysis import variants
 from unroll.analysis.comparisons import Comparison, compare
 from unroll.analysis.statistics.summary import Summary, better, summarise
-from unroll.config.identity import is_baseline
+from unroll.config.identity import is_baseline, is_seeded
 from unroll.config.schema import TaskConfig
 from unroll.records import stale
 from unroll.records.devices import device_used
@@ -211,7 +211,7 @@ def _row(name: str, baseline: bool, variant: list[str], records: list[dict[str, 
         name=name,
         variant=tuple(variant),
         baseline=baseline,
-        seeded=not (baseline and config["baseline"].get("seeded") is False),
+        seeded=is_seeded(config),
         trials=tuple(records),
         primary=summarise([result["primary"]["value"] for result in results]) if results else None,
         metrics=metrics,

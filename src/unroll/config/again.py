@@ -165,7 +165,7 @@ def _decisive(config: Mapping[str, Any]) -> dict[str, Any]:
     found = decisive({**config, **whole})
     found = {key: value for key, value in found.items() if key not in NUMBERS}
     trainer = {**defaults_of(Trainer), **config["trainer"]}
-    found["trainer"] = {key: trainer[key] for key in _SURROUNDINGS}
+    found["trainer"] = {key: trainer[key] for key in (("threads",) if is_baseline(config) else _SURROUNDINGS)}
     return found
 
 

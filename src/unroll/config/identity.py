@@ -30,6 +30,11 @@ def is_baseline(config: Mapping[str, Any]) -> bool:
     return bool(config.get("baseline", {}).get("name", "none") != "none")
 
 
+def is_seeded(config: Mapping[str, Any]) -> bool:
+    """Whether a seed changes a trial: of some baselines none does."""
+    return not (is_baseline(config) and config["baseline"].get("seeded") is False)
+
+
 def digest(decides: Mapping[str, Any]) -> str:
     """Return the ten hexadecimal digits of an `identity`; ValueError for NaN and infinity."""
     return hashlib.sha256(canonical(decides).encode()).hexdigest()[:10]

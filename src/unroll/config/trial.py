@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from unroll.config.identity import digest, identity, is_baseline
+from unroll.config.identity import digest, identity, is_baseline, is_seeded
 from unroll.config.schema import Config
 from unroll.config.typed import config_of
 
@@ -62,11 +62,10 @@ class Alike:
 
     def __init__(self, config: Mapping[str, Any]):
         self.config, self.decides = config, identity(config)
-        self.is_seeded = not (is_baseline(config) and config["baseline"].get("seeded") is False)
 
     def with_seed(self, seed: int) -> Trial:
         """Return the trial of a seed."""
-        seed = seed if self.is_seeded else 0
+        seed = seed if is_seeded(self.config) else 0
         name = digest({**self.decides, "seed": seed})
         parts = self.config["task"]["name"], self.config["data"]["name"], row(self.config), f"s{seed}", name
         return Trial({**self.config, "seed": seed}, "-".join(parts))

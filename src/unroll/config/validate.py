@@ -27,6 +27,7 @@ _TOP_LEVEL = (*SECTIONS, "task", "baseline", "seed")
 _PARTS = ("encoder", "decoder")
 _ARCHITECTURE_PARTS = ("name", "reconstructs", *_PARTS)
 GIVEN = {"architecture.encoder": ("shape",), "architecture.decoder": ("shape", "code_width", "state_width")}
+_WITHOUT_TRAINING = {"accelerator": "cpu", "precision": "32-true", "tf32": False}  # a baseline needs no device
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*")
 _LONGEST_NAME = 50
 
@@ -84,7 +85,8 @@ def _of_its_method(raw: Mapping[str, Any], config_dir: str | None) -> Mapping[st
             saw=f"baseline={baseline['name']}",
             allowed=[f"baseline={name}" for name in fitting],
         )
-    return {key: value for key, value in raw.items() if key not in NETWORK}
+    kept = {key: value for key, value in raw.items() if key not in NETWORK}
+    return {**kept, "trainer": {**raw["trainer"], **_WITHOUT_TRAINING}}
 
 
 def with_knobs(raw: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from unroll.analysis.comparisons import Records
+from unroll.config.identity import is_seeded
 from unroll.records import stale
 from unroll.records.fields import value_of
 from unroll.records.scores import Scores
@@ -132,7 +133,7 @@ def _once(records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def _is_seedless(row: RowPlan) -> bool:
-    return bool(row.trials) and row.trials[0].trial.plain["baseline"].get("seeded") is False
+    return bool(row.trials) and not is_seeded(row.trials[0].trial.plain)
 
 
 def _incomparable(deviations: Sequence[Deviation]) -> str:

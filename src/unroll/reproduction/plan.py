@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from unroll.config.compose import Composer, Make, of_its_method
-from unroll.config.identity import is_baseline
 from unroll.config.planned import Planned
 from unroll.config.trial import Trial
 from unroll.config.typed import check_seed
@@ -151,7 +150,7 @@ def _row(
     more: tuple[str, ...] = points[chosen].overrides if chosen is not None else ()
     trials = _once([planned(seed, *more) for seed in seeds])
     share = None
-    if published is not None and published.published and not is_baseline(trials[0].trial.plain):
+    if published is not None and published.published and not trials[0].trial.is_baseline:
         share = _share(trials[0].trial, planned(seeds[0], *more, of=PAPER).trial)
     return RowPlan(name, row, tuple(points), chosen, trials, share)
 

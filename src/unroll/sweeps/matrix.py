@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from unroll.config.compose import Composer
-from unroll.config.identity import is_baseline
 from unroll.config.trial import Trial
 from unroll.errors import UserError, suggest
 from unroll.records.state import state
@@ -94,7 +93,7 @@ def suite_matrix(
     cells: dict[tuple[str, str], MatrixCell] = {}
     for planned in plan([f"suite={suite}", *overrides], config_dir).trials:
         config = planned.trial.plain
-        if is_baseline(config):
+        if planned.trial.is_baseline:
             continue
         key = config["task"]["name"], config["architecture"]["name"]
         before = cells.get(key, MatrixCell())

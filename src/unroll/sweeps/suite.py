@@ -9,7 +9,6 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from unroll.config.compose import Composer, of_its_method
-from unroll.config.identity import is_baseline
 from unroll.config.interpolation import resolved
 from unroll.config.merge import with_values
 from unroll.config.planned import Plan, Planned
@@ -191,7 +190,7 @@ def _baselines(networks: Sequence[Planned], config_dir: str | None) -> Iterator[
     seen = set()
     is_seeded = functools.cache(lambda name: group_value("baseline", name, "seeded", config_dir) is not False)
     for planned in networks:
-        if is_baseline(planned.trial.plain):
+        if planned.trial.is_baseline:
             continue
         for name in planned.trial.plain["task"]["baselines"]:
             kept = [text for text in planned.overrides if is_seeded(name) or not _SEED.match(text)]

@@ -27,7 +27,7 @@ def check_cluster(trial: Trial) -> None:
     devices, nodes = trainer.devices, trainer.num_nodes
     if not _launched_elsewhere():
         _ranks(devices, nodes)
-        if not trial.is_baseline and trains_here():
+        if trains_here():
             _gpus(trainer.accelerator, devices)
     trouble = trouble_writing(trial.config.paths.runs)
     if trouble:

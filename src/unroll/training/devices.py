@@ -32,7 +32,7 @@ def check_precision(trial: Trial) -> None:
         UserError: 16-mixed on a CPU, TF32 on anything but a GPU that has it.
     """
     trainer = trial.config.trainer
-    if trial.is_baseline or (trainer.accelerator != "cpu" and not trains_here()):
+    if trainer.accelerator != "cpu" and not trains_here():
         return
     kind = kind_of(trainer.accelerator)
     seen = f"trainer.accelerator={trainer.accelerator}, which is {'a CPU' if kind == 'cpu' else kind} here"

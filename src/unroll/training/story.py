@@ -92,6 +92,9 @@ def count_cost(run: Run) -> None:
 def plan_steps(run: Run) -> None:
     """Step 4: the budget in steps."""
     train, batch_size = run.task.splits["train"], run.config.data.batch_size
+    if batch_size > len(train) and run.ranks.number == 0:
+        said = f"data.batch_size={batch_size} is more than the {len(train)} examples of train: an epoch is one step"
+        print(said, flush=True)
     per_epoch = steps_per_epoch(len(train), batch_size)
     typical = len(typical_batch(train, epoch_order(train, batch_size, 0, 0)))
     run.schedule = Schedule(per_epoch, *budget_steps(run.config.network.budget, per_epoch, run.cost.forward, typical))

@@ -107,9 +107,8 @@ def train(trial: Trial, checked: bool = False) -> dict[str, Any]:
     reset_peak_memory()
     reset_peak()
     trainer, lease, finished = trial.config.trainer, None, None
-    kind = "cpu" if trial.is_baseline else kind_of(trainer.accelerator)
     try:
-        with met(trial.trial_id, trainer, kind) as ranks, ExitStack() as held:
+        with met(trial.trial_id, trainer, kind_of(trainer.accelerator)) as ranks, ExitStack() as held:
             # rank 0 decides, and all of them know before any waits for another
             with Preemption(trial.directory / checkpoint.LAST), ranks.together(), ranks.agreeing():
                 if state(trial) != "finished":
@@ -137,18 +136,13 @@ def train(trial: Trial, checked: bool = False) -> dict[str, Any]:
 
 
 def _check_data(trial: Trial) -> None:
-    """Say what is wrong with the data before anything is written, and what is odd; all else is the record's to tell."""
+    """Say what is wrong with the data before anything is written; all else is the record's to tell."""
     try:
-        task, _ = prepared_task(trial)
+        prepared_task(trial)
     except UserError:
         raise
     except Exception:
         return
-    batch_size, rows = trial.config.data.batch_size, len(task.splits["train"])
-    if batch_size > rows and not trial.is_baseline and rank() == 0:
-        print(
-            f"data.batch_size={batch_size} is more than the {rows} examples of train: an epoch is one step", flush=True
-        )
 
 
 def _train(trial: Trial, began: Began, lease: Lease | None, tracking: Tracking, ranks: Ranks) -> dict[str, Any]:

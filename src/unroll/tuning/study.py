@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from unroll.config.identity import identity, is_baseline
+from unroll.config.identity import identity
 from unroll.config.planned import Planned
 from unroll.config.search_space import Space, overrides
 from unroll.config.trial import Trial
@@ -88,7 +88,7 @@ def make_studies(planned: Sequence[Planned], space: Space, options: TuningOption
     apart = {"seed", *(key.lstrip("+") for key in space.keys)}
     groups: dict[tuple[str, ...], list[int]] = {}
     for item in planned:
-        if not is_baseline(item.trial.plain):
+        if not item.trial.is_baseline:
             kept = tuple(text for text in item.overrides if text.lstrip("+").partition("=")[0] not in apart)
             groups.setdefault(kept, []).append(item.trial.plain["seed"])
     return [_study(kept, tuple(dict.fromkeys(seeds)), space, options, compose) for kept, seeds in groups.items()]
