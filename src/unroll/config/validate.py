@@ -109,7 +109,10 @@ def with_knobs(raw: Mapping[str, Any]) -> dict[str, Any]:
             continue
         takers = [part for part in parts if key in options[part]]
         if not takers:
-            others = [name for name in knobs if name != key]
+            taken = {name for part in parts for name in options[part]} - {
+                name for names in GIVEN.values() for name in names
+            }
+            others = sorted(taken | set(knobs) - {key})
             raise UserError(
                 f"No part of this architecture reads '{key}'.{suggest(key, others)}",
                 saw=f"architecture.{key}={architecture[key]}",
