@@ -16,6 +16,7 @@ from tiny_data import Tiny, latest
 
 import unroll
 from unroll import cli
+from unroll.training.train import check
 
 SRC = Path(unroll.__file__).parent
 LAUNCHED = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")
@@ -105,6 +106,7 @@ class Place:
             self.monkeypatch.setenv(name, value)
         assert command[0] == "unroll"
         self.monkeypatch.setattr("unroll.sweeps.job.run_hydra", lambda *given: None)
+        self.monkeypatch.setattr("unroll.sweeps.job.train_job", lambda planned, *given, **more: check(planned.trial))
         self.monkeypatch.setattr("unroll.verification.verify.train", lambda trial: {})
         return self.unroll(*command[1:])
 

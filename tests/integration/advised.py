@@ -182,7 +182,7 @@ def ranks(place: Place, variables: dict[str, str], devices_: int) -> None:
 def precision(place: Place, *options: str) -> None:
     place.arguments = ["train", *place.small("copying", *options)]
     place.monkeypatch.setattr(devices, "trains_here", lambda: True)
-    devices.check_precision(types.SimpleNamespace(config=api.compose(list(options)).plain))  # type: ignore[arg-type]
+    devices.check_precision(types.SimpleNamespace(config=api.compose(list(options)).config, is_baseline=False))  # type: ignore[arg-type]
 
 
 JOB = {"SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "unroll", "SLURM_NNODES": "1"}
