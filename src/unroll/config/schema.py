@@ -199,12 +199,13 @@ class TaskConfig(Section):
     kind: Text
     primary: Primary
     selection: Selection
-    baselines: list[Text]
-    problem: list[Text]
-    quickstart_steps: Count
-    width: Count
-    learning_rate: Positive
-    strengths: Strengths | None = None  # read by the terms that penalise codes, where they are used
+    # What only composing reads: YAML states it, and records of before it lack it.
+    baselines: list[Text] = Field([], description="rows of its table beside the networks")
+    problem: list[Text] = Field([], description="options that baselines read too")
+    quickstart_steps: Count | None = Field(None, description="of budget=quickstart")
+    width: Count | None = Field(None, description="hidden units of recurrent networks that do not say")
+    learning_rate: Positive | None = Field(None, description="of optimizers that do not say")
+    strengths: Strengths | None = Field(None, description="of the terms that penalise codes and do not say")
 
     @property
     def options(self) -> dict[str, Any]:

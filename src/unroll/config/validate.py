@@ -166,7 +166,7 @@ def _describe_foreign(config: dict[str, Any]) -> None:
 
 
 def _check_task(task: Mapping[str, Any]) -> None:
-    missing = [key for key, field in TaskConfig.model_fields.items() if field.is_required() and key not in task]
+    missing = [key for key in TaskConfig.described if key != "strengths" and key not in task]
     if missing:
         raise UserError(f"The task has no '{missing[0]}'.", saw=sorted(task), allowed=", ".join(TaskConfig.described))
     if "_target_" not in task:

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from unroll.analysis import variants
 from unroll.analysis.tables import make_tables
 from unroll.config.schema import SECTIONS
 from unroll.config.trial import make_trial
-from unroll.config.typed import completed
+from unroll.config.typed import completed, config_of
 from unroll.records.scores import score_name, scores_under
 from unroll.records.store import read_records
 from unroll.records.units import unit
@@ -93,3 +94,11 @@ def test_strengths_of_the_claims_are_validations_choice(records: list[dict]) -> 
         choice: strength(texts) for choice, texts in stated.items()
     }
     assert {len(points) for points in tried.values()} == {4}
+
+
+def test_every_recorded_config_is_a_model(records: list[dict]) -> None:
+    """What training and verifying read: a record of before an option, or of a baseline with a network's sections."""
+    for record in records:
+        config = config_of({**record["config"], "paths": {"runs": "runs", "cache": "cache"}})
+        assert config.row == variants.name(record["config"])
+        assert config.seed == record["config"]["seed"]
