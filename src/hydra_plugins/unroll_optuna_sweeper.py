@@ -1,5 +1,6 @@
 """`hydra/sweeper=optuna`: tunes each network on validation, then trains the best point on all seeds."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ class OptunaSweeper(ResumableSweeper):
 
         given = split(arguments)
         self.space = {**self.space, **given.space}
-        planned = combinations([*given.fixed, *given.seeds], self.config_dir)
+        planned = combinations([*given.fixed, *given.seeds], self.config_dir, self.config_name)
         chosen = self.run(planned, own_folder=True)
         unfinished = [item.trial.trial_id for item in chosen if state(item.trial) != "finished"]
         if unfinished:
@@ -82,7 +83,7 @@ class OptunaSweeper(ResumableSweeper):
         from unroll.tuning.study import make_studies
         from unroll.tuning.summary import summarise, table, unequal, write_summary
 
-        compose = Composer(self.config_dir).trial
+        compose = functools.partial(Composer(self.config_dir).trial, name=self.config_name)
         baselines = [item for item in planned if item.trial.is_baseline]
         studies = make_studies(planned, read_space(self.space), self.options, compose)
         points = self.folder / "optuna"

@@ -34,9 +34,10 @@ class ResumableSweeper(Sweeper):
         self.number = 0
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        from unroll.sweeps.job import HydraTask, config_folder, guarded, train_job
+        from unroll.sweeps.job import HydraTask, config_folder, guarded, hydra_flags, train_job
 
-        self.config_dir = config_folder(config.hydra)
+        self.config_dir, self.config_name = config_folder(config.hydra), config.hydra.job.config_name
+        self.flags = hydra_flags(config.hydra)
         folder = Path(config.hydra.sweep.dir)
         self.stop = folder / f".stop-{uuid.uuid4().hex}"
         job = task_function.job if isinstance(task_function, HydraTask) else train_job
@@ -51,7 +52,7 @@ class ResumableSweeper(Sweeper):
         from unroll.records.state import state
         from unroll.sweeps.job import combinations
 
-        planned = combinations(arguments, self.config_dir)
+        planned = combinations(arguments, self.config_dir, self.config_name)
         self.run(planned)
         unfinished = [item.trial.trial_id for item in planned if state(item.trial) != "finished"]
         if unfinished:
@@ -83,8 +84,7 @@ class ResumableSweeper(Sweeper):
         assert self.launcher is not None
         returns: Sequence[JobReturn]
         if isinstance(self.launcher, LocalLauncher):
-            flags = [] if self.config_dir is None else ["--config-dir", self.config_dir]
-            returns = self.launcher.launch_planned(batch, functools.partial(self.job, flags=flags))
+            returns = self.launcher.launch_planned(batch, functools.partial(self.job, flags=self.flags))
         else:
             returns = self.launcher.launch([list(item.overrides) for item in batch], self.number)
         self.number += len(batch)

@@ -4,10 +4,8 @@ import functools
 import json
 import re
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
-
-import yaml
 
 from unroll.config.by_hydra import DEFAULTS, compose_node
 from unroll.config.defaults_list import Entry, Option, Unusual, placed_files
@@ -21,8 +19,9 @@ from unroll.registry.groups import config_directories, refuse_shadowed
 from unroll.registry.yaml_files import YamlFile, yaml_file
 
 OF_NETWORKS = re.compile(r"[+~]*(architecture|bottleneck|optimizer|budget)([.@=/]|$)")
-_SEED = re.compile(r"seed=\d+")
-_PASSED_ON = re.compile(r"\$\{\.*seed\}")
+OF_HYDRA = re.compile(r"[+~]*hydra[./]")
+_SEED = re.compile(r"seed=[0-9]+")
+_NOT_TO_THE_SEED = re.compile(r"\$\{(?:oc\.env:[^${}]*|\.*(?:\w+\.)*(?!seed\})\w+)\}")
 
 
 def compose(overrides: Sequence[str], config_dir: str | None = None) -> Trial:
@@ -77,7 +76,7 @@ class Composer:
 
     def _without_seed(self, name: str, overrides: tuple[str, ...]) -> Alike | None:
         """What trials share that differ by their seed alone; None where the seed is passed on to something else."""
-        if _PASSED_ON.search(json.dumps(self.raw(name, overrides), default=str)):
+        if _uses_the_seed(self.raw(name, overrides)):
             return None
         return Alike(self._composed(name, overrides).plain)
 
@@ -117,7 +116,7 @@ class Composer:
         for text in overrides:
             override = self._parsed(text)
             key, value = override.key_or_group, override.value()
-            if key.startswith("hydra"):
+            if OF_HYDRA.match(text):
                 if key.startswith("hydra.searchpath"):
                     raise Unusual
             elif isinstance(value, dict) or not self._is_group(key):
@@ -154,11 +153,13 @@ class Composer:
         for folder in self.folders:
             file = folder / f"{path}.yaml"
             if file.is_file():
-                try:
-                    return yaml_file(file)
-                except (yaml.YAMLError, UnicodeDecodeError) as error:
-                    raise Unusual from error
+                return yaml_file(file)
         return None
+
+
+def _uses_the_seed(raw: Mapping[str, Any]) -> bool:
+    """Whether a reference in a config is one to the seed, or one that only OmegaConf understands."""
+    return "${" in _NOT_TO_THE_SEED.sub("", json.dumps(raw, default=str))
 
 
 def _frozen(items: Any) -> tuple[Any, ...]:

@@ -58,12 +58,14 @@ class _Walk:
         self.load, self.choices = load, choices
         self.used: set[str] = set()
         self.seen: set[str] = set()
+        self.under_way: list[str] = []
 
     def files(self, path: str, group: str, package: str, added: Sequence[Entry] = ()) -> Iterator[Placed]:
         """Those of a file and of its defaults list. `group` and `package` are the file's."""
         file = self.load(path)
-        if file is None or not isinstance(file.content, dict):
+        if file is None or not isinstance(file.content, dict) or path in self.under_way:
             raise Unusual
+        self.under_way.append(path)
         entries = [*_entries(file.content.get("defaults", [])), *added]
         for entry in entries:
             if entry.override:
@@ -77,6 +79,7 @@ class _Walk:
         parts = []
         for entry in reversed(plain):  # as Hydra does: what a later file overrides goes for those before it
             parts.append([Placed(path, package)] if entry.option == "_self_" else self._entry(entry, group, package))
+        self.under_way.remove(path)
         for part in reversed(parts):
             yield from part
 
@@ -89,21 +92,24 @@ class _Walk:
             if isinstance(entry.option, list):
                 paths = [f"{entry.group}/{option}" for option in entry.option]
                 entries = [Entry(None, path, entry.package) for path in paths]
-                return [file for one in entries for file in self._entry(one, group, package)]
+                parts = [self._entry(one, group, package) for one in reversed(entries)]
+                return [file for part in reversed(parts) for file in part]
             if key in self.seen:
                 raise Unusual
             self.seen.add(key)
         if not isinstance(entry.option, str):
             return []
-        if entry.option == "???":
+        if entry.option == "???" or any(part in ("", ".", "..") for part in entry.option.lstrip("/").split("/")):
             raise Unusual
-        relative = entry.option if entry.group is None else f"{entry.group}/{entry.option}"
-        path = _path(relative, group)
-        folder = path.rpartition("/")[0]
-        own = relative.lstrip("/").rpartition("/")[0].replace("/", ".")
+        if entry.group is None:
+            path = _path(entry.option, group)
+            folder, own = path.rpartition("/")[0], entry.option.lstrip("/").rpartition("/")[0]
+        else:  # an option may lie in a folder of its group, which is no part of its place
+            folder, own = _path(entry.group, group), entry.group.lstrip("/")
+            path = f"{folder}/{entry.option}"
         file = self.load(path)
         header = None if file is None else _absolute(file.package)
-        place = next((one for one in (entry.package, header) if one is not None), own)
+        place = next((one for one in (entry.package, header) if one is not None), own.replace("/", "."))
         return list(self.files(path, folder, _joined(package, place)))
 
     def _key(self, entry: Entry, group: str, package: str) -> str:
@@ -150,8 +156,10 @@ def _package(text: str, given: bool) -> str | None:
 
 
 def _absolute(header: str | None) -> str | None:
-    if header is None or header == "_group_":
+    if header is None:
         return None
+    if header == "_group_":
+        raise Unusual
     return header if header.split(".")[0] == "_global_" else f"_global_.{header}"
 
 

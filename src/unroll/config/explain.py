@@ -22,8 +22,17 @@ from unroll.errors import COMMAND, UserError, suggest
 from unroll.registry.groups import config_directories, group_options
 
 _EXTRAS = {("hydra/launcher", "ray")}  # options that come with an extra of ours, of the same name
-COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError)
-"""What Hydra raises while it composes; a ValueError for a file of another encoding, and an option that is no text."""
+COMPOSITION_ERRORS = (
+    HydraException,
+    OmegaConfBaseException,
+    yaml.YAMLError,
+    ValueError,
+    AssertionError,
+    RecursionError,
+)
+"""What Hydra raises while it composes: those without a class of its own for files of another encoding, options that are
+no text, flags that exclude each other, and defaults lists that are none or that come back to themselves."""
+_FLAGS = re.compile(r"Only one of --|flag can only be used")
 
 
 def explain(
@@ -33,7 +42,7 @@ def explain(
     path: Sequence[str],
     config_dir: str | None,
 ) -> UserError:
-    """Turn what Hydra, OmegaConf or the YAML parser raised into a UserError; raises a ValueError of anything else."""
+    """Turn what Hydra, OmegaConf or the YAML parser raised into a UserError."""
     if isinstance(error, OverrideParseException):
         return UserError(
             "An override is not written as Hydra reads them.",
@@ -42,10 +51,19 @@ def explain(
         )
     if isinstance(error, ValueError) and "Config group override" in str(error):
         return _no_text(overrides, config_dir)
-    if isinstance(error, ValueError) and not isinstance(error, OmegaConfBaseException | UnicodeDecodeError):
-        raise error
+    if isinstance(error, ValueError) and _FLAGS.search(str(error)):
+        return UserError("These options of Hydra's do not go together.", saw=" ".join(str(error).split()))
     if isinstance(error, yaml.YAMLError | UnicodeDecodeError):
         return UserError("A YAML file cannot be read.", saw=" ".join(str(error).split()))
+    if isinstance(error, ValueError | AssertionError | RecursionError) and not isinstance(
+        error, OmegaConfBaseException
+    ):
+        said = " ".join(str(error).split())[:300] or type(error).__name__
+        return UserError(
+            "A defaults list in the YAML files is none that Hydra can follow.",
+            saw=said,
+            allowed="a list of FILE, GROUP: OPTION and override GROUP: OPTION, that does not come back to itself",
+        )
     text = str(error)
     if "requires --multirun" in text or "Ambiguous value" in text:
         if config_name == "sweep":
@@ -204,7 +222,10 @@ def _unknown_key(key: str, config_name: str, others: Sequence[str], path: Sequen
 
 
 def _keys(config_name: str, path: Sequence[str], parent: str) -> list[str]:
-    node = compose(config_name, list(path))
+    try:
+        node = compose(config_name, list(path))
+    except COMPOSITION_ERRORS:  # a sweep without its suite
+        return []
     current = OmegaConf.select(node, parent) if parent else node
     return [str(name) for name in current]
 
@@ -220,7 +241,10 @@ def _groups(config_dir: str | None) -> list[str]:
 
 def _meant(word: str, config_name: str, path: Sequence[str]) -> str:
     """A suggestion from all keys of the config, for a word that is one's last part, its beginning or its initials."""
-    content: Any = OmegaConf.to_container(compose(config_name, list(path)), resolve=False)
+    try:
+        content: Any = OmegaConf.to_container(compose(config_name, list(path)), resolve=False)
+    except COMPOSITION_ERRORS:  # a sweep without its suite
+        return ""
     keys = list(_dotted(content))
     last = {key: key.rpartition(".")[2] for key in keys}
     rules: list[Callable[[str], bool]] = [

@@ -158,6 +158,7 @@ class Trainer(Section):
         10.0, gt=0, le=14_400, description="a trial's sign of life; six missed, and another process may take it over"
     )
     again: bool = Field(False, description="train also where a finished record lies, and replace it")
+    reportable: bool = Field(True, description="false: the record says that it is not to stand in a table")
     diagnose: Literal["end", "validations", "never"] = Field("end", description="gradients, gates and codes")
 
 

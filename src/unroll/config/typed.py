@@ -103,17 +103,18 @@ def _followed(kind: type[BaseModel], path: Sequence[str]) -> tuple[list[str], An
     hint: Any = kind
     model, keys = kind, list[str]()
     for part in path:
+        mapping = next((one for one in (hint, *get_args(hint)) if _is_mapping(one)), None)
         inner = next((one for one in (hint, *get_args(hint)) if _is_model(one)), None)
-        if inner is not None and (part in inner.model_fields or part == path[-1]):
+        if mapping is not None:
+            keys.append(part)
+            hint = get_args(mapping)[-1]
+        elif inner is not None and (part in inner.model_fields or part == path[-1]):
             model, field = inner, inner.model_fields.get(part)
             keys.append(part)
             hint = None if field is None else field.rebuild_annotation()
         elif part.isdigit():
             keys[-1] += f"[{part}]"
             hint = next(iter(get_args(hint)), None)
-        elif _is_mapping(hint) or any(map(_is_mapping, get_args(hint))):
-            keys.append(part)
-            hint = get_args(hint)[-1]
     return keys, hint, model
 
 

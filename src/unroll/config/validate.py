@@ -44,12 +44,12 @@ def validated(raw: Mapping[str, Any], config_dir: str | None = None) -> dict[str
     found = config_of(config)
     check_wandb_names(found.logger.wandb, os.environ)
     config = found.plain()
+    _contradictions(found, config_dir)
     _check_components(config)
     _finite({"data": {"options": found.data.options}, **components(config)}, "")
     shape.check(config["data"], f"data={found.data.name}")
     readers.check(found.data.reader, found.data.options)
     check_name(config["data"], config_directories(config_dir))
-    _contradictions(found, config_dir)
     idle.check(found)
     _describe_foreign(config)
     for key, value in config["paths"].items():
@@ -78,7 +78,7 @@ def _of_its_method(raw: Mapping[str, Any], config_dir: str | None) -> Mapping[st
     task, baseline = raw["task"]["name"], raw["baseline"]
     if not isinstance(baseline.get("seeded"), bool):
         raise UserError("A baseline says whether a seed changes it.", saw=baseline, allowed="seeded: true|false")
-    if task not in baseline.get("tasks", ()):
+    if task not in (baseline.get("tasks") or ()):
         fitting = options_where("baseline", "tasks", None, config_dir, contains=task)
         raise UserError(
             f"The baseline {baseline['name']} does not serve the task {task}.",
@@ -98,6 +98,9 @@ def with_knobs(raw: Mapping[str, Any]) -> dict[str, Any]:
         UserError: no part has one: the knob would be accepted and ignored.
     """
     architecture = dict(raw["architecture"])
+    odd = [key for key in architecture if not isinstance(key, str)]
+    if odd:
+        raise UserError("A key of the architecture is no text.", saw=odd[0], allowed="a name")
     text, knobs = json.dumps(raw, default=str), [key for key in architecture if key not in _ARCHITECTURE_PARTS]
     parts = {part: dict(architecture[part]) for part in _PARTS if isinstance(architecture.get(part), Mapping)}
     options = {

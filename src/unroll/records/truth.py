@@ -287,8 +287,10 @@ def reportable(record: Record) -> Iterator[Mismatch]:
     reasons = []
     if not record["data"]["verified"]:
         reasons.append("its data are not verified")
-    if record["config"].get("budget", {}).get("name") == "debug":
+    if record["config"].get("budget", {}).get("name") == "debug":  # of before trainer.reportable
         reasons.append("its budget is debug")
+    if record["config"]["trainer"].get("reportable") is False:
+        reasons.append("its config says so")
     if record["run"]["code"]["dirty"]:
         reasons.append("its code had changes")
     if record["reportable"] and reasons:

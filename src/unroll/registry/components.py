@@ -103,7 +103,7 @@ def accepted(node: Mapping[str, Any], where: str) -> Accepted:
 
     Raises UserError as `locate` does.
     """
-    return listed_options(node["_target_"]) or accepted_by(locate(node, where))
+    return listed_options(node.get("_target_")) or accepted_by(locate(node, where))
 
 
 def accepted_by(kind: Any) -> Accepted:

@@ -87,7 +87,8 @@ def group_value(group: str, name: str, key: str, config_dir: str | None = None) 
             return None
         if key in content:
             return content[key]
-        parents = [entry for entry in content.get("defaults", []) if isinstance(entry, str)]
+        listed = content.get("defaults")
+        parents = [entry for entry in listed if isinstance(entry, str)] if isinstance(listed, list) else []
         for parent in reversed([entry for entry in parents if entry != "_self_"]):
             value = group_value(group, parent, key, config_dir)
             if value is not None:

@@ -8,10 +8,10 @@ argument that is an `OptionGroup` stands for the fields of that group.
 import dataclasses
 import inspect
 import json
-from collections.abc import Mapping
-from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_type_hints
 
-from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from pydantic.errors import PydanticUserError
 
 Positive = Annotated[float, Field(gt=0)]
@@ -20,9 +20,12 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 CountOrNone = Annotated[int, Field(ge=0)]
+Item = TypeVar("Item")
+Some = Annotated[Sequence[Item], Field(min_length=1)]  # a list that is not empty
 
 Schema = Mapping[str, Any]
 MISSING = inspect.Parameter.empty
+_ANY_TYPE = ConfigDict(arbitrary_types_allowed=True)
 _LIMITS = {
     "exclusiveMinimum": "more than",
     "minimum": "at least",
@@ -94,8 +97,9 @@ def group_of(hint: Any) -> Any:
 
 def schema_of(hint: Any) -> dict[str, Any]:
     """Return a stated type as a JSON Schema; an empty one, which holds anything, for what no config can hold."""
+    config = None if isinstance(hint, type) and issubclass(hint, BaseModel) else _ANY_TYPE
     try:
-        found = TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True)).json_schema()
+        found = TypeAdapter(hint, config=config).json_schema()
     except (PydanticUserError, NameError, TypeError):
         return {}
     return {key: value for key, value in found.items() if key not in ("description", "title")}
@@ -118,7 +122,8 @@ def conforms(value: Any, schema: Schema) -> bool:
     if not isinstance(value, _TYPES[str(kind)]):
         return False
     if kind == "array":
-        return all(conforms(item, schema.get("items", {})) for item in value)
+        fits = schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value))
+        return fits and all(conforms(item, schema.get("items", {})) for item in value)
     return kind != "integer" or in_range(value, schema)
 
 
@@ -158,7 +163,9 @@ def in_words(schema: Schema) -> str:
         return ", ".join(json.dumps(one) if one is None or isinstance(one, bool) else str(one) for one in choices)
     words = "a mapping" if "$ref" in schema else _WORDS.get(schema.get("type", ""), "any value")
     if schema.get("type") == "array" and schema.get("items"):
-        words += f" of {in_words(schema['items'])}"
+        least, most = schema.get("minItems"), schema.get("maxItems")
+        many = f"{least} of " if least == most and least else f"at least {least} of " if least else ""
+        words += f" of {many}{in_words(schema['items'])}"
     if isinstance(schema.get("additionalProperties"), Mapping):
         words += f" to {in_words(schema['additionalProperties'])}"
     limits = [f"{said} {schema[key]:g}" for key, said in _LIMITS.items() if key in schema]

@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from unroll.errors import UserError
+
 _HEADER = re.compile(r"#\s*@package\s+(\S+)\s*")
 _FLOAT = re.compile(
     r"""^(?:[-+]?[0-9]+(?:_[0-9]+)*\.[0-9_]*(?:[eE][-+]?[0-9]+)?
@@ -25,12 +27,13 @@ class _Loader(_Fast):
     """YAML 1.1 but for what OmegaConf changes: 1e-3 is a number, a date is text, no key stands twice."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-        names = [key.value for key, _ in node.value if key.tag == "tag:yaml.org,2002:str"]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise yaml.constructor.ConstructorError(
-                "while constructing a mapping", node.start_mark, f"found duplicate key {twice}", node.start_mark
-            )
+        names: set[str] = set()
+        for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:str" and key.value in names:
+                raise yaml.constructor.ConstructorError(
+                    "while constructing a mapping", node.start_mark, f"found duplicate key {key.value}", key.start_mark
+                )
+            names.add(key.value)
         return super().construct_mapping(node, deep=deep)
 
 
@@ -53,7 +56,8 @@ def yaml_file(path: Path) -> YamlFile:
     """Read a file, once for all while it does not change.
 
     Raises:
-        yaml.YAMLError, UnicodeDecodeError, OSError: it cannot be read.
+        UserError: it is no YAML, or no UTF-8.
+        OSError: it cannot be read.
     """
     status = path.stat()
     return _read(path, status.st_mtime_ns, status.st_size)
@@ -61,8 +65,13 @@ def yaml_file(path: Path) -> YamlFile:
 
 @functools.lru_cache(maxsize=4096)
 def _read(path: Path, _modified: int, _size: int) -> YamlFile:
-    text = path.read_text(encoding="utf-8")
-    content = yaml.load(text, Loader=_Loader)
+    try:
+        text = path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8") as file:  # and not the text: errors name the file
+            content = yaml.load(file, Loader=_Loader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        said = " ".join(str(error).split())
+        raise UserError("A YAML file cannot be read.", saw=said if str(path) in said else f"{path}: {said}") from error
     package = None
     for line in filter(None, map(str.strip, text[:512].splitlines())):
         match = _HEADER.fullmatch(line)

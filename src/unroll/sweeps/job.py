@@ -19,13 +19,13 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from unroll.config.by_hydra import hydra_set_up, register_defaults, search_path
-from unroll.config.compose import Composer, trial_from
+from unroll.config.compose import OF_HYDRA, Composer, trial_from
 from unroll.config.explain import COMPOSITION_ERRORS, explain
 from unroll.config.overrides import expand, refuse_repeated
 from unroll.config.planned import Planned
 from unroll.config.search_space import probing, split, tunes
 from unroll.config.trial import Trial
-from unroll.errors import COMMAND, SweepFailed, TrialFailed, UserError, override_key
+from unroll.errors import COMMAND, SweepFailed, TrialFailed, UserError
 from unroll.records.failed import record_mishap
 from unroll.records.lease import LeaseHeld, LeaseLost
 from unroll.records.state import record_identity
@@ -49,7 +49,7 @@ def run(arguments: Sequence[str]) -> bool:
         raise UserError("The shipped YAML stays where it is.", saw="--config-path", allowed="--config-dir DIR")
     refuse_repeated(options.overrides)
     shows = options.cfg or options.info or options.help or options.hydra_help or options.shell_completion
-    of_hydra = any(override_key(text).startswith("hydra") for text in options.overrides)
+    of_hydra = any(OF_HYDRA.match(text) for text in options.overrides)
     try:
         if not (shows or options.experimental_rerun or options.multirun or of_hydra or options.resolve):
             name = options.config_name or "train"
@@ -187,7 +187,7 @@ def hydra_job(config: DictConfig) -> Any:
 def _from_hydra(config: DictConfig) -> tuple[Planned, list[str]]:
     context = HydraConfig.get()
     planned = Planned(trial_from(config), tuple(context.overrides.task))
-    return planned, _flags(config_folder(context), context.job.config_name or "train")
+    return planned, hydra_flags(context)
 
 
 @dataclass(frozen=True)
@@ -228,12 +228,18 @@ def guarded(job: Job, stop: Path | None, planned: Planned, flags: Sequence[str] 
         raise
 
 
-def combinations(overrides: Sequence[str], config_dir: str | None) -> list[Planned]:
-    """Compose every combination of a multirun's overrides; a trial that two make comes once."""
+def combinations(overrides: Sequence[str], config_dir: str | None, name: str = "train") -> list[Planned]:
+    """Compose every combination of a multirun's overrides; a trial that two make comes once.
+
+    Args:
+        overrides: with one value a key, or several.
+        config_dir: a folder with more YAML groups.
+        name: of the root config.
+    """
     found: dict[str, Planned] = {}
     composer = Composer(config_dir)
     for combination in expand(overrides):
-        trial = composer.trial(combination)
+        trial = composer.trial(combination, name)
         found.setdefault(trial.trial_id, Planned(trial, tuple(combination)))
     return list(found.values())
 
@@ -270,6 +276,11 @@ def _flags(config_dir: str | None, config_name: str) -> list[str]:
     """What follows the overrides in the command that trains a trial alone."""
     flags = [] if config_dir is None else ["--config-dir", config_dir]
     return flags if config_name == "train" else [*flags, "--config-name", config_name]
+
+
+def hydra_flags(hydra_config: Any) -> list[str]:
+    """Return what follows the overrides in the command that trains a trial alone, by Hydra's own part of a config."""
+    return _flags(config_folder(hydra_config), hydra_config.job.config_name or "train")
 
 
 def config_folder(hydra_config: Any) -> str | None:

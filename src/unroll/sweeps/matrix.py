@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from unroll.config.compose import Composer
+from unroll.config.compose import OF_NETWORKS, Composer
 from unroll.config.trial import Trial
 from unroll.errors import UserError, suggest
 from unroll.records.state import state
@@ -62,10 +62,19 @@ def matrix(
     cells: dict[tuple[str, str], MatrixCell] = {}
     notes: list[str] = []
     composer, tested = Composer(config_dir), not overrides and config_dir is None
+    others = [text for text in overrides if not OF_NETWORKS.match(text)]
+    posed = {task: _refused(composer, [f"task={task}", *others]) for task in names}
+    fitting = next((task for task, error in posed.items() if error is None), names[0])
+    chosen = {row: _refused(composer, [f"task={fitting}", f"architecture={row}", *overrides]) for row in rows}
+    for errors in (list(posed.values()), list(chosen.values())):
+        if len(errors) > 1 and errors[0] is not None and {error and error.what for error in errors} == {errors[0].what}:
+            raise errors[0]  # a mistake of the overrides, and of no cell
     for task in names:
         trials: dict[str, Trial] = {}
         for row in rows:
-            found = _checked(composer, [f"task={task}", f"architecture={row}", *overrides], tested)
+            error = posed[task] or chosen[row]
+            given = [f"task={task}", f"architecture={row}", *overrides]
+            found = error.what if error is not None else _checked(composer, given, tested)
             cells[task, row] = MatrixCell(reason=found) if isinstance(found, str) else MatrixCell()
             if isinstance(found, Trial):
                 trials[row] = found
@@ -114,6 +123,15 @@ def _among(group: str, wanted: Sequence[str], names: Iterable[str]) -> list[str]
         if name not in known:
             raise UserError(f"There is no {group} '{name}' here.{suggest(name, known)}", saw=name, allowed=known)
     return [name for name in known if not wanted or name in wanted]
+
+
+def _refused(composer: Composer, overrides: Sequence[str]) -> UserError | None:
+    """Why overrides do not compose, asked once for all cells that they are of: an explanation takes a second."""
+    try:
+        composer.raw("train", overrides)
+    except UserError as error:
+        return error
+    return None
 
 
 def _checked(composer: Composer, overrides: Sequence[str], tested: bool) -> Trial | str:

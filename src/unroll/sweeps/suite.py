@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from unroll.config.compose import Composer, of_its_method
+from unroll.config.compose import OF_HYDRA, Composer, of_its_method
 from unroll.config.interpolation import resolved
 from unroll.config.merge import with_values
 from unroll.config.planned import Plan, Planned
@@ -93,6 +93,13 @@ def plan(overrides: Sequence[str], config_dir: str | None = None) -> Plan:
     composer = Composer(config_dir)
     sweep = _read(resolved(composer.raw("sweep", own)))
     suite = sweep.suite
+    for text in (text for part in (suite, *suite.parts.values()) for text in _of_trials(part)):
+        if OF_HYDRA.match(text):
+            raise UserError(
+                "A suite's trials have no options of Hydra's.",
+                saw=text,
+                allowed=f"unroll sweep suite={suite.name} {text}",
+            )
     _check_hypotheses(suite.hypotheses)
     trials: dict[str, Planned] = {}
     for combination in itertools.chain.from_iterable(_combinations(part, others) for part in _parts(suite)):
@@ -111,7 +118,7 @@ def plan(overrides: Sequence[str], config_dir: str | None = None) -> Plan:
 def sorted_out(overrides: Sequence[str]) -> tuple[list[str], tuple[str, ...], list[str]]:
     """Return a sweep's own overrides (of `suite`, `workers`, `sweep`), Hydra's, and those that go to each trial."""
     own = [text for text in overrides if re.split(r"[.=]", text.lstrip("+~"))[0] in _OWN_KEYS]
-    hydra = tuple(text for text in overrides if re.match(r"[+~]*hydra[./=]", text))
+    hydra = tuple(text for text in overrides if OF_HYDRA.match(text))
     return own, hydra, [text for text in overrides if text not in (*own, *hydra)]
 
 
@@ -143,6 +150,12 @@ def _check_hypotheses(hypotheses: Mapping[str, Hypothesis]) -> None:
             raise UserError(
                 f"'suite.hypotheses.{name}' has no direction that goes with its metric.", saw=saw, allowed=allowed
             )
+
+
+def _of_trials(part: Part) -> list[str]:
+    """The overrides that a part gives its trials."""
+    keys = [f"{key}=" for key in part.grid]
+    return [*part.overrides, *keys, *(text for texts in part.when.values() for text in texts)]
 
 
 def _parts(suite: Suite) -> list[Part]:

@@ -82,8 +82,8 @@ def why_not_reportable(record: dict[str, Any]) -> list[str]:
             problems.append("no content hash is stated for this data set with these options")
         else:
             problems.append("the data's content hash is not the one stated for this data set")
-    if record["config"].get("budget", {}).get("name") == "debug":
-        problems.append("budget=debug only shows that the trial runs")
+    if not record["config"]["trainer"]["reportable"]:
+        problems.append("trainer.reportable=false: it only shows that the trial runs")
     return problems
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from unroll.errors import UserError
+from unroll.registry.options import Count
 from unroll.tasks.baselines.views import FitData, WindowView
 
 
@@ -22,7 +23,7 @@ class LastValue:
 class Seasonal:
     """The row one period earlier, repeated over the horizon. Option `period` in time steps."""
 
-    def __init__(self, period: int = 24):
+    def __init__(self, period: Count = 24):
         self.period = period
 
     def fit(self, data: FitData) -> None:

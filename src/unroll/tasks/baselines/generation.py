@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from unroll.registry.options import Count
 from unroll.seeds import derive
 from unroll.tasks.baselines.views import FitData, ImageView
 
@@ -18,10 +19,10 @@ class GaussianMixture:
     def __init__(
         self,
         seed: int,
-        samples: int | None = None,
-        components: int = 20,
-        dimensions: int = 40,
-        iterations: int = 50,
+        samples: Count | None = None,
+        components: Count = 20,
+        dimensions: Count = 40,
+        iterations: Count = 50,
     ):
         self.seed, self.samples = seed, samples
         self.components, self.dimensions, self.iterations = components, dimensions, iterations

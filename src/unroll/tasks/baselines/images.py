@@ -1,10 +1,10 @@
 """Images without a network: principal components through the coder, PNG files, and a linear classifier."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from unroll.registry.options import Count, Positive, Some
 from unroll.tasks.baselines.logistic import LogisticRegression
 from unroll.tasks.baselines.views import FitData, ImageView
 from unroll.tasks.metrics import coding
@@ -18,7 +18,7 @@ class PCA:
     one with the best validation PSNR at the rate is kept, with the step that fits there.
     """
 
-    def __init__(self, rate: float, components: Sequence[int] = (16, 24, 32, 48, 64, 96, 128, 192, 256)):
+    def __init__(self, rate: Positive, components: Some[Count] = (16, 24, 32, 48, 64, 96, 128, 192, 256)):
         self.rate, self.components = rate, sorted(components)
 
     def fit(self, data: FitData) -> None:
@@ -74,7 +74,7 @@ class PixelsLogisticRegression:
     Option `strengths`: the inverse penalties tried; the one with the best validation log-likelihood is kept.
     """
 
-    def __init__(self, strengths: Sequence[float] = (0.01, 0.1, 1)):
+    def __init__(self, strengths: Some[Positive] = (0.01, 0.1, 1)):
         self.regression = LogisticRegression(strengths)
 
     def fit(self, data: FitData) -> None:

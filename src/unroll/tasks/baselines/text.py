@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from unroll.registry.options import Count, Positive, Some
 from unroll.tasks.baselines.logistic import LogisticRegression
 from unroll.tasks.baselines.views import FitData, ImageView, TextView
 
@@ -30,7 +31,7 @@ class TfidfLogisticRegression:
     penalties tried: the one with the best validation log-likelihood is kept.
     """
 
-    def __init__(self, longest: int = 2, minimum: int = 1, strengths: Sequence[float] = (1, 3, 10)):
+    def __init__(self, longest: Count = 2, minimum: Count = 1, strengths: Some[Positive] = (1, 3, 10)):
         self.longest, self.minimum = longest, minimum
         self.regression = LogisticRegression(strengths)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from unroll.registry.options import Count
 from unroll.tasks.baselines.views import FitData, PairView
 from unroll.tasks.metrics.text import detokenise, tokenise
 
@@ -61,7 +62,7 @@ class Dictionary:
     are copied. Option `iterations`: steps of expectation-maximisation, from uniform; deterministic.
     """
 
-    def __init__(self, iterations: int = 5):
+    def __init__(self, iterations: Count = 5):
         self.iterations = iterations
 
     def fit(self, data: FitData) -> None:
