@@ -10,8 +10,7 @@ from tiny_data import Tiny
 
 from unroll.config.trial import Trial
 from unroll.records.record import read_record
-from unroll.training import checkpoint
-from unroll.training import run as story
+from unroll.training import checkpoint, run, story
 from unroll.training.train import train
 
 # The CPU under a name that no tensor has until it is moved there: what moves a network elsewhere is seen.
@@ -22,7 +21,7 @@ DEVICE = torch.device("cpu", 0)
 def seen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, torch.device, torch.dtype]]:
     """Where each split was scored, and in which precision; with the diagnostics."""
     found: list[tuple[str, torch.device, torch.dtype]] = []
-    build, evaluate, diagnose = story.build_trainer, story.evaluate_split, story.diagnose
+    build, evaluate, diagnose = story.build_trainer, run.evaluate_split, run.diagnose
 
     def spied(score: Any, network: Any, split: Any, seed: int, device: torch.device, *rest: Any) -> Any:
         with network.precision():
@@ -42,8 +41,8 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, torch.device, torch
         return trainer
 
     monkeypatch.setattr(story, "build_trainer", elsewhere)
-    monkeypatch.setattr(story, "evaluate_split", spied)
-    monkeypatch.setattr(story, "diagnose", diagnosed)
+    monkeypatch.setattr(run, "evaluate_split", spied)
+    monkeypatch.setattr(run, "diagnose", diagnosed)
     return found
 
 
