@@ -134,7 +134,7 @@ COMMANDS: dict[str, list[Callable[[Place], list[str]]]] = {
         train("budget.steps=null", "budget.seconds=1"),
     ],
     "config/validate.py:_decays": [train("optimizer.schedule=exponential"), train("optimizer.clip_value=1")],
-    "config/compose.py:_composed": [train("baseline=memoryless")],
+    "config/compose.py:_checked": [train("baseline=memoryless")],
     "training/metric_names.py:check_metrics": [train("task.primary.direction=higher"), train("task.primary.unit=dB")],
     "reproduction/run.py:_read_by_a_trial": [lambda place: ["reproduce", "keras_parameter_counts", "seed=3"]],
     "api.py:find_record": [interrupted],

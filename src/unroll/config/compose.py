@@ -9,9 +9,10 @@ from typing import Any
 
 from unroll.config.by_hydra import DEFAULTS, compose_node
 from unroll.config.defaults_list import Entry, Option, Unusual, placed_files
+from unroll.config.identity import is_baseline
 from unroll.config.merge import applied, merged, parsed
 from unroll.config.schema import section_defaults
-from unroll.config.trial import Alike, Trial, make_trial
+from unroll.config.trial import Alike, Trial, make_trial, row
 from unroll.config.typed import check_seed
 from unroll.config.validate import validated
 from unroll.errors import UserError
@@ -72,25 +73,24 @@ class Composer:
                 number = int(seed.partition("=")[2])
                 check_seed(number)
                 return found.with_seed(number)
-        return self._composed(name, overrides)
+        return make_trial(self._checked(self.raw(name, overrides), overrides))
 
     def _without_seed(self, name: str, overrides: tuple[str, ...]) -> Alike | None:
         """What trials share that differ by their seed alone; None where the seed is passed on to something else."""
-        if _uses_the_seed(self.raw(name, overrides)):
-            return None
-        return Alike(self._composed(name, overrides).plain)
+        raw = self.raw(name, overrides)
+        return None if _uses_the_seed(raw) else Alike(self._checked(raw, overrides))
 
-    def _composed(self, name: str, overrides: Sequence[str]) -> Trial:
-        trial = make_trial(validated(self.raw(name, overrides), self.config_dir))
-        idle = [text for text in overrides if OF_NETWORKS.match(text)] if trial.is_baseline else []
+    def _checked(self, raw: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+        config = validated(raw, self.config_dir)
+        idle = [text for text in overrides if OF_NETWORKS.match(text)] if is_baseline(config) else []
         if idle:
             raise UserError(
                 "A baseline takes a network's place, and reads none of a network's options.",
-                saw=f"baseline={trial.row} {' '.join(idle)}",
-                allowed=f"baseline={trial.row}, or a network without a baseline",
+                saw=f"baseline={row(config)} {' '.join(idle)}",
+                allowed=f"baseline={row(config)}, or a network without a baseline",
                 run=shlex.join(["unroll", "train", *(text for text in overrides if text not in idle)]),
             )
-        return trial
+        return config
 
     def raw(self, name: str, overrides: Sequence[str]) -> dict[str, Any]:
         """Return a composed config with its references as they are, without Hydra's own part.

@@ -48,7 +48,7 @@ class _Resolver:
     def value(self, node: Any, path: tuple[str, ...]) -> Any:
         if isinstance(node, str):
             return self.text(node, path) if "${" in node else node
-        if isinstance(node, Mapping):
+        if isinstance(node, dict):
             return {key: self.value(item, (*path, key)) for key, item in node.items()}
         if isinstance(node, list):
             return [self.value(item, (*path, str(number))) for number, item in enumerate(node)]

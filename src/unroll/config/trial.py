@@ -27,6 +27,11 @@ class Trial:
         """The config as its model; UserError where it is none."""
         return config_of(self.plain)
 
+    @cached_property
+    def decides(self) -> dict[str, Any]:
+        """What its name hashes, but for the seed."""
+        return identity(self.plain)
+
     @property
     def directory(self) -> Path:
         """Everything that the trial writes lies here."""
@@ -68,11 +73,15 @@ class Alike:
         seed = seed if is_seeded(self.config) else 0
         name = digest({**self.decides, "seed": seed})
         parts = self.config["task"]["name"], self.config["data"]["name"], row(self.config), f"s{seed}", name
-        return Trial({**self.config, "seed": seed}, "-".join(parts))
+        trial = Trial({**self.config, "seed": seed}, "-".join(parts))
+        trial.__dict__["decides"] = self.decides  # as the cached property would
+        return trial
 
 
 def earlier(trial: Trial) -> Iterator[Trial]:
     """The same trial under the task's earlier protocols, the latest first: what its records were named then."""
-    task = trial.plain["task"]
+    task, (named, _, _) = trial.plain["task"], trial.trial_id.rpartition("-")
     for version in range(task["protocol_version"] - 1, 0, -1):
-        yield make_trial({**trial.plain, "task": {**task, "protocol_version": version}})
+        before = {**trial.decides["task"], "protocol_version": version}
+        name = digest({**trial.decides, "task": before, "seed": trial.plain["seed"]})
+        yield Trial({**trial.plain, "task": {**task, "protocol_version": version}}, f"{named}-{name}")

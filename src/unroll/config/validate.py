@@ -129,7 +129,7 @@ def with_knobs(raw: Mapping[str, Any]) -> dict[str, Any]:
 def _nothing_missing(value: Any, where: str) -> None:
     if value == "???":
         raise UserError(f"'{where}' has no value yet.", saw="???", allowed=f"{where}=VALUE")
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         for key, item in value.items():
             _nothing_missing(item, f"{where}.{key}" if where else str(key))
 

@@ -44,7 +44,11 @@ class Component(NamedTuple):
 
 def _same(one: Any, other: Any) -> bool:
     """Whether two values of a config are the same to an id."""
-    return one is other or repr(one) == repr(other) or canonical(one) == canonical(other)
+    if one is other or repr(one) == repr(other):
+        return True
+    if isinstance(one, str | bool | None) or isinstance(other, str | bool | None):
+        return False
+    return canonical(one) == canonical(other)
 
 
 def described(kind: Any) -> Component:

@@ -151,7 +151,7 @@ def _run(
         plan, _ = planned_table(plan.table.name, overrides, rows, config_dir, refused=refused)
     if train and plan.comparing:
         launch(plan_of(folder, plan.comparing, own, hydra), plan.comparing, config_dir)
-    found = judged(plan, runs, refused)
+    found = judged(plan, runs, finder(runs, refused=refused))
     console = Console()
     for shown in rich_tables(found):
         console.print(shown)
@@ -179,6 +179,7 @@ def finder(*folders: str | Path, refused: list[UserError] | None = None) -> Find
     from unroll.records.audit import trusted_record
     from unroll.records.record import FILE_NAME
 
+    @functools.cache  # a published table asks for a trial in each of its budgets
     def find(trial_id: str) -> Mapping[str, Any] | None:
         for folder in map(Path, folders):
             for path in (folder / trial_id / FILE_NAME, folder / f"{trial_id}.json"):
@@ -213,14 +214,12 @@ def _counts() -> dict[str, int]:
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
-def judged(
-    plan: TablePlan, folder: str | Path, refused: list[UserError] | None = None, count: "Count" = counted
-) -> "Reproduction":
-    """A table's plan with what the records of a folder say; `refused` is as of `finder`."""
+def judged(plan: TablePlan, folder: str | Path, find: Find | None = None, count: "Count" = counted) -> "Reproduction":
+    """A table's plan with what the records of a folder say, or those that `find` has."""
     from unroll.records.scores import scores_under
     from unroll.reproduction.judge import reproduced
 
-    return reproduced(plan, finder(folder, refused=refused), scores_under(folder), count)
+    return reproduced(plan, find or finder(folder), scores_under(folder), count)
 
 
 def overview(
@@ -235,7 +234,7 @@ def overview(
             plan_table(table, find, (), config_dir, budget, composer.trial, stale=True)
             for budget in table.budgets or (CPU,)
         ]
-        judgements = [judged(plan, folder, refused, listed_count) for plan in plans]
+        judgements = [judged(plan, folder, find, listed_count) for plan in plans]
         found.append(max(judgements, key=lambda one: (len(one.trained), one.plan.budget == CPU)))
     return found
 
