@@ -92,7 +92,8 @@ def _of_its_method(raw: Mapping[str, Any], config_dir: str | None) -> Mapping[st
 def with_knobs(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Return a composed config whose architecture's knobs reach its parts.
 
-    A knob that the YAML refers to nowhere goes to each part that has an option of its name, as a reference.
+    A knob that the YAML refers to nowhere goes, as a reference, to each part that has an option of its name, unless the
+    part states it.
 
     Raises:
         UserError: no part has one: the knob would be accepted and ignored.
@@ -104,17 +105,16 @@ def with_knobs(raw: Mapping[str, Any]) -> dict[str, Any]:
     text, knobs = json.dumps(raw, default=str), [key for key in architecture if key not in _ARCHITECTURE_PARTS]
     parts = {part: dict(architecture[part]) for part in _PARTS if isinstance(architecture.get(part), Mapping)}
     options = {
-        part: set(accepted(node, f"architecture.{part}").schemas) if "_target_" in node else set()
+        part: set(accepted(node, where).schemas) - set(GIVEN[where]) if "_target_" in node else set()
         for part, node in parts.items()
+        for where in [f"architecture.{part}"]
     }
     for key in knobs:
         if f".{key}}}" in text and re.search(rf"\$\{{(architecture)?\.+{re.escape(key)}\}}", text):
             continue
-        takers = [part for part in parts if key in options[part]]
+        takers = [part for part, node in parts.items() if key in options[part] and key not in node]
         if not takers:
-            taken = {name for part in parts for name in options[part]} - {
-                name for names in GIVEN.values() for name in names
-            }
+            taken = {name for names in options.values() for name in names}
             others = sorted(taken | set(knobs) - {key})
             raise UserError(
                 f"No part of this architecture reads '{key}'.{suggest(key, others)}",
@@ -122,7 +122,7 @@ def with_knobs(raw: Mapping[str, Any]) -> dict[str, Any]:
                 allowed=others,
             )
         for part in takers:
-            parts[part].setdefault(key, f"${{architecture.{key}}}")
+            parts[part][key] = f"${{architecture.{key}}}"
     return {**raw, "architecture": {**architecture, **parts}}
 
 

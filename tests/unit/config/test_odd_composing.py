@@ -85,6 +85,8 @@ def test_a_suites_trials_have_no_options_of_hydras(tmp_path: Path) -> None:
         (["task.primary=null"], "allowed: a mapping"),
         (["task=forecasting", "data=mnist_5k"], "works on series"),
         (["seed=٣"], "seed"),
+        (["architecture=tree_lstm", "architecture.cell=lstm"], "No part of this architecture reads 'cell'"),
+        (["architecture=vecavg", "architecture.shape=3"], "No part of this architecture reads 'shape'"),
     ],
 )
 def test_a_mistake_is_one_clear_message(overrides: list[str], said: str) -> None:
