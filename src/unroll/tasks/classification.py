@@ -14,13 +14,13 @@ from unroll.data.splits import Batch, SequenceSplit
 from unroll.errors import UserError
 from unroll.models.contracts import Shape
 from unroll.models.network import Network
-from unroll.registry.options import Count, Fraction, NotNegative, Positive, Share
+from unroll.registry.options import Count, NotNegative, Positive, Share
 from unroll.seeds import generator
-from unroll.tasks import pretraining
 from unroll.tasks.baselines.views import ImageView
 from unroll.tasks.classifier import Classifier
 from unroll.tasks.compression import image_shape, image_splits
 from unroll.tasks.likelihoods import Likelihood, PixelLikelihood, PixelOutput
+from unroll.tasks.pretraining import PretrainingOptions
 from unroll.tasks.task import Outputs
 
 Order = Literal["rows", "pixels", "permuted"]
@@ -52,10 +52,7 @@ class Classification(Classifier):
         order: Order,
         dropout: Share,
         reconstruction_weight: NotNegative,
-        protocol: pretraining.ProtocolName = "joint",
-        pretrain_share: Fraction = pretraining.SHARE,
-        pretrain_steps: Count | None = None,
-        frozen: bool = True,
+        phases: PretrainingOptions,
         chunk: Count = 1,
         likelihood: Likelihood = "gaussian",
         output: PixelOutput = "sigmoid",
@@ -68,7 +65,7 @@ class Classification(Classifier):
             )
         self.order, self.chunk, self.dropout = order, chunk, dropout
         self.reconstruction_weight, self.likelihood = reconstruction_weight, PixelLikelihood(likelihood, output, scale)
-        self.pretraining = pretraining.chosen(protocol, pretrain_share, pretrain_steps, frozen)
+        self.pretraining = phases.pretraining()
 
     def prepare(self, examples: Examples, data: Mapping[str, Any]) -> None:
         """The classes are those of train."""

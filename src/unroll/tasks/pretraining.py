@@ -8,8 +8,8 @@ from typing import Literal
 from torch import nn
 
 from unroll.errors import UserError
+from unroll.registry.options import Count, Fraction, OptionGroup
 
-ProtocolName = Literal["joint", "pretrain"]
 SHARE = 0.5
 
 
@@ -40,21 +40,41 @@ class Pretraining:
         return boundary
 
 
-def chosen(protocol: str, share: float, steps: int | None, frozen: bool) -> Pretraining | None:
-    """What a task's options `protocol`, `pretrain_share`, `pretrain_steps` and `frozen` mean; None for joint training.
+@dataclass(frozen=True)
+class PretrainingOptions(OptionGroup):
+    """How a task is trained: the options of every task that can be pretrained.
+
+    Args:
+        protocol: joint, or pretrain first.
+        pretrain_share: of the budget's steps.
+        pretrain_steps: instead of a share.
+        frozen: the code stays as it was pretrained.
 
     Raises:
-        UserError: an unknown protocol, a value out of range, or an option that the others make void.
+        UserError: an option that the others make void.
     """
-    void = None
-    if protocol == "joint" and (share != SHARE or steps is not None or not frozen):
-        void = f"task.pretrain_share={share} task.pretrain_steps={steps} task.frozen={frozen} with task.protocol=joint"
-    elif steps is not None and share != SHARE:
-        void = f"task.pretrain_share={share} beside task.pretrain_steps={steps}"
-    if void is not None:
-        allowed = "task.protocol=pretrain" if protocol == "joint" else "one of the two"
-        raise UserError("This option would change nothing.", saw=void, allowed=allowed)
-    return None if protocol == "joint" else Pretraining(share, steps, frozen)
+
+    protocol: Literal["joint", "pretrain"] = "joint"
+    pretrain_share: Fraction = SHARE
+    pretrain_steps: Count | None = None
+    frozen: bool = True
+
+    def __post_init__(self) -> None:
+        share, steps, void = self.pretrain_share, self.pretrain_steps, None
+        if self.protocol == "joint" and (share != SHARE or steps is not None or not self.frozen):
+            void = f"task.pretrain_share={share} task.pretrain_steps={steps} task.frozen={self.frozen} "
+            void += "with task.protocol=joint"
+        elif steps is not None and share != SHARE:
+            void = f"task.pretrain_share={share} beside task.pretrain_steps={steps}"
+        if void is not None:
+            allowed = "task.protocol=pretrain" if self.protocol == "joint" else "one of the two"
+            raise UserError("This option would change nothing.", saw=void, allowed=allowed)
+
+    def pretraining(self) -> Pretraining | None:
+        """Return the first phase; None for joint training."""
+        if self.protocol == "joint":
+            return None
+        return Pretraining(self.pretrain_share, self.pretrain_steps, self.frozen)
 
 
 @contextmanager

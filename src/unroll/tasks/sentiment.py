@@ -17,10 +17,10 @@ from unroll.data.trees import UNLABELLED
 from unroll.errors import UserError
 from unroll.models.contracts import Shape, length_mask
 from unroll.models.network import Code, Network
-from unroll.registry.options import Count, Fraction, NotNegative, Positive, Share
-from unroll.tasks import pretraining
+from unroll.registry.options import Count, NotNegative, Positive, Share
 from unroll.tasks.baselines.views import TextView
 from unroll.tasks.classifier import Classifier
+from unroll.tasks.pretraining import PretrainingOptions
 from unroll.tasks.task import Collect, Final, Outputs, TokenAdapter, shared_rows
 
 NODES = "_nodes"  # after the name of a split whose trees' labelled nodes are phrases
@@ -56,10 +56,7 @@ class Sentiment(Classifier):
         embedding_scale: Positive,
         dropout: Share,
         reconstruction_weight: NotNegative,
-        protocol: pretraining.ProtocolName = "joint",
-        pretrain_share: Fraction = pretraining.SHARE,
-        pretrain_steps: Count | None = None,
-        frozen: bool = True,
+        phases: PretrainingOptions,
         word_dropout: Share | None = None,
         nodes: bool = False,
         loss_per: Literal["node", "sentence"] = "node",
@@ -68,7 +65,7 @@ class Sentiment(Classifier):
         self.reconstruction_weight = reconstruction_weight
         self.word_dropout = dropout if word_dropout is None else word_dropout
         self.nodes, self.loss_per = nodes, loss_per
-        self.pretraining = pretraining.chosen(protocol, pretrain_share, pretrain_steps, frozen)
+        self.pretraining = phases.pretraining()
 
     def check(self, architecture: Mapping[str, Any], bottleneck: Mapping[str, Any]) -> None:
         """As of every classifier; only trees have nodes to take the loss's mean over."""

@@ -10,14 +10,14 @@ import torch
 from unroll.config.compose import compose
 from unroll.config.trial import make_trial
 from unroll.errors import UserError
-from unroll.tasks.pretraining import Pretraining, chosen
+from unroll.tasks.pretraining import Pretraining, PretrainingOptions
 from unroll.tasks.task import Task
 from unroll.training.phases import Phases
 from unroll.training.train import check
 
 
 def test_a_share_or_a_number_of_steps_is_the_boundary() -> None:
-    assert chosen("joint", 0.5, None, True) is None
+    assert PretrainingOptions().pretraining() is None
     assert Pretraining(0.25, None, True).boundary(10) == 2
     assert Pretraining(0.5, 7, True).boundary(10) == 7
 
