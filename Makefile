@@ -5,7 +5,7 @@ OVERRIDES ?=
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: setup quickstart reproduce-fast test lint bench bench-sweeps constraints clean
+.PHONY: setup quickstart reproduce-fast test test-gpu lint bench bench-gpu bench-sweeps constraints clean
 
 setup: $(STAMP)
 
@@ -33,8 +33,15 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# On a machine with an NVIDIA GPU, ten minutes each at most; without one the tests skip, and the benchmark says why.
+test-gpu: setup
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal -rs tests/gpu
+
+bench-gpu: setup
+	$(BIN)/python -m benchmarks.gpu
+
 bench: setup
-	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python -m benchmarks.overhead
 
 bench-sweeps: setup
 	$(BIN)/python benchmarks/sweep.py

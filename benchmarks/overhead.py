@@ -1,47 +1,50 @@
-"""What Unroll adds to a training step: the same training through Unroll and through a hand-written PyTorch loop.
+"""What Unroll adds to a training step: the same training through Unroll and through a plain PyTorch loop.
 
-Two cases: `ae`, the autoencoder 784-512-32-512-784 on MNIST (batch 128), and `lstm`, an LSTM of 128 units on SST's
-binary sentences (batch 64). Both sides start from the same weights, see the same batches in the same order (text in
-the same length buckets) and do the same work a step: loss, gradients clipped by norm, fused Adam, cosine learning
-rate, the mean loss read every 50 steps; on one thread. Unroll's side is its own config, Lightning trainer, module,
-callback, logger and batches. The hand-written side takes token ids, pixels and the shuffling generator, nothing else.
+Two cases against models written by hand: `ae`, the autoencoder 784-512-32-512-784 on MNIST (batch 128), and `lstm`, an
+LSTM of 128 units on SST's binary sentences (batch 64). Both sides start from the same weights, see the same batches in
+the same order (text in the same length buckets) and do the same work a step: loss, gradients clipped by norm, fused
+Adam, cosine learning rate, the mean loss read every 50 steps; on one thread. Unroll's side is its own config, Lightning
+trainer, module, callback, logger and batches. The other takes token ids, pixels and the shuffling generator alone.
+
+Three cases against a plain loop over Unroll's own network, losses and batches, which shows what the trainer adds:
+`attention` (bigru with additive attention on Multi30k), `gru` on ETTh1 and `tree_lstm` on SST's parses.
 
 The two alternate in one process, the first of a pair in turn, after one pair that is not counted. Timings cover
 training steps only, the making of their batches and of each epoch's order included: from asking for the first batch
 until the last step is done. Start-up, data preparation, evaluation and checkpoints are outside on both sides. Before
-that, both must find the same batches, and the same loss and gradient norm on the first one.
+that, the sides of `ae` and `lstm` must find the same batches, and the same loss and gradient norm on the first one.
 
-    UNROLL_DATA=<folder> python benchmarks/overhead.py [--pairs 7] [--steps-ae 390] [--steps-lstm 216]
+    UNROLL_DATA=<folder> python -m benchmarks.overhead [--pairs 7] [--cases ae lstm] [--steps 200]
 
-A ratio is Unroll's seconds by the hand-written loop's. The last two lines are `overhead ae <median ratio>` and
-`overhead lstm <median ratio>`.
+A ratio is Unroll's CPU seconds by the loop's: other work on the machine disturbs them less than wall seconds, of which
+the ratios stand beside. The last lines are `overhead CASE <median of CPU ratios> [least, most]`.
 """
 
 import argparse
 import math
-import os
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from benchmarks.hand_written import SEED, HandAutoencoder, HandLSTM, hand_image_batches, hand_text_batches
+from benchmarks.needed_data import require_data
 from unroll.config.compose import compose
 from unroll.config.trial import Trial
-from unroll.data.batching import POOL, TrainingBatches
+from unroll.data.batching import TrainingBatches
 from unroll.data.splits import Batch
 from unroll.errors import UserError
 from unroll.models.network import Network
-from unroll.seeds import derive, generator
+from unroll.seeds import derive
 from unroll.tasks.task import Task
 from unroll.tracking.tracking import Tracking
 from unroll.training.callbacks import Training
@@ -52,74 +55,12 @@ from unroll.training.preemption import Preemption
 from unroll.training.prepared import prepared_task
 from unroll.training.ranks import Ranks
 
-SEED, LEARNING_RATE, CLIP_NORM, LOG_EVERY = 0, 1e-3, 1.0, 50
-
-Rows = tuple[np.ndarray, tuple[Tensor, ...]]  # indices [B], and what the hand-written model's loss takes
+LEARNING_RATE, CLIP_NORM, LOG_EVERY = 1e-3, 1.0, 50
 
 
-class HandAutoencoder(nn.Module):
-    """784-512-32-512-784, ReLU; Gaussian nats a pixel with one learned scale."""
-
-    NAMES = {  # noqa: RUF012
-        "encode.0": "encoder.first",
-        "encode.2": "bottleneck.projection",
-        "decode.0": "decoder.hidden.0",
-        "decode.2": "decoder.output",
-        "log_scale": "heads.noise.log_scale",
-    }
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.encode = nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 32))
-        self.decode = nn.Sequential(nn.Linear(32, 512), nn.ReLU(), nn.Linear(512, 784), nn.Sigmoid())
-        self.log_scale = nn.Parameter(torch.zeros(()))
-
-    def loss(self, pixels: Tensor) -> Tensor:
-        """Mean over pixels and images [B, 784]."""
-        scale = self.log_scale.clamp(min=-5)
-        return 0.5 * F.mse_loss(self.decode(self.encode(pixels)), pixels) * torch.exp(-2 * scale) + scale
-
-
-class HandLSTM(nn.Module):
-    """Word vectors, one LSTM layer, the state at the last word, a linear classifier; dropout before and after."""
-
-    NAMES = {"embedding": "adapter.embedding", "lstm": "encoder.layers.0.ahead", "classify": "heads.classifier.1"}  # noqa: RUF012
-
-    def __init__(self, vocabulary: int) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(vocabulary, 128, padding_idx=0)
-        self.lstm = nn.LSTM(128, 128, batch_first=True)
-        self.dropout = nn.Dropout(0.5)
-        self.classify = nn.Linear(128, 2)
-
-    def loss(self, ids: Tensor, last: Tensor, labels: Tensor) -> Tensor:
-        """Mean nats over ids [B, T], whose real positions end at `last` [B]."""
-        outputs = self.lstm(self.dropout(self.embedding(ids)))[0]
-        return F.cross_entropy(self.classify(self.dropout(outputs[torch.arange(len(ids)), last])), labels)
-
-
-def hand_image_batches(pixels: Tensor, batch_size: int) -> Iterator[Rows]:
-    """Endless shuffled batches of pixels [N, 784]."""
-    for epoch in count():
-        order = generator(SEED, "order", epoch).permutation(len(pixels))
-        for start in range(0, len(order), batch_size):
-            index = order[start : start + batch_size]
-            yield index, (pixels.index_select(0, torch.from_numpy(index)),)
-
-
-def hand_text_batches(padded: Tensor, lengths: np.ndarray, labels: Tensor, batch_size: int) -> Iterator[Rows]:
-    """Endless batches of ids [N, longest], sorted by length inside shuffled pools, in shuffled order."""
-    for epoch in count():
-        random = generator(SEED, "order", epoch)
-        order = random.permutation(len(lengths))
-        for start in range(0, len(order), POOL * batch_size):
-            pool = order[start : start + POOL * batch_size]
-            order[start : start + POOL * batch_size] = pool[np.argsort(lengths[pool], kind="stable")]
-        starts = range(0, len(order), batch_size)
-        for number in random.permutation(len(starts)):
-            index = order[starts[number] : starts[number] + batch_size]
-            rows, real = torch.from_numpy(index), lengths[index]
-            yield index, (padded[:, : real.max()].index_select(0, rows), torch.from_numpy(real - 1), labels[rows])
+def _await_the_card() -> None:
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
 
 
 @dataclass
@@ -131,9 +72,11 @@ class Clock:
     cpu: float = 0.0
 
     def start(self) -> None:
+        _await_the_card()
         self.started = time.perf_counter(), time.process_time()
 
     def stop(self) -> None:
+        _await_the_card()
         self.wall, self.cpu = time.perf_counter() - self.started[0], time.process_time() - self.started[1]
 
 
@@ -145,8 +88,8 @@ class Case:
     steps: int
     trial: Trial
     task: Task
-    hand_model: Callable[[], Any]
-    hand_batches: Callable[[], Iterator[Rows]]
+    hand_model: Any = None  # makes one; None: Unroll's own network in a plain loop
+    hand_batches: Any = None  # gives an iterator of `Rows`
     weights: dict[str, Tensor] = field(default_factory=dict)  # of Unroll's network, at the start
 
     def network(self) -> Network:
@@ -210,7 +153,9 @@ def run_unroll(case: Case) -> Clock:
         report=tracking.log,
     )
     trainer = build_trainer(config, training)
-    module = TrialModule(case.task, case.network(), config.network.optimizer, SEED, 0, case.steps)
+    graphed = config.data.batch_size if config.trainer.cuda_graphs else None
+    module = TrialModule(case.task, case.network(), config.network.optimizer, SEED, 0, case.steps, graphed=graphed)
+    module.network.precision = trainer.precision_plugin.forward_context
     with quiet():
         trainer.fit(module, case.unroll_batches(clock))
     tracking.finish("finished")
@@ -218,18 +163,26 @@ def run_unroll(case: Case) -> Clock:
     return clock
 
 
-def run_hand(case: Case) -> Clock:
-    """Train by the hand-written loop."""
+def run_plain(case: Case) -> Clock:
+    """Train by a plain loop: of a model written by hand, or of Unroll's own network."""
     torch.use_deterministic_algorithms(False)  # Unroll asks for them by default; a loop like this would not
     torch.manual_seed(SEED)
-    model, clock = case.hand(), Clock()
+    clock = Clock()
+    if case.hand_batches is not None:
+        model = case.hand()
+        losses = (model.loss(*rows) for _, rows in case.hand_batches())
+    else:
+        model = case.network().train()
+        losses = (
+            case.task.objective(case.task.losses(model, batch)).sum() / batch.normaliser
+            for batch in case.unroll_batches(Clock())
+        )
     parameters = list(model.parameters())
     optimizer = torch.optim.Adam(parameters, LEARNING_RATE, fused=True)
     total, seen = torch.zeros(()), []
     clock.start()
-    for step, (_, rows) in enumerate(islice(case.hand_batches(), case.steps), 1):
+    for step, loss in enumerate(islice(losses, case.steps), 1):
         optimizer.param_groups[0]["lr"] = LEARNING_RATE * (1 + math.cos(math.pi * (step - 1) / case.steps)) / 2
-        loss = model.loss(*rows)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, CLIP_NORM)
@@ -280,64 +233,66 @@ def build_case(name: str, steps: int, overrides: list[str], runs: Path) -> Case:
     task, size = prepared_task(trial)[0], trial.plain["data"]["batch_size"]
     train: Any = task.splits["train"]
     if name == "ae":
-        pixels = train.pixels.flatten(1).float() / 255
+        pixels = train.inputs.kept.flatten(1).float() / 255
         return Case(name, steps, trial, task, HandAutoencoder, lambda: hand_image_batches(pixels, size))
-    ids = train.tokens.flat.split(train.tokens.lengths.tolist())
-    padded, lengths = nn.utils.rnn.pad_sequence(list(ids), batch_first=True), train.tokens.lengths.numpy()
+    if name != "lstm":
+        return Case(name, steps, trial, task)
+    padded, lengths = train.inputs.take(torch.arange(len(train)))
     vocabulary = len(getattr(task, "tokenizer"))  # noqa: B009
-    batches = lambda: hand_text_batches(padded, lengths, train.labels, size)  # noqa: E731
+    batches = lambda: hand_text_batches(padded, lengths.numpy(), train.all_targets(), size)  # noqa: E731
     return Case(name, steps, trial, task, lambda: HandLSTM(vocabulary), batches)
 
 
-def measure(case: Case, pairs: int) -> float:
-    """Run the pairs of a case; the median of their ratios of wall seconds."""
+def measure(case: Case, pairs: int) -> list[float]:
+    """Run the pairs of a case; their ratios of CPU seconds."""
     ratios = []
     for pair in range(pairs + 1):
-        sides = [run_unroll, run_hand] if pair % 2 else [run_hand, run_unroll]
+        sides = [run_unroll, run_plain] if pair % 2 else [run_plain, run_unroll]
         clocks = {side: side(case) for side in sides}
-        ours, hand = clocks[run_unroll], clocks[run_hand]
+        ours, plain = clocks[run_unroll], clocks[run_plain]
         if pair:
-            ratios.append(ours.wall / hand.wall)
+            ratios.append(ours.cpu / plain.cpu)
             print(
-                f"{case.name} pair {pair}: unroll {1e3 * ours.wall / case.steps:.2f} ms a step, "
-                f"hand-written {1e3 * hand.wall / case.steps:.2f}, ratio {ratios[-1]:.3f} "
-                f"(of CPU seconds {ours.cpu / hand.cpu:.3f})",
+                f"{case.name} pair {pair}: unroll {1e3 * ours.cpu / case.steps:.2f} CPU ms a step, "
+                f"plain {1e3 * plain.cpu / case.steps:.2f}, ratio {ratios[-1]:.3f} "
+                f"(of wall seconds {ours.wall / plain.wall:.3f})",
                 flush=True,
             )
-    return statistics.median(ratios)
+    return ratios
+
+
+SENTENCES = ["task=sentiment", "data=sst2", "data.options.phrases=false"]
+CASES = {  # overrides, and steps that are timed
+    "ae": (["task=compression", "data=mnist", "architecture=ae"], 390),
+    "lstm": ([*SENTENCES, "architecture=lstm"], 216),
+    "attention": (["task=translation", "data=multi30k_de_en", "architecture=bigru", "task.attention=additive"], 12),
+    "gru": (["task=forecasting", "data=etth1", "architecture=gru"], 60),
+    "tree_lstm": ([*SENTENCES, "architecture=tree_lstm"], 60),
+}
 
 
 def main() -> None:
-    """Measure both cases."""
+    """Measure the cases."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--pairs", type=int, default=7, help="alternations that count, at least 5")
-    parser.add_argument("--steps-ae", type=int, default=390)
-    parser.add_argument("--steps-lstm", type=int, default=216)
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--steps", type=int, help="of every case; each has its own number without it")
     options = parser.parse_args()
     if options.pairs < 5:
         raise UserError("Fewer alternations than the noise of a machine needs.", saw=options.pairs, allowed="5 or more")
-    data = os.environ.get("UNROLL_DATA")
-    if not data or not Path(data).is_dir():
-        raise UserError(
-            "The benchmark needs SST and MNIST.",
-            saw=f"UNROLL_DATA={data}",
-            allowed="a folder that holds sst/ and mnist/",
-            run="UNROLL_DATA=<folder> python benchmarks/overhead.py",
-        )
+    require_data("overhead", "sst", "mnist", "multi30k", "ett")
     torch.set_num_threads(1)
-    text = ["task=sentiment", "data=sst2", "data.options.phrases=false", "architecture=lstm"]
-    images = ["task=compression", "data=mnist", "architecture=ae"]
+    found = {}
     with tempfile.TemporaryDirectory() as runs:
-        cases = [
-            build_case("ae", options.steps_ae, images, Path(runs)),
-            build_case("lstm", options.steps_lstm, text, Path(runs)),
-        ]
-        for case in cases:
+        for name in options.cases:
+            overrides, steps = CASES[name]
+            case = build_case(name, options.steps or steps, overrides, Path(runs))
             torch.manual_seed(derive(SEED, "initialisation"))
-            print(check_same_work(case), flush=True)
-        found = {case.name: measure(case, options.pairs) for case in cases}
-    for name, ratio in found.items():
-        print(f"overhead {name} {ratio:.2f}")
+            if case.hand_model is not None:
+                print(check_same_work(case), flush=True)
+            found[name] = measure(case, options.pairs)
+    for name, ratios in found.items():
+        print(f"overhead {name} {statistics.median(ratios):.2f} [{min(ratios):.2f}-{max(ratios):.2f}]")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Any
 
 import datasets
 import numpy as np
+import torch
 
 from unroll.config.compose import compose
 from unroll.config.trial import Trial
@@ -18,6 +19,12 @@ from unroll.training.prepared import build_task
 ARCHITECTURES = ("rnn", "lstm", "gru", "birnn", "bilstm", "bigru", "mlp", "ae", "ae_variational")
 TASKS = ("sentiment", "translation", "forecasting", "compression", "generation", "classification")
 SMALL = ["architecture.width=6"]
+WHITESPACE = [
+    "data.tokenizer.words=whitespace",
+    "data.tokenizer.lowercase=false",
+    "data.tokenizer.vocabulary_size=60",
+    "data.tokenizer.min_count=1",
+]
 TASK_OPTIONS = {
     "sentiment": ["task.embedding=5", "task.dropout=0"],
     "translation": ["task.embedding=5", "task.dropout=0"],
@@ -25,6 +32,9 @@ TASK_OPTIONS = {
     "compression": [],
     "classification": [],
     "generation": ["task.samples=20", "task.density_components=1", "task.importance_samples=7"],
+    "tagging": ["task.embedding=5", "task.dropout=0", *WHITESPACE],
+    "masked_words": ["task.embedding=5", "task.dropout=0", *WHITESPACE],
+    "language_modelling": ["task.embedding=5", "task.dropout=0", "task.steps=4", "task.block=6", *WHITESPACE],
 }
 WORDS = ["good", "fine", "bad", "dull", "the", "film", "plot", "is"]
 
@@ -88,6 +98,22 @@ def images(side: int = 28, sizes: tuple[int, int, int] = (24, 9, 11)) -> dict[st
     return splits
 
 
+def tagged_words() -> dict[str, Rows]:
+    """A word has one tag, its length."""
+    sentences = {name: [text.split() for text in rows["text"]] for name, rows in labelled_text().items()}
+    return {
+        name: {
+            "words": ["\t".join(words) for words in rows],
+            "tags": ["\t".join(f"L{len(word)}" for word in words) for words in rows],
+        }
+        for name, rows in sentences.items()
+    }
+
+
+def running_text() -> dict[str, Rows]:
+    return {name: {"text": rows["text"], "document": [0] * len(rows["text"])} for name, rows in labelled_text().items()}
+
+
 DATA = {
     "sentiment": labelled_text,
     "translation": pairs,
@@ -95,6 +121,9 @@ DATA = {
     "compression": images,
     "generation": images,
     "classification": images,
+    "tagging": tagged_words,
+    "masked_words": running_text,
+    "language_modelling": running_text,
 }
 
 
@@ -125,3 +154,10 @@ def built(task: str, architecture: str, *overrides: str) -> tuple[Task, Network]
     chosen = trial(task, f"architecture={architecture}", *SMALL, *overrides)
     ready = prepared(chosen)
     return ready, network_of(chosen, ready)
+
+
+def frozen(task: str, architecture: str, *overrides: str) -> tuple[Any, Network]:
+    """As `built`, the weights always the same, to evaluate and not to train."""
+    torch.manual_seed(0)
+    ready, network = built(task, architecture, *overrides)
+    return ready, network.eval().requires_grad_(False)

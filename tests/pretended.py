@@ -36,6 +36,10 @@ def _put(tensor: Tensor, there: bool = True) -> Tensor:
     return tensor
 
 
+def _is_pinned(tensor: Tensor, options: dict[str, Any]) -> bool:
+    return bool(options.get("non_blocking") and getattr(tensor.untyped_storage(), "pinned", False))
+
+
 def _tensors(value: Any) -> Iterator[Tensor]:
     if isinstance(value, Tensor):
         yield value
@@ -63,6 +67,10 @@ class _Names(TorchFunctionMode):
             raise AssertionError(f"NumPy reads a tensor on the device: {place()}")
         if name == "tolist" and on_device(args[0]):
             self.counts.waits[place()] += 1
+        if name == "pin_memory":
+            pinned = args[0].clone()
+            pinned.untyped_storage().pinned = True
+            return pinned
         leaves = name == "cpu" or (name == "to" and CPU in (*args[1:], kwargs.get("device")))
         # Where torch groups gradients to clip them, its C++ says `the CPU` of the device.
         grouped = "/torch/nn/utils/" in sys._getframe(1).f_code.co_filename
@@ -103,7 +111,7 @@ class Pretended(TorchDispatchMode):
         if here:
             self._check(name, args, given, here)
         found = func(*args, **kwargs)
-        if name == "_to_copy" and wanted == DEVICE and not here:
+        if name == "_to_copy" and wanted == DEVICE and not here and not _is_pinned(args[0], kwargs):
             self.copies[place()] += 1
         # Only torch itself names the plain CPU here: it means the device of what it computes on.
         backward = wanted == CPU and torch._C._current_graph_task_id() != -1
@@ -111,7 +119,7 @@ class Pretended(TorchDispatchMode):
         if name == "copy_":  # its result is its target, which stays where it is
             goes = on_device(args[0])
             self.copies[place()] += goes and len(here) < len(given)
-            self.waits[place()] += not goes
+            self.waits[place()] += bool(here) and not goes
         if goes:
             for tensor in _tensors(found):
                 _put(tensor)

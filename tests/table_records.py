@@ -10,6 +10,7 @@ def record(row: str, seed: int, value: float | None, **changes: Any) -> dict[str
         "seed": seed,
         "task": {
             "name": "sentiment",
+            "_target_": "unroll.tasks.sentiment.Sentiment",
             "protocol_version": 1,
             "primary": {"name": "accuracy", "direction": "higher", "unit": "%"},
             "selection": {"name": "nll", "direction": "lower"},

@@ -16,9 +16,10 @@ import yaml
 
 from unroll.config.compose import compose
 from unroll.config.trial import Trial
-from unroll.data import readers
+from unroll.data import kinds, readers
 from unroll.data.readers.columns import SPLITS, content_sha256
-from unroll.errors import override_key
+from unroll.errors import UserError, override_key
+from unroll.registry.groups import group_value
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 Sizes = Mapping[str, int]
@@ -40,6 +41,8 @@ SMALL = {
         "samples": 32,
         "density_components": 2,
         "importance_samples": 5,
+        "steps": 5,
+        "block": 5,
     },
     "architecture": {"width": 24},
     "bottleneck": {"ratio": 0.1},
@@ -54,7 +57,21 @@ def names(group: str) -> list[str]:
 
 TASKS = names("task")
 ARCHITECTURES = [name for name in names("architecture") if name != "baseline"]
-KINDS = {task: yaml.safe_load((CONF / "task" / f"{task}.yaml").read_text())["kind"] for task in TASKS}
+KINDS = {task: str(group_value("task", task, "kind")) for task in TASKS}
+
+
+@functools.cache
+def misfit(task: str, architecture: str, *overrides: str) -> str | None:
+    """Why a trial of shipped parts is refused where it is composed; None where it runs."""
+    try:
+        compose([f"task={task}", f"architecture={architecture}", *overrides])
+    except UserError as error:
+        return error.what
+    return None
+
+
+PAIRS = [(task, architecture) for task in TASKS for architecture in ARCHITECTURES]
+FITTING = [pair for pair in PAIRS if misfit(*pair) is None]
 
 
 def _tree(words: Sequence[str], label: int) -> str:
@@ -139,6 +156,60 @@ def _images(random: np.random.Generator, sizes: Sizes, corrupt: bool) -> dict[st
     return {"mnist.npz": buffer.getvalue()}
 
 
+TAGS = {
+    "the": "DET", "a": "DET", "red": "ADJ", "small": "ADJ", "old": "ADJ", "cat": "NOUN", "dog": "NOUN", "tree": "NOUN",
+    "sees": "VERB", "finds": "VERB", "hides": "VERB",
+}  # fmt: skip
+
+
+def _tagged_words(random: np.random.Generator, sizes: Sizes, corrupt: bool) -> dict[str, bytes]:
+    """Sentences of 2 to 8 words in CoNLL-U. A word has one tag, but "light": a NOUN after DET or ADJ, else a VERB."""
+    files = {}
+    for split in SPLITS:
+        blocks = []
+        for number in range(sizes[split]):
+            words = list(random.choice([*TAGS, "light", "light"], random.integers(2, 9)))
+            tags: list[str] = []
+            for word in words:
+                told = TAGS.get(word) or ("NOUN" if tags and tags[-1] in ("DET", "ADJ") else "VERB")
+                tags.append(told)
+            if split != "train" and number == 0:
+                words[0] = "unseen"
+            if corrupt and split == "test":
+                words, tags = [f"unheard{number}", *["of"] * 20], ["ADJ"] * 21
+            rows = [
+                f"{place}\t{word}\t_\t{tag}\t_\t_\t_\t_\t_\t_"
+                for place, (word, tag) in enumerate(zip(words, tags, strict=True), 1)
+            ]
+            blocks.append("\n".join(rows))
+        files[f"{split}.conllu"] = ("\n\n".join(blocks) + "\n").encode()
+    return files
+
+
+def _around(mean: int, most: int, count: int, random: np.random.Generator) -> list[int]:
+    """So many sizes of this mean, exactly, so that a stream of them has a known length."""
+    off = [int(random.integers(-most, most + 1)) for _ in range(count // 2)]
+    return [size for one in off for size in (mean + one, mean - one)] + [mean] * (count % 2)
+
+
+def _running_text(random: np.random.Generator, sizes: Sizes, corrupt: bool) -> dict[str, bytes]:
+    """Lines of 2 to 6 words, 4 on average, documents of 8 lines: a word follows from the one before, mostly."""
+    words, files = sorted(FRENCH), {}
+    for split in SPLITS:
+        lines: list[str] = []
+        for number, size in enumerate(_around(4, 2, sizes[split], random)):
+            place = int(random.integers(len(words)))
+            line = [words[place]]
+            for _ in range(size - 1):
+                place = (place + 1) % len(words) if random.random() < 0.9 else int(random.integers(len(words)))
+                line.append(words[place])
+            if corrupt and split == "test":
+                line = [f"unheard{number}", *["the"] * 20]  # a word of train, which may be masked
+            lines += [" ".join(line)] if number % 8 else ["", " ".join(line)]
+        files[f"{split}.txt"] = "\n".join(lines).encode()
+    return files
+
+
 def _seeds(random: np.random.Generator, sizes: Sizes, corrupt: bool) -> dict[str, bytes]:
     """What synthetic data is made from."""
     return {"train": b"1", "validation": b"2", "test": b"4" if corrupt else b"3"}
@@ -172,7 +243,22 @@ DATA: dict[str, dict[str, Any]] = {
         "reader": "copying",
         "options": lambda sizes: {"length": 2, "recalled": 3, "alphabet": 8, "sizes": [sizes[s] for s in SPLITS]},
     },
+    "tagged_words": {
+        "files": _tagged_words,
+        "reader": "conllu",
+        "options": lambda sizes: {split: f"{split}.conllu" for split in SPLITS},
+        "tokenizer": TOKENIZER,
+        "languages": ["en"],
+    },
+    "running_text": {
+        "files": _running_text,
+        "reader": "text_files",
+        "options": lambda sizes: {**{split: f"{split}.txt" for split in SPLITS}, "blank_lines": "document"},
+        "tokenizer": TOKENIZER,
+        "languages": ["en"],
+    },
 }
+assert set(DATA) == set(names("kind")), "every kind of conf/kind has tiny data"
 
 
 @dataclass(frozen=True)
@@ -224,7 +310,7 @@ def _keys(*chosen: str) -> dict[str, set[str]]:
 def write_tiny(folder: Path, sizes: Sizes = SIZES, corrupt: bool = False) -> Tiny:
     """Write all kinds of data and their YAML; `corrupt` replaces the test examples, and nothing else."""
     (folder / "conf" / "data").mkdir(parents=True)
-    for number, (kind, node) in enumerate(DATA.items()):
+    for number, (kind, node) in enumerate(DATA.items()):  # its place is its seed
         files: Mapping[str, bytes] = node["files"](np.random.default_rng(number), sizes, corrupt)
         options = node["options"](sizes)
         place = folder / "data" / kind
@@ -238,7 +324,7 @@ def write_tiny(folder: Path, sizes: Sizes = SIZES, corrupt: bool = False) -> Tin
             **{key: value for key, value in node.items() if key != "files"},
             "options": options,
             "fraction": 1.0,
-            **({"channels": "joint"} if kind == "series" else {}),
+            **({"channels": "joint"} if kinds.get(kind).series else {}),
             "batch_size": 16,
             "epochs": 2,
             "origin": {

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from unroll.registry.canonical import canonical
 from unroll.reproduction.counting import count_parts
-from unroll.reproduction.published import COUNTS, read_table, table_names
+from unroll.reproduction.published import COUNTS, read_file
 
 FOLDER = Path(__file__).resolve().parents[1] / "results" / "reported"
 
 
 def counts() -> dict[str, int]:
     """Count each part of each published wiring once."""
-    rows = [row for name in table_names(FOLDER) for row in read_table(name, FOLDER).rows.values()]
+    rows = [row for path in FOLDER.glob("*.yaml") for row in read_file(path).rows.values()]
     parts = {canonical(part): part for row in rows for part in row.count or ()}
     return {key: count_parts([parts[key]]) for key in sorted(parts)}
 

@@ -1,10 +1,11 @@
-"""Write the committed list of components: short names, versions and defaults, which trial ids hash,
-and the types of their options, by which configs are checked.
+"""Write the committed list of components: short names, versions and defaults, which trial ids hash, the types of their
+options, by which configs are checked, what they declare, by which pairs are refused, and the facts of the tasks'
+metrics, by which records are read.
 
     python tools/list_components.py
 
-Run it after a component or an option was added or moved, or a version rose. It refuses a default that changed or went
-under one version, a needed option that got a default, and a name that is gone: ids would change unsaid.
+Run it after a component, an option or a metric was added or changed, or a version rose. It refuses a default that
+changed or went under one version, a needed option that got a default, and a name that is gone: ids would change unsaid.
 """
 
 import json
@@ -18,6 +19,8 @@ from unroll.config.identity import DESCRIPTIONS, NUMBERS, flat
 from unroll.config.schema import BottleneckConfig, BudgetConfig, Data, Optimizer, TokenizerConfig, Trainer, defaults_of
 from unroll.data import readers
 from unroll.registry.components import accepted_by, locate
+from unroll.registry.declared import declarations
+from unroll.registry.facts import stated
 from unroll.registry.groups import conf_directory
 from unroll.registry.versions import LIST, described
 
@@ -38,8 +41,7 @@ def found() -> Listed:
     classes = {target: locate({"_target_": target}, target) for target in sorted(targets)}
     return {
         "components": {
-            described(kind).name: {"target": target, **_entry(kind), "options": dict(accepted_by(kind).schemas)}
-            for target, kind in classes.items()
+            described(kind).name: {"target": target, **_entry(kind), **_said(kind)} for target, kind in classes.items()
         },
         "readers": {name: _entry(readers.get(name)) for name in sorted(readers.READERS)},
         "sections": {
@@ -84,6 +86,15 @@ def merged(old: Listed, new: Listed) -> Listed:
 def _entry(kind: Any) -> dict[str, Any]:
     one = described(kind)
     return {"version": one.version, "defaults": dict(one.defaults), "required": sorted(accepted_by(kind).required)}
+
+
+def _said(kind: Any) -> dict[str, Any]:
+    facts = stated(kind).plain()
+    return {
+        "options": dict(accepted_by(kind).schemas),
+        "declares": declarations(kind),
+        **({"facts": facts} if facts else {}),
+    }
 
 
 def _section(kind: Any, name: str) -> dict[str, Any]:

@@ -16,25 +16,13 @@ from pathlib import Path
 from unroll.config.planned import Planned
 from unroll.errors import UserError
 from unroll.pages import RECORDS, generated, write
+from unroll.records.committed import copy_record
 from unroll.records.record import read_record
-from unroll.records.scores import copy_scores
-from unroll.records.seal import sealed
-from unroll.reproduction.run import planned_table
+from unroll.reproduction.run import planned_table, shared_composer
 from unroll.sweeps.suite import plan
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
-
-
-def without_folders(record: dict) -> dict:
-    """The record without the folders of the machine that trained it."""
-    command = [word for word in record["run"]["command"].split() if not word.startswith("paths.")]
-    paths = {"runs": "runs", "cache": None, "data": None}
-    return {
-        **record,
-        "config": {**record["config"], "paths": paths},
-        "run": {**record["run"], "command": " ".join(command)},
-    }
 
 
 def publish(planned: Sequence[Planned]) -> None:
@@ -45,11 +33,8 @@ def publish(planned: Sequence[Planned]) -> None:
         if record["status"] == "finished" and not record["reportable"]:
             raise UserError(f"{record['trial_id']} is not reportable.", saw=record["why_not_reportable"])
     folder = RESULTS / RECORDS
-    folder.mkdir(parents=True, exist_ok=True)
     for trial, record in zip(new, records, strict=True):
-        if record["status"] == "finished":
-            copy_scores(record, trial.directory, folder)
-        (folder / f"{record['trial_id']}.json").write_bytes(sealed(without_folders(record)))
+        copy_record(record, trial.directory, folder)
     print(f"{len(records)} records of {len(planned)} trials published to {folder.relative_to(ROOT)}")
 
 
@@ -57,7 +42,8 @@ def of_table(overrides: list[str], records: Path | None = None) -> list[Planned]
     """The trials of a published table, those that were trained to choose among them; `records` as `planned_table`'s."""
     (name,) = [text.partition("=")[2] for text in overrides if text.startswith("table=")]
     found, _ = planned_table(name, [text for text in overrides if not text.startswith("table=")], records=records)
-    return list({item.trial.trial_id: item for item in (*found.choosing, *found.comparing)}.values())
+    halves = found.halves(shared_composer(None).trial)
+    return list({item.trial.trial_id: item for item in (*found.choosing, *found.comparing, *halves)}.values())
 
 
 def main(overrides: list[str]) -> None:
@@ -68,7 +54,7 @@ def main(overrides: list[str]) -> None:
     elif overrides:
         suite = plan(overrides)
         publish(suite.trials)
-        suites.append(suite.name)
+        suites.append(suite.of or suite.name)
     write(generated(RESULTS, suites))
 
 

@@ -12,7 +12,6 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from hydra_plugins.unroll_local_launcher import LocalLauncher
 from unroll.sweeps.scheduler import Rules
 
 
@@ -83,8 +82,9 @@ class ResumableSweeper(Sweeper):
     def _launch(self, batch: Sequence[Any]) -> Mapping[str, BaseException]:
         assert self.launcher is not None
         returns: Sequence[JobReturn]
-        if isinstance(self.launcher, LocalLauncher):
-            returns = self.launcher.launch_planned(batch, functools.partial(self.job, flags=self.flags))
+        launch_planned = getattr(self.launcher, "launch_planned", None)  # of one that takes trials as they are
+        if launch_planned is not None:
+            returns = launch_planned(batch, functools.partial(self.job, flags=self.flags))
         else:
             returns = self.launcher.launch([list(item.overrides) for item in batch], self.number)
         self.number += len(batch)

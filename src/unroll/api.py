@@ -5,11 +5,13 @@
     trial = api.compose(["task=sentiment", "architecture=bilstm", "seed=1"])
     record = api.train(trial)
     network = api.load_model(trial)
+    texts = api.sample(trial, "The history of", count=3, top_k=40)  # of a language model
     frame = api.records("runs")  # a Polars data frame: a row a trial, a column a field; `unroll export` writes it
 
 Nothing heavy is imported before a function needs it: composing and reading records need no torch.
 """
 
+import gc
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
     from unroll.models.network import Network
 
-__all__ = ["Trial", "compose", "find_record", "load_model", "records", "train"]
+__all__ = ["Trial", "compose", "find_record", "load_model", "records", "sample", "train"]
 
 
 def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Trial:
@@ -59,7 +61,10 @@ def train(trial: Trial) -> dict[str, Any]:
     """
     from unroll.training.train import train
 
-    return train(trial)
+    try:
+        return train(trial)
+    finally:
+        gc.collect()  # the network lies in reference cycles
 
 
 def load_model(trial: Trial | str | Path, trust: bool = False) -> "Network":
@@ -78,8 +83,32 @@ def load_model(trial: Trial | str | Path, trust: bool = False) -> "Network":
     return load_network(trial, trust)
 
 
-def records(folder: str | Path = "runs") -> "pl.DataFrame":
-    """Return all records under a folder as a Polars data frame: one row a trial, one column a field.
+def sample(trial: Trial | str | Path, prompt: str = "", *, trust: bool = False, **how: Any) -> list[str]:
+    """Return texts that a trained network draws: a language model goes on from a prompt, masked words fill its ___.
+
+    Args:
+        trial: a trial that was composed here, or the directory of anyone's.
+        prompt: what the texts begin with.
+        trust: as of `load_model`.
+        how: count, length, seed, temperature, top_k, top_p: see `unroll.training.sampling.Drawing`.
+
+    Raises:
+        UserError: as `load_model` does; the task gives no texts; an option that there is not, or is out of range.
+    """
+    from dataclasses import fields
+
+    from unroll.errors import suggest
+    from unroll.training.sampling import Drawing, sample
+
+    known = [field.name for field in fields(Drawing)]
+    for name in how:
+        if name not in known:
+            raise UserError(f"Texts are not drawn by '{name}'.{suggest(name, known)}", saw=name, allowed=known)
+    return sample(trial, prompt, Drawing(**how), trust)
+
+
+def records(folder: str | Path | Sequence[str | Path] = "runs") -> "pl.DataFrame":
+    """Return all records under a folder, or several, as a Polars data frame: one row a trial, one column a field.
 
     A column is named by the field's dotted path in the record (docs/record.md): `trial_id`, `status`, `config.seed`,
     `result.primary.value`, `run.seconds`. Failed trials are rows too, with nulls for what they have not got; lists are
@@ -89,7 +118,8 @@ def records(folder: str | Path = "runs") -> "pl.DataFrame":
             pl.col("result.primary.value").mean()
         )
 
-    Records that are damaged or not true to themselves are left out, each with a warning that says why.
+    Of a trial that ran more than once, the record that counts is a row (docs/labs.md). Records that are damaged or not
+    true to themselves are left out, each with a warning that says why.
 
     Raises:
         UserError: the folder is not there.

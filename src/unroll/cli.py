@@ -9,6 +9,7 @@ import typer
 from unroll.data_cli import ConfigDir, data
 from unroll.errors import TrialFailed, UserError
 from unroll.interruption import INTERRUPTED, Asked, interrupt, tell
+from unroll.planning_cli import seeds
 from unroll.visible import any_encoding, say, visible
 
 USER_ERROR, TRIALS_FAILED = 2, 1
@@ -22,9 +23,13 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(data, name="data")
+app.command(context_settings={"ignore_unknown_options": True})(seeds)
 
 Overrides = Annotated[list[str] | None, typer.Argument(help="Hydra overrides: key=value, group=option.")]
 Runs = Annotated[Path, typer.Option("--runs", help="The folder that holds the trials' records.")]
+Labs = Annotated[
+    list[str] | None, typer.Option("--runs", help="A folder of records, or LAB=FOLDER; repeatable. Default: runs.")
+]
 
 
 def main() -> None:
@@ -104,6 +109,24 @@ def sweep(
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
+def cost(
+    overrides: Annotated[list[str] | None, typer.Argument(help="A suite, or the overrides of trials.")] = None,
+    runs: Annotated[
+        list[Path] | None,
+        typer.Option("--runs", help="Records to forecast from; repeatable. Default: paths.runs, results/records."),
+    ] = None,
+    filters: Annotated[list[str] | None, typer.Option("--filter", help="KEY=A,B* KEY!=A KEY<N; repeatable.")] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Count failed trials, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+    config_dir: ConfigDir = None,
+) -> None:
+    """Say what trials will cost: core hours, disk and memory, from records of their cells or a few timed steps."""
+    from unroll.sweeps.cost_view import run_cost
+
+    run_cost(overrides or [], config_dir, runs or [], filters or [], retry_failed=retry_failed, in_json=as_json)
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
 def status(
     overrides: Overrides = None,
     runs: Annotated[Path | None, typer.Option("--runs", help="The folder of trials; default: runs.")] = None,
@@ -145,7 +168,7 @@ def matrix(
 @app.command()
 def report(
     overrides: Overrides = None,
-    runs: Runs = Path("runs"),
+    runs: Labs = None,
     out: Annotated[Path | None, typer.Option("--out", help="A .md, .tex or .csv file, or a folder.")] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Only say which generated files the records do not give.")
@@ -170,12 +193,12 @@ def report(
 
     chosen = plan(overrides, config_dir) if overrides else None
     refused: list[UserError] = []
-    for path in write(runs, chosen, out, refused):
+    for path in write(runs or ["runs"], chosen, out, refused):
         say(path)
     if figures is not None:
         from unroll.analysis.figures.write import draw
 
-        drawn = draw(runs, figures, chosen)
+        drawn = draw(runs or ["runs"], figures, chosen)
         for line in (*drawn.paths, *drawn.skipped):
             say(line)
     _tell(refused)
@@ -183,7 +206,7 @@ def report(
 
 @app.command()
 def audit(
-    folder: Annotated[Path, typer.Argument(help="Of trials, or of records.")] = Path("runs"),
+    folders: Annotated[list[str] | None, typer.Argument(help="Of trials, or of records; FOLDER or LAB=FOLDER.")] = None,
     retrain: Annotated[
         float | None,
         typer.Option("--retrain", help="Train so many again that forgeries are met with this probability."),
@@ -196,43 +219,26 @@ def audit(
     trust: Annotated[bool, typer.Option("--trust", help="Of --retrain: run code that records name.")] = False,
     config_dir: ConfigDir = None,
 ) -> None:
-    """Check that each record is true to itself: its id, data, counts, scores, curves, costs and times."""
-    from unroll.records.audit import audit as check
-    from unroll.records.lots import draw, draws_needed, lot_of, met_by
-    from unroll.records.store import finished
+    """Check that each record is true to itself, and that the runs of one trial agree: of `runs`, or these folders."""
     from unroll.registry.groups import config_directories
-    from unroll.verification.recount import parameters
+    from unroll.verification.auditing import run_audit
 
     config_directories(config_dir)
-    found = check(folder, [parameters])
-    for failure in found.failures:
-        say(failure)
-    records = finished(record for _, record in found.records)
-    say(
-        f"{folder}: {found.untrue} of {found.looked_at} records fail; "
-        f"{found.with_scores} of {len(records)} finished ones have scores of examples to hold against"
-    )
-    unlike: list[str] = []
-    if retrain is not None:
-        from unroll.verification.retrain import retrain as train_again
-        from unroll.verification.retrain import trainable
-
-        chosen = trainable(records, trust)
-        count, by = draws_needed(len(chosen), share, retrain), lot or lot_of(records)
-        say(f"training {count} of {len(chosen)} again, drawn by {by}")
-        if len(chosen) < len(records):
-            why = "an earlier protocol, a budget in seconds, or code of their own"
-            say(f"  {len(records) - len(chosen)} others cannot be: {why}")
-        probability = met_by(len(chosen), share, count) if chosen else 0.0
-        say(f"  where {share:.3g} of those are forged, one is met with a probability of {probability:.3g}")
-        again = train_again(draw(chosen, by, count), say, runs=folder, trust=trust)
-        unlike = again.unlike
-        say(f"{len(unlike)} of {count} trained again do not hold" + "".join(f"\n  {name}" for name in unlike))
-        if again.refused:
-            met = met_by(len(chosen), share, count - len(again.refused))
-            say(f"{len(again.refused)} could not be trained here, so the probability is {met:.3g} only")
-    if found.failures or unlike or (retrain is not None and not chosen):
+    if not run_audit(folders or ["runs"], retrain, share, lot, trust):
         raise typer.Exit(TRIALS_FAILED)
+
+
+@app.command()
+def dispute(
+    trial: Annotated[str, typer.Argument(help="A trial's id, its directory, or its record.")],
+    lab: Annotated[str, typer.Option("--lab", help="Who disputes.")],
+    runs: Runs = Path("runs"),
+    results: Annotated[Path, typer.Option("--results", help="What is disputed: holds records/.")] = Path("results"),
+) -> None:
+    """Copy a record that contradicts the published one of its trial into results/disputes/LAB/: its row is reopened."""
+    from unroll.verification.disputes import dispute as file
+
+    say(file(trial, lab, runs, results))
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
@@ -241,6 +247,7 @@ def reproduce(
     rows: Annotated[list[str] | None, typer.Option("--row", help="Only this row, or pattern; repeatable.")] = None,
     show_list: Annotated[bool, typer.Option("--list", help="List the published tables.")] = False,
     judge: Annotated[bool, typer.Option("--judge", help="Train nothing: judge the records that are there.")] = False,
+    half: Annotated[bool, typer.Option("--half", help="Train each row with half its budget, too.")] = False,
     runs: Annotated[Path | None, typer.Option("--runs", help="The folder of trials or records.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="A file of the tables: .md, .tex or .csv.")] = None,
     config_dir: ConfigDir = None,
@@ -249,8 +256,10 @@ def reproduce(
     from unroll.reproduction import run as reproduction
 
     if show_list:
-        reproduction.show_list(runs)
-    elif not reproduction.run_reproduction(words or [], rows or [], config_dir, train=not judge, runs=runs, out=out):
+        reproduction.show_list(runs, config_dir)
+    elif not reproduction.run_reproduction(
+        words or [], rows or [], config_dir, train=not judge, half=half, runs=runs, out=out
+    ):
         raise typer.Exit(TRIALS_FAILED)
 
 
@@ -273,6 +282,34 @@ def show(
         return
     for line in map(visible, lines(found)):
         typer.secho(line, bold=not line.startswith(" "))
+
+
+@app.command()
+def sample(
+    trial: Annotated[str, typer.Argument(help="A trial's id, its directory, or its record.")],
+    prompt: Annotated[str, typer.Option("--prompt", help="What texts begin with; of masked words, with ___.")] = "",
+    count: Annotated[int, typer.Option("--count", help="Texts.")] = 1,
+    length: Annotated[int, typer.Option("--length", help="Tokens of each, at most.")] = 50,
+    seed: Annotated[int, typer.Option("--seed", help="Of the draws.")] = 0,
+    temperature: Annotated[float, typer.Option("--temperature", help="Divides log probabilities.")] = 1.0,
+    top_k: Annotated[int | None, typer.Option("--top-k", help="Draw from so many likeliest tokens.")] = None,
+    top_p: Annotated[float | None, typer.Option("--top-p", help="Draw from the likeliest with this share.")] = None,
+    runs: Runs = Path("runs"),
+    trust: Annotated[bool, typer.Option("--trust", help="Run code that the config names and Unroll lacks.")] = False,
+    config_dir: ConfigDir = None,
+) -> None:
+    """Print texts that a trained language model draws, or fill the blanks of a sentence."""
+    from unroll.records.store import locate
+    from unroll.registry.groups import config_directories
+    from unroll.training.sampling import Drawing
+    from unroll.training.sampling import sample as drawn
+
+    place = locate(trial, runs)
+    config_directories(config_dir)  # the code that the config names lies there
+    how = Drawing(count, length, seed, temperature, top_k, top_p)
+    for number, text in enumerate(drawn(place.parent if place.suffix else place, prompt, how, trust)):
+        for line in ([""] if number else []) + text.split("\n"):
+            say(line)
 
 
 @app.command()
@@ -325,14 +362,14 @@ def doctor(
 @app.command()
 def export(
     out: Annotated[Path, typer.Option("--out", help="The file to write: .csv or .parquet.")],
-    runs: Runs = Path("runs"),
+    runs: Labs = None,
     status: Annotated[str | None, typer.Option("--status", help="Only such records: finished or failed.")] = None,
 ) -> None:
     """Write the records as one table, a row a trial, a column a field."""
     from unroll.records.export import export as write
 
     refused: list[UserError] = []
-    say(f"{out}: {write(runs, out, status, refused)} records")
+    say(f"{out}: {write(runs or ['runs'], out, status, refused)} records")
     _tell(refused)
 
 

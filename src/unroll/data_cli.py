@@ -76,10 +76,11 @@ def show_command(
     """Show what a data set holds: rows, classes or times, lengths, columns, what was left out, the first rows."""
     from unroll.data.catalogue import show
     from unroll.data.profile_view import cell, lines
+    from unroll.data.readers import name_of
     from unroll.registry.groups import config_directories
 
     found = show(name, _paths(config_dir), config_directories(config_dir), rows)
-    say(f"{name} ({found.node['kind']}, reader {found.node['reader']}) from {found.source}")
+    say(f"{name} ({found.node['kind']}, reader {name_of(found.node['reader'])}) from {found.source}")
     say(f"  content:   {found.content_sha256}{f' ({found.note})' if found.note else ''}")
     for line in lines(found.profile):
         say(line)
@@ -92,7 +93,9 @@ def show_command(
 def add_command(
     words: Annotated[list[str], typer.Argument(metavar="FILE...", help="Files or folders; data.options.KEY=VALUE.")],
     name: Annotated[str | None, typer.Option("--name", help="Of the data set; else the file's.")] = None,
-    kind: Annotated[str | None, typer.Option("--kind", help="series, labelled_text, pairs or images.")] = None,
+    kind: Annotated[
+        str | None, typer.Option("--kind", help="Such as series, labelled_text, pairs, running_text.")
+    ] = None,
     time: Annotated[str | None, typer.Option("--time", help="Column of a series' times.")] = None,
     text: Annotated[str | None, typer.Option("--text", help="Column of texts.")] = None,
     label: Annotated[str | None, typer.Option("--label", help="Column of their labels.")] = None,
@@ -126,21 +129,25 @@ def add_command(
         error.run = None  # it speaks of a data set that is not there yet
         raise
     try:
-        compose(added.overrides, str(folder))
+        if added.overrides:
+            compose(added.overrides, str(folder))
     except BaseException:
         added.undo()
         raise
     say(f"{added.path}: {added.node['kind']}, reader {added.node['reader']}, from {added.examples.source}")
     for line in lines(added.examples.profile):
         say(line)
-    if added.node["kind"] == "labelled_text" and not languages:
+    if len(added.node.get("languages", [])) == 1 and not languages:
         say(f"  language:  {', '.join(added.node['languages'])} is assumed: --languages CODE")
     alike = added.alike()
     if alike:
         say(f"  note:      labels that differ in case alone are classes of their own: {', '.join(alike)}")
     if added.aside:
         say(f"  columns that nothing reads: {', '.join(added.aside)}")
-    say(command(added, folder))
+    if added.overrides:
+        say(command(added, folder))
+    else:
+        say(f"  note:      no task that ships with Unroll trains on {added.node['kind']}")
 
 
 def _paths(config_dir: str | None) -> dict[str, str | None]:

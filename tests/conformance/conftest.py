@@ -1,19 +1,14 @@
 """Every architecture on every task, found by listing conf: a new YAML is covered without a new test.
 
-`cell` is one pair with its trial, its prepared task and a way to build its network.
+`cell` is one pair that fits with its trial, its prepared task and a way to build its network. Those that do not fit are
+tested as refusals (test_what_does_not_fit.py).
 """
-
-from pathlib import Path
 
 import pytest
 import torch
-from cell import Cell, Cells
-from tiny_data import ARCHITECTURES, TASKS, Tiny, write_tiny
+from cell import Cell, Cells, maker
+from tiny_data import FITTING, Tiny, write_tiny
 from training_imports import imports_are_not_collected  # noqa: F401 - a fixture of every test here
-
-from unroll.training.prepared import prepared_task
-
-CELLS = [(task, architecture) for task in TASKS for architecture in ARCHITECTURES]
 
 
 @pytest.fixture(scope="session")
@@ -23,21 +18,10 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
 
 @pytest.fixture(scope="session")
 def make_cell(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Cells:
-    """(task, architecture, *overrides) -> Cell; each is made once."""
-    runs: Path = tmp_path_factory.mktemp("runs")
-    made: dict[tuple[str, ...], Cell] = {}
-
-    def make(task: str, architecture: str, *overrides: str) -> Cell:
-        key = (task, architecture, *overrides)
-        if key not in made:
-            trial = tiny.trial(task, runs, f"architecture={architecture}", *overrides)
-            made[key] = Cell(trial, prepared_task(trial)[0])
-        return made[key]
-
-    return make
+    return maker(tiny, tmp_path_factory.mktemp("runs"))
 
 
-@pytest.fixture(params=CELLS, ids="-".join)
+@pytest.fixture(params=FITTING, ids="-".join)
 def cell(request: pytest.FixtureRequest, make_cell: Cells) -> Cell:
     return make_cell(*request.param)
 

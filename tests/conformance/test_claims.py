@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 import torch
 from cell import Cell, Cells
-from tiny_data import ARCHITECTURES, TASKS, names
+from tiny_data import ARCHITECTURES, FITTING, misfit, names
 from torch import Tensor, nn
 
 from unroll.config.compose import compose
 from unroll.config.schema import Strengths
 from unroll.errors import UserError
-from unroll.models.contracts import Encoded, Shape, length_mask
+from unroll.models.contracts import Encoded, Shape, Side, length_mask
 from unroll.models.network import Network
 from unroll.registry.components import create
 
@@ -33,6 +33,7 @@ OPTIONS: dict[str, list[str]] = {
     "reset": ["architecture.reset=before"],
     "initialisation": ["architecture.initialisation=orthogonal"],
     "forget_bias": ["architecture.forget_bias=3"],
+    "residual": ["architecture.residual=false"],
     "tied": ["architecture.tied=true"],
     "activation": [f"architecture.activation={name}" for name in ("relu", "tanh", "sigmoid", "gelu")],
 }
@@ -43,9 +44,15 @@ OWNERS: dict[str, tuple[str, Any]] = {
     "nonlinearity": ("cell", "rnn"),
     "reset": ("cell", "gru"),
     "forget_bias": ("cell", "lstm"),
+    "residual": ("depth", 3),
     "tied": ("bidirectional", True),
 }
 KNOBS = {name: compose([f"architecture={name}"]).plain["architecture"] for name in ARCHITECTURES}
+
+
+def among(*architectures: str) -> list[tuple[str, str]]:
+    """The pairs that run of some architectures and every task."""
+    return [pair for pair in FITTING if pair[1] in architectures]
 
 
 def owns(knobs: dict[str, Any], key: str) -> bool:
@@ -92,8 +99,7 @@ def recurrent_modules(module: Any) -> list[nn.RNNBase]:
     return [part for part in module.modules() if isinstance(part, nn.RNNBase)]
 
 
-@pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize(("task", "architecture"), FITTING)
 def test_recurrent_layers_are_those_of_the_yaml(task: str, architecture: str, make_cell: Cells) -> None:
     knobs, network = KNOBS[architecture], make_cell(task, architecture).network()
     encoders = recurrent_modules(network.encoder)
@@ -106,7 +112,7 @@ def test_recurrent_layers_are_those_of_the_yaml(task: str, architecture: str, ma
     for layer in (*encoders, *decoders):
         assert type(layer) is CELLS[knobs["cell"]]
         assert (layer.hidden_size, layer.num_layers, layer.bidirectional) == (WIDTH, 1, False)
-    assert network.encoder.code_width == WIDTH * (2 if knobs["bidirectional"] and knobs["merge"] == "concat" else 1)
+    assert network.encoder.summary_width == WIDTH * (2 if knobs["bidirectional"] and knobs["merge"] == "concat" else 1)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -153,13 +159,13 @@ def test_each_merge_is_another_one(architecture: str, make_cell: Cells) -> None:
     lengths = torch.tensor([9, 1, 5, 7])
     mask = length_mask(lengths, LENGTH)
     node = compose([f"architecture={architecture}", "architecture.depth=1"]).plain["architecture"]["encoder"]
-    shape = Shape(STEPS, LENGTH, STEPS, LENGTH, STEPS)
+    shape = Shape(Side(STEPS, LENGTH), Side(STEPS, LENGTH), STEPS)
     found: dict[str, Encoded] = {}
     for merge in MERGES:
         torch.manual_seed(0)
         with torch.no_grad():
             found[merge] = create({**node, "merge": merge}, "architecture.encoder", shape=shape)(x, lengths, mask)
-    for part in ("states", "code"):
+    for part in ("states", "summary"):
         values = {merge: getattr(encoded, part) for merge, encoded in found.items()}
         ahead, back = values["concat"].chunk(2, dim=-1)
         expected = {
@@ -182,20 +188,20 @@ def test_dropout_acts_in_training_only(architecture: str, make_cell: Cells) -> N
     assert differ({"task": found["task"]}, {"task": run(still, still.network().train())["task"]})
 
 
-@pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("architecture", ["lstm", "mlp", "ae", "ae_variational"])
+@pytest.mark.parametrize(("task", "architecture"), among("lstm", "mlp", "ae", "ae_variational"))
 def test_a_bottlenecks_size_is_the_codes(task: str, architecture: str, make_cell: Cells) -> None:
+    """Of an example, or of each of its steps."""
     for size in (3, 7):
         cell = make_cell(task, architecture, f"bottleneck.size={size}")
-        assert run(cell, cell.network())["code"].shape == (8, size)
+        code = run(cell, cell.network())["code"]
+        assert (len(code), code.shape[-1]) == (8, size)
 
 
-@pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize(
-    ("architecture", "term"),
+    ("task", "architecture", "term"),
     [
-        (name, term)
-        for name in ARCHITECTURES
+        (task, name, term)
+        for task, name in FITTING
         for term in compose([f"architecture={name}"]).plain["bottleneck"]["terms"]
         if term in Strengths.model_fields
     ],
@@ -207,15 +213,22 @@ def test_a_tasks_strength_weighs_the_penalty(task: str, architecture: str, term:
     torch.testing.assert_close(penalties[1], 2 * penalties[0])
 
 
-@pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("architecture", [RECURRENT, FEEDFORWARD])
-@pytest.mark.parametrize("bottleneck", names("bottleneck"))
+@pytest.mark.parametrize(
+    ("task", "architecture", "bottleneck"),
+    [
+        (*pair, bottleneck)
+        for pair in among(RECURRENT, FEEDFORWARD)
+        for bottleneck in names("bottleneck")
+        if misfit(*pair, f"bottleneck={bottleneck}") is None
+    ],
+)
 def test_every_bottleneck_goes_with_every_kind_of_encoder(
     bottleneck: str, architecture: str, task: str, make_cell: Cells
 ) -> None:
     """Every parameter of it gets a gradient from the objective."""
     cell = make_cell(task, architecture, f"bottleneck={bottleneck}")
     network = cell.network().train()
+    torch.manual_seed(1)  # words are masked at random, and here some are
     losses = cell.task.losses(network, cell.task.splits["train"].batch(torch.arange(8)))
     objective = cell.task.objective(losses)
     assert objective.shape == (8,)

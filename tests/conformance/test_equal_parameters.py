@@ -53,7 +53,7 @@ def test_a_sized_trial_is_recorded_loaded_and_verified(tiny: Tiny, tmp_path: Pat
     assert sizing["achieved"] == parameters["counted"]
     assert sizing["off_per_cent"] == round(100 * (parameters["counted"] / 3000 - 1), 4)
     assert record["config"]["architecture"]["width"] == SOLVED
-    assert load_model(trial).encoder.code_width == sizing["width"]
+    assert load_model(trial).encoder.summary_width == sizing["width"]
     again = verify(json.loads(json.dumps(record)))
     assert again is not None
     assert again.identical

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from advice import Place
+from omegaconf import OmegaConf
 from stub_records import write_finished
 from torch import distributed
 from wandb_server import KEY
 
+from hydra_plugins.unroll_local_launcher import LocalLauncher
 from unroll import api
 from unroll import pages as generated
 from unroll.config import validate
@@ -27,10 +29,10 @@ from unroll.records.record import FILE_NAME, read_record
 from unroll.registry import groups
 from unroll.reproduction import published
 from unroll.storage import storage_trouble
-from unroll.sweeps import workers
+from unroll.sweeps import capacity, ray_workers, workers
 from unroll.sweeps.scheduler import Rules, complete
 from unroll.tracking import wandb_run
-from unroll.training import checkpoint, cluster, devices, load
+from unroll.training import checkpoint, cluster, devices, graphs, load
 from unroll.training import ranks as ranks_module
 from unroll.tuning import search
 from unroll.verification.verify import _folder, verify
@@ -182,7 +184,12 @@ def ranks(place: Place, variables: dict[str, str], devices_: int) -> None:
 def precision(place: Place, *options: str) -> None:
     place.arguments = ["train", *place.small("copying", *options)]
     place.monkeypatch.setattr(devices, "trains_here", lambda: True)
-    devices.check_precision(types.SimpleNamespace(config=api.compose(list(options)).config, is_baseline=False))  # type: ignore[arg-type]
+    devices.check_precision(api.compose(list(options)))
+
+
+def no_graph(place: Place) -> None:
+    place.arguments = ["train", *place.small("copying", "trainer.cuda_graphs=true")]
+    graphs.check_graphs(api.compose(["task=copying", "trainer.cuda_graphs=true", "trainer.accelerator=cpu"]))
 
 
 JOB = {"SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "unroll", "SLURM_NNODES": "1"}
@@ -226,6 +233,20 @@ def lonely_rank(place: Place) -> None:
         pass
 
 
+def one_gpu_for_all(place: Place) -> None:
+    place.arguments = ["train", "-m", *place.small(), "hydra/launcher=joblib"]
+    place.monkeypatch.setattr(capacity, "gpus_for", lambda trials: [capacity.Gpu("0")])
+    two = [api.compose(["task=copying", f"seed={seed}"]) for seed in (0, 1)]
+    capacity.refuse_one_gpu_for_all(two, lambda: {"n_jobs": 2})
+
+
+def callbacks(place: Place) -> None:
+    place.arguments = ["train", "-m", *place.small(), "hydra/launcher=local"]
+    config = OmegaConf.create({"hydra": {"callbacks": {"mine": {}}}})
+    context: Any = None
+    LocalLauncher("auto", str(place.folder)).setup(hydra_context=context, task_function=context, config=config)
+
+
 MESSAGES: dict[str, list[Make]] = {
     "data/cache.py:_unreadable": [lambda place: _raised(cache._unreadable(_folder_of(place), ValueError("x")))],
     "data/geometry.py:compute": [lambda place: without(place, "phate", lambda: geometry.compute(None, 2, 3))],
@@ -242,6 +263,11 @@ MESSAGES: dict[str, list[Make]] = {
     "tuning/search.py:_optuna": [lambda place: without(place, "optuna", search._optuna)],
     "tuning/search.py:_settled": [unreadable_point],
     "config/validate.py:_no_unknown_sections": [lambda place: validate._no_unknown_sections({})],
+    "sweeps/capacity.py:refuse_one_gpu_for_all": [one_gpu_for_all],
+    "sweeps/launching.py:setup": [callbacks],
+    "sweeps/ray_workers.py:installed_ray": [
+        lambda place: without(place, "ray", lambda: ray_workers.installed_ray("local"))
+    ],
     "sweeps/workers.py:run_one": [killed_worker],
     "records/record.py:read_record": [damaged_record],
     "tracking/wandb_run.py:check_wandb": [no_login],
@@ -261,7 +287,8 @@ MESSAGES: dict[str, list[Make]] = {
         lambda place: precision(place, "trainer.accelerator=cpu", "trainer.precision=16-mixed"),
         lambda place: precision(place, "trainer.accelerator=cpu", "trainer.tf32=true"),
     ],
-    "training/load.py:load_network": [other_weights, other_data],
+    "training/graphs.py:_refused": [no_graph],
+    "training/load.py:load_trained": [other_weights, other_data],
     "training/ranks.py:met": [lonely_rank],
     "verification/verify.py:_folder": [killed_folder],
     "verification/verify.py:_of_todays_protocol": [earlier_protocol],

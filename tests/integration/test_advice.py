@@ -89,6 +89,21 @@ def forged(place: Place) -> list[str]:
     return ["show", one.trial_id]
 
 
+def of_two_folders(place: Place) -> list[str]:
+    """A report of trials here and in a folder beside."""
+    (place.folder / "theirs").mkdir()
+    return finished(place, "report", "--runs", "runs", "--runs", "MIT=theirs")
+
+
+def undisputed(place: Place) -> list[str]:
+    """A copy of a published record, to be filed as a dispute."""
+    words = finished(place, "dispute", "TRIAL", "--lab", "MIT")
+    published = place.folder / "results" / "records" / f"{words[1]}.json"
+    published.parent.mkdir(parents=True)
+    shutil.copy(place.folder / "runs" / words[1] / "record.json", published)
+    return words
+
+
 def shadowed(place: Place) -> list[str]:
     """A user's file that would never be read."""
     folder = place.folder / "mine"
@@ -139,7 +154,7 @@ COMMANDS: dict[str, list[Callable[[Place], list[str]]]] = {
     "reproduction/run.py:_read_by_a_trial": [lambda place: ["reproduce", "keras_parameter_counts", "seed=3"]],
     "api.py:find_record": [interrupted],
     "data/sources.py:locate": [train("paths.data=/nowhere")],
-    "registry/groups.py:refuse_shadowed": [shadowed],
+    "registry/groups.py:_shadowed": [shadowed],
     "sweeps/job.py:one_process_each": [lambda place: ["train", "-m", *place.small(), "trainer.devices=2", "seed=0,1"]],
     "config/search_space.py:read_space": [lambda place: suite(place, "hydra/sweeper=optuna", "hydra.sweeper.trials=1")],
     "tuning/study.py:_study": [
@@ -155,6 +170,8 @@ COMMANDS: dict[str, list[Callable[[Place], list[str]]]] = {
     "data/readers/times.py:_moment": [river("01.02.2020 0{a}:00,{n},{n}", "data.options.sort=true")],
     "data/readers/numbers.py:_no_number": [river("{t},{a},{b}")],
     "records/audit.py:refuse_untrue": [forged],
+    "analysis/report.py:_inside": [of_two_folders],
+    "verification/disputes.py:dispute": [undisputed],
     "records/export.py:export": [lambda place: finished(place, "export", "--runs", "runs", "--out", "records.txt")],
     "verification/verify.py:_overridden": [
         lambda place: finished(place, "verify", "TRIAL", "--runs", "runs", "seed=3"),

@@ -2,15 +2,19 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from mortal import KILLED, attempt
+from ranked import Launched
 from tiny_data import SIZES, Tiny, small_overrides, write_tiny
 
 from unroll.records.record import read_record
+from unroll.training import checkpoint
 from unroll.training.train import train
 from unroll.verification.compare import gaps, not_comparable
 
@@ -46,6 +50,12 @@ CASES = {
         (2,),
     ),
     "generation": (["architecture=ae_variational"], "elbo", (4,)),
+    "language_modelling": (LSTM, "nll_per_token", (3,)),  # 8 rows of the stream: 3, 3 and 2
+    "tagging": (  # the mean activation of all steps of the batch
+        ["architecture=bigru", "bottleneck=sparse_kl", "bottleneck.terms.sparse.beta=1", "task.dropout=0.3"],
+        "nll",
+        (2,),
+    ),
 }
 
 
@@ -81,6 +91,36 @@ def test_several_processes_do_what_one_does(task: str, odd: Tiny, tmp_path: Path
         assert logged == len((tmp_path / "1" / trial.trial_id / "metrics.jsonl").read_text().splitlines())
         offline = list(trial.directory.glob("wandb/offline-run-*"))
         assert len(offline) == ("logger.wandb.mode=offline" in choices)
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1)])
+def test_a_stream_goes_on_with_another_number_of_ranks(before: int, after: int, odd: Tiny, tmp_path: Path) -> None:
+    """Stopped amid the second epoch, each row of the stream finds its state again; two ranks stop a step later."""
+    options = [*LSTM, BATCH, "budget.epochs=2", "trainer.checkpoint_minutes=0.000001"]
+    expected = train(odd.trial("language_modelling", tmp_path / "whole", *options))
+    first, second = (
+        odd.trial("language_modelling", tmp_path / "runs", *options, f"trainer.devices={world}")
+        for world in (before, after)
+    )
+    if before == 1:
+        assert attempt(first, "after_step_12") == KILLED
+    else:
+        stopped = Launched(first, {1: ("after_step", 12, "receive", signal.SIGTERM)}, tmp_path / "logs")
+        assert None not in stopped.ended(), stopped.said(0)
+        assert not first.record_path.exists()
+    assert checkpoint.load(first.directory / checkpoint.LAST, first.trial_id)["progress"]["step"] == 11 + before
+    if after == 1:
+        train(second)
+    else:
+        launched = Launched(second, {}, tmp_path / "logs")
+        assert launched.ended() == [0, 0], launched.said(0)
+    record = read_record(second.directory)
+    assert record["run"]["attempts"] == 2
+    assert record["run"]["world_size"] == after
+    for split in ("validation", "test"):
+        value = expected["result"]["metrics"][split]["nll_per_token"]
+        assert record["result"]["metrics"][split]["nll_per_token"] == pytest.approx(value, rel=TOLERANCE)
+    assert [gap for gap in gaps(expected, record) if not gap.within] == []
 
 
 def test_ranks_verify_what_one_process_trained(odd: Tiny, tmp_path: Path) -> None:

@@ -71,8 +71,8 @@ def test_an_error_anywhere_is_recorded(
 
 
 def test_what_cannot_start_writes_nothing(tiny: Tiny, tmp_path: Path) -> None:
-    trial = tiny.trial("translation", tmp_path, "architecture=mlp", "task.beam=4")
-    with pytest.raises(UserError, match=r"task\.beam"):
+    trial = tiny.trial("translation", tmp_path, "architecture=mlp", "trainer.precision=16-mixed")
+    with pytest.raises(UserError, match=r"trainer\.precision=16-mixed"):
         train(trial)
     assert not trial.directory.exists()
 

@@ -69,7 +69,8 @@ def test_it_runs_where_training_ran(
     assert len(seen) >= 4
     assert again["result"] == record["result"]
     assert again["run"]["device"] == {
-        "kind": "cpu", "name": "cpu", "count": 1, "precision": precision, "tf32": False, "peak_memory_bytes": None,
+        "kind": "cpu", "name": "cpu", "count": 1, "precision": precision, "tf32": False, "cuda_graphs": False,
+        "peak_memory_bytes": None,
     }  # fmt: skip
 
 

@@ -1,12 +1,14 @@
 """`unroll train -m hydra/sweeper=resumable` under each launcher that runs on one machine."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from recipes import recipe
 from sweeping import LONG, owners
 from test_survival import until
 from tiny_data import Tiny, small_overrides
@@ -63,3 +65,48 @@ def test_joblib_goes_on_after_a_worker_was_killed(tiny: Tiny, tmp_path: Path) ->
     assert process.returncode == 0, said
     assert "the launcher ended with TerminatedWorkerError" in said
     assert [read_record(path)["status"] for path in tmp_path.glob("*/record.json")] == ["finished"] * 3
+
+
+@pytest.fixture
+def mine(tiny: Tiny, tmp_path: Path) -> Path:
+    """A folder with the launcher of docs/extending.md, which starts two ranks a trial."""
+    shutil.copytree(tiny.config_dir, tmp_path / "mine")
+    recipe("A launcher").write(tmp_path)
+    (tmp_path / "mine" / "suite").mkdir(exist_ok=True)
+    (tmp_path / "mine" / "suite" / "one.yaml").write_text("name: one\nbaselines: false\ngrid: {seed: [0, 1]}\n")
+    return tmp_path / "mine"
+
+
+def done_with(mine: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "unroll", *words, "--config-dir", str(mine)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=mine.parent, timeout=300)
+
+
+def test_a_launcher_in_a_folder_trains_on_several_devices(mine: Path, tiny: Tiny, tmp_path: Path) -> None:
+    small = [*tiny.overrides("copying", tmp_path / "runs"), *small_overrides("copying"), "architecture=gru"]
+    ranks = [
+        "hydra/launcher=ranks",
+        "trainer.devices=2",
+        "trainer.accelerator=cpu",
+        "budget.steps=2",
+        "budget.epochs=null",
+    ]
+    done = done_with(mine, "sweep", "suite=one", *small, *ranks)
+    assert done.returncode == 0, done.stdout + done.stderr
+    records = [read_record(path) for path in (tmp_path / "runs").glob("*/record.json")]
+    assert [(record["status"], record["config"]["trainer"]["devices"]) for record in records] == [("finished", 2)] * 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["hydra/launcher=ranks", "hydra.launcher.tasks_per_node=1"], "starts another number of processes"),
+        (["hydra/launcher=ranks", "trainer.num_nodes=2"], "hydra.launcher.tasks_per_node=2 hydra.launcher.nodes=2"),
+        (["hydra/launcher=joblib"], "A multirun starts no ranks of its own"),
+    ],
+)
+def test_a_launcher_starts_as_many_processes_as_a_trial_has_devices(words: list[str], said: str, mine: Path) -> None:
+    done = done_with(mine, "train", "-m", "seed=0,1", "trainer.devices=2", "trainer.accelerator=cpu", *words)
+    assert done.returncode != 0
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tiny_data import CONF, TASKS, Tiny, names, write_tiny
+from tiny_data import CONF, FITTING, Tiny, names, write_tiny
 
 from unroll.tasks.task import Task
 from unroll.training.callbacks import Training
@@ -13,7 +13,7 @@ from unroll.training.generalisation import SAMPLE, train_sample
 from unroll.training.prepared import build_task, prepared_task
 from unroll.training.train import train
 
-PAIRS = [(task, architecture) for task in TASKS for architecture in ("gru", "ae_variational")]
+PAIRS = [pair for pair in FITTING if pair[1] in ("gru", "ae_variational")]
 
 
 @pytest.fixture(scope="module")

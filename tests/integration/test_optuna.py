@@ -96,7 +96,7 @@ def test_a_suite_is_tuned_and_its_best_points_are_trained_on_all_seeds(
         for name in ("mlp", "lstm")
     }
     for study in content["studies"]:
-        assert study["objective"] == {"name": "mse", "direction": "lower", "split": "validation"}
+        assert study["objective"] == {"name": "mse_uncoded", "direction": "lower", "split": "validation"}
         assert study["best"]["value"] == min(point["value"] for point in study["points"])
         best = read_record(tmp_path / study["best"]["trial_id"])
         assert study["best"]["test"] == best["result"]["metrics"]["test"]

@@ -14,6 +14,7 @@ from tiny_data import Tiny
 from unroll.config.trial import Trial
 from unroll.records.lease import leased
 from unroll.records.record import read_record
+from unroll.training import checkpoint
 
 OPTIONS = [
     "architecture=gru",
@@ -104,6 +105,29 @@ def test_what_is_no_fault_of_the_trial(
     assert again.ended() == [0, 0], [again.said(0), again.said(1)]
     assert ending(trial) == calm[1]
     assert read_record(trial.directory)["run"]["attempts"] == 2
+
+
+def test_a_signal_in_the_last_step_is_heeded_in_it(
+    make: Callable[[], Trial], launch: Launch, calm: tuple[Trial, dict[str, Any]]
+) -> None:
+    trial, last = make(), calm[1]["result"]["steps"]
+    launched = launch(trial, {1: ("after_step", last, "receive", signal.SIGTERM)})
+    assert launched.ended() == [130, 0], [launched.said(0), launched.said(1)]
+    assert checkpoint.load(trial.directory / checkpoint.LAST, trial.trial_id)["progress"]["step"] == last
+    again = launch(trial)
+    assert again.ended() == [0, 0], [again.said(0), again.said(1)]
+    assert ending(trial) == calm[1]
+
+
+def test_a_budget_in_seconds_ends_on_all_ranks_a_step_after_it_is_over(
+    tiny: Tiny, tmp_path: Path, launch: Launch
+) -> None:
+    own = [option for option in OPTIONS if not option.startswith("budget")]
+    timed = ["budget.epochs=null", "budget.seconds=0.000001", "optimizer.schedule=constant"]
+    trial = tiny.trial("forecasting", tmp_path / "runs", *own, *timed)
+    launched = launch(trial)
+    assert launched.ended() == [0, 0], [launched.said(0), launched.said(1)]
+    assert read_record(trial.directory)["result"]["steps"] == 2
 
 
 @pytest.mark.parametrize(

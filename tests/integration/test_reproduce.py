@@ -14,7 +14,7 @@ from unroll.errors import UserError
 from unroll.reproduction.plan import plan_table
 from unroll.reproduction.published import read_table
 from unroll.reproduction.run import finder, judged, run_reproduction
-from unroll.reproduction.verdicts import REPRODUCED, WORSE
+from unroll.reproduction.verdicts import REPRODUCED, RULE, SIMULATED, WORSE
 
 TABLE = "ltsf_linear_etth"
 COMMITTED = Path(__file__).parents[2] / "results" / "records"
@@ -57,7 +57,7 @@ def test_one_changed_row_of_the_csv_moves_the_figure(benchmark_data: Path, tmp_p
 def test_nothing_is_trained_where_tables_are_only_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr("unroll.reproduction.run.table_names", lambda: [TABLE])
+    monkeypatch.setattr("unroll.reproduction.run.table_names", lambda *_: [TABLE])
     found = CliRunner().invoke(app, ["reproduce", "--list"])
     assert found.exit_code == 0, found.output
     assert TABLE in found.output
@@ -82,6 +82,7 @@ def test_what_is_judged_is_written_where_it_is_said_and_nothing_else(
     found = CliRunner().invoke(app, [*judge, "--out", str(report)])
     assert found.exit_code == 1, found.output
     assert found.output.count("without a finished record: forecasting-etth1-rnn") == 3
+    assert found.output.count(f"{RULE} {SIMULATED}") == 1
     text = report.read_text()
     if suffix == "csv":
         lines = {line["metric"]: line for line in csv.DictReader(text.splitlines()) if line["row"] == "repeat_96"}

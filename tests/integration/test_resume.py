@@ -32,7 +32,13 @@ TRIALS = {
         "optimizer.embedding_learning_rate=0.1",
         "optimizer.embedding_weight_decay=0",
     ],
-    "patience": ["forecasting", "architecture=gru", "optimizer.learning_rate=5", "budget.patience=1"],
+    "own class": ["sentiment", "architecture=gru", "optimizer.name=radam", "+optimizer._target_=torch.optim.RAdam"],
+    "stream": ["language_modelling", "architecture=deep_lstm", "architecture.dropout=0.3"],
+    # A rate that surely diverges: the second validation is worse than the first.
+    "patience": [
+        *("forecasting", "architecture=gru", "budget.patience=1"),
+        *("optimizer=sgd", "optimizer.learning_rate=3", "optimizer.clip_norm=null"),
+    ],
 }
 
 Make = Callable[..., Trial]
@@ -81,6 +87,9 @@ def ending(trial: Trial) -> dict[str, Any]:
         ("attention", ["after_step_2"], EVERY_STEP, 2),
         ("attention", ["after_step_3"], "", 1),  # no checkpoint yet: from the beginning
         ("adagrad", ["after_step_3", "after_step_6"], EVERY_STEP, 3),
+        ("own class", ["after_step_3", "after_step_6"], EVERY_STEP, 3),
+        ("stream", ["after_step_3", "after_step_6"], EVERY_STEP, 3),  # amid epochs: the state is carried on
+        ("stream", ["after_step_6"], "", 2),
         ("patience", ["after_step_6"], EVERY_STEP, 2),
         ("patience", ["before_saving_8"], "", 2),
     ],

@@ -171,7 +171,7 @@ def test_what_cannot_be_verified_is_refused(record: dict[str, Any]) -> None:
     ("override", "said"),
     [
         ("seed=3", "trainer.KEY=VALUE"),
-        ("trainer.precision=bf16-mixed", "precision and tf32 left out"),
+        ("trainer.precision=bf16-mixed", "precision, tf32, cuda_graphs left out"),
         ("trainer", "trainer.KEY=VALUE"),
         ("trainer.devices=2", "torchrun --nnodes 1 --nproc-per-node 2 -m unroll verify"),
         ("trainer.thread=2", "threads"),

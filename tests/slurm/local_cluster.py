@@ -91,6 +91,10 @@ class LocalCluster:
         until(logged, lambda: f"job {job} does not train\n{self.log()}")
         assert not list(runs.glob("*/record.json")), "too late to disturb it"
 
+    def restarts(self, job: str) -> None:
+        """Wait until a job has been requeued."""
+        until(lambda: self.shown(job, "Restarts") != "0", lambda: f"job {job} does not restart\n{self.log()}")
+
     def log(self) -> str:
         """What the jobs printed, for the message of a failed test."""
         return "\n".join(path.read_text() for path in sorted(self.folder.glob("*.out")))

@@ -11,6 +11,7 @@ from table_records import FIVE, record
 from typer.testing import CliRunner
 
 from unroll.cli import app
+from unroll.config.trial import earlier
 from unroll.pages import generated, write
 from unroll.reproduction.plan import plan_table
 from unroll.reproduction.published import read_table
@@ -30,14 +31,15 @@ TABLE = "ltsf_linear_etth"
 @pytest.fixture
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout's results and README, of one suite and one published table; .ci/run checks the whole."""
-    monkeypatch.setattr("unroll.reproduction.run.table_names", lambda: [TABLE])
+    monkeypatch.setattr("unroll.reproduction.run.table_names", lambda *_: [TABLE])
     results, committed = tmp_path / "results", ROOT / "results"
     (results / "records").mkdir(parents=True)
     of_table = plan_table(read_table(TABLE), finder(committed / "records")).comparing
     for item in (*plan(["suite=reference"]).trials, *of_table):
-        record = committed / "records" / f"{item.trial.trial_id}.json"
-        if record.exists():  # not so between a protocol's rise and the training of its trials
-            shutil.copy(record, results / "records")
+        for trial in (item.trial, *earlier(item.trial)):  # between a protocol's rise and the training of its trials
+            record = committed / "records" / f"{trial.trial_id}.json"
+            if record.exists():
+                shutil.copy(record, results / "records")
     for name in ("about.md", "tables/reference.md"):
         (results / name).parent.mkdir(exist_ok=True)
         shutil.copy(committed / name, results / name)

@@ -31,7 +31,7 @@ PLACES = st.tuples(
 )
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(PLACES, PLACES)
 def test_different_places_have_different_seeds_that_torch_takes(
     one: tuple[int, str, list[int]], other: tuple[int, str, list[int]]

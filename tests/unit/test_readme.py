@@ -1,4 +1,4 @@
-"""What the README tells users to write works as it is printed there."""
+"""What the README and docs/extending.md tell users to write works as it is printed there."""
 
 import hashlib
 import importlib.util
@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from tiny_data import SIZES, TASKS, small_overrides, write_tiny
+from recipes import recipe, recipes, table
+from tiny_data import SIZES, TASKS, misfit, small_overrides, write_tiny
 from typer.testing import CliRunner
 
 from unroll.cli import app
@@ -20,6 +21,7 @@ from unroll.config.compose import compose
 from unroll.training.prepared import prepared_task
 from unroll.training.train import train
 
+LONGEST = 40  # lines of a recipe's code and YAML together
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
 
 
@@ -54,17 +56,24 @@ def test_a_data_set_is_one_command(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture
 def mine(tmp_path: Path) -> Iterator[Path]:
-    """The README's architecture in a folder of its own."""
-    python, text = block("mine/attentive.py"), block("mine/architecture/attentive.yaml")
-    assert len((python + text).splitlines()) < 40
-    (tmp_path / "architecture").mkdir()
-    (tmp_path / "attentive.py").write_text(python)
-    (tmp_path / "architecture" / "attentive.yaml").write_text(text)
-    yield tmp_path
+    """The architecture of docs/extending.md in a folder of its own."""
+    recipe("An architecture").write(tmp_path)
+    yield tmp_path / "mine"
     sys.modules.pop("attentive", None)
 
 
-@pytest.mark.parametrize("task", TASKS)
+def test_every_recipe_is_short() -> None:
+    assert {one.title: one.lines for one in recipes() if one.lines > LONGEST} == {}
+    assert len(recipes()) > 5
+    assert all(one.files and one.commands for one in recipes())
+
+
+def test_the_table_is_that_of_the_recipes() -> None:
+    of_page = {one.title: ([name.split("/", 1)[1] for name in one.files], one.lines) for one in recipes()}
+    assert table() == of_page
+
+
+@pytest.mark.parametrize("task", [task for task in TASKS if misfit(task, "bilstm") is None])
 def test_an_architecture_is_one_file_and_one_yaml(task: str, mine: Path, tmp_path: Path) -> None:
     tiny = write_tiny(mine)
     (mine / "architecture").rename(mine / "conf" / "architecture")  # beside the data: --config-dir takes one folder

@@ -14,8 +14,9 @@ ROOMS = (
     *("registry", "data", "config", "records", "models", "tasks", "tracking", "training", "verification"),
     *("analysis", "sweeps", "tuning", "reproduction", "doctor"),
 )
-FIRST = ("errors", "atomic", "interruption", "names", "seeds", "storage", "threads", "visible")  # files, for all rooms
-LAST = ("api", "cli", "data_cli", "pages", "__main__")  # files that no room knows
+# files, for all rooms
+FIRST = ("errors", "atomic", "interruption", "limits", "names", "seeds", "storage", "threads", "visible")
+LAST = ("api", "cli", "data_cli", "planning_cli", "pages", "__main__")  # files that no room knows
 PURE = ("registry", "config", "records", "analysis", "sweeps", "tuning", "tracking", "doctor")
 
 

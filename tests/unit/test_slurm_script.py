@@ -48,6 +48,11 @@ def test_a_sweeps_task_is_one_worker(tmp_path: Path) -> None:
     assert command.split() == [str(tmp_path), "4", "1", "sweep", "workers=1", "suite=quickstart"]
 
 
+def test_a_sweeps_task_has_as_many_workers_as_it_is_told(tmp_path: Path) -> None:
+    done = submit(tmp_path, "sweep.sbatch", "suite=quickstart", "workers=auto", SLURM_CPUS_PER_TASK="8")
+    assert done.stdout.splitlines()[1].split()[3:] == ["sweep", "suite=quickstart", "workers=auto"]
+
+
 @pytest.mark.parametrize("script", SCRIPTS)
 @pytest.mark.parametrize("code", ["0", "2"])
 def test_the_jobs_exit_code_is_unrolls(script: str, tmp_path: Path, code: str) -> None:

@@ -8,13 +8,21 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from unroll.analysis import variants
-from unroll.analysis.comparisons import Comparison, compare
+from unroll.analysis.comparisons import Comparison
+from unroll.analysis.halves import Half, beside, rows_alone
+from unroll.analysis.power import Resolution
+from unroll.analysis.signatures import signatures
+from unroll.analysis.standing import equivalence, standing
 from unroll.analysis.statistics.summary import Summary, better, summarise
+from unroll.config.half import is_half
 from unroll.config.identity import is_baseline, is_seeded
-from unroll.config.schema import TaskConfig
+from unroll.config.schema import Equivalence, TaskConfig
 from unroll.records import stale
 from unroll.records.devices import device_used
 from unroll.records.scores import Scores
+from unroll.registry.facts import facts
+from unroll.registry.metric import Metric
+from unroll.verification import replications
 
 if TYPE_CHECKING:
     from unroll.config.trial import Trial
@@ -42,16 +50,29 @@ class Row:
     gap: Summary | None = None  # train - test; None where no trial has it
     gap_metric: str | None = None
     off: float | None = None  # per cent from budget.parameters; None where the width was given
-    best: bool = False
+    best: bool = False  # surely better than every other ranked row
+    beats: tuple[str, ...] = ()  # labels of the ranked rows that it is surely better than
+    letters: str | None = None  # ranked rows that share one are not surely apart; None: too few seeds to tell
     to_best: Comparison | None = None  # this row minus the best network; None for that one and for unranked rows
+    half: Half | None = None  # its trials beside those of half their budget; None: a baseline, or none is there
 
     @property
     def finished(self) -> tuple[dict[str, Any], ...]:
         return tuple(trial for trial in self.trials if trial["status"] == "finished")
 
     @property
+    def has_asked_for_half(self) -> bool:
+        """Whether the page owes to its reader what half the budget gives: of trained networks that are no half."""
+        return not self.baseline and bool(self.finished) and not is_half(self.trials[0]["config"])
+
+    @property
     def label(self) -> str:
         return " ".join((self.name, *self.variant))
+
+    @property
+    def reopened(self) -> bool:
+        """Whether another run of one of its trials contradicts the one that counts."""
+        return replications.reopened(self.trials) is not None
 
     def count(self, status: str) -> int:
         """How many of its trials are finished, failed or missing."""
@@ -73,6 +94,8 @@ class Table:
     common: tuple[str, ...]  # `key=value` of the task options that all networks share
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
+    equivalence: Equivalence | None = None  # the difference that counts as none
+    resolution: Resolution | None = None  # what its networks' trials can tell apart
 
     @property
     def networks(self) -> tuple[Row, ...]:
@@ -81,6 +104,16 @@ class Table:
     @property
     def baselines(self) -> tuple[Row, ...]:
         return tuple(row for row in self.rows if row.baseline)
+
+    def known(self, metric: str) -> Metric | None:
+        """What is declared of a metric; None where no row's trials say anything of it."""
+        found = (facts(row.trials[0]["config"]["task"]).metric(metric) for row in self.rows)
+        return next(filter(None, found), None)
+
+    def with_unit(self, metric: str, said: str | None = None) -> str:
+        """A metric's name, or what else is said of it, and its unit as far as it is known."""
+        known = self.known(metric)
+        return ", ".join(filter(None, (said or metric, "" if known is None else known.unit)))
 
     @property
     def title(self) -> str:
@@ -92,37 +125,49 @@ def make_tables(
 ) -> list[Table]:
     """Return the records' tables, sorted by title; with `trials`, of exactly those, missing ones too.
 
-    With `scores` every ranked row is compared with its table's best network.
+    With `scores` the ranked rows of a table are compared, all at once. What was planned as half the budget of another
+    trial stands beside that one, where both are there, and is no row unless `trials` names it.
     """
-    by_id = {record["trial_id"]: record for record in records}
+    every = {record["trial_id"]: record for record in records}
+    by_id = rows_alone(every)
     if trials is not None:
-        by_id = {one.trial_id: stale.current_or_earlier(one, by_id.get) or _missing(one) for one in trials}
+        by_id = stale.planned(trials, every.get)
     problems: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for record in sorted(by_id.values(), key=lambda record: (record["config"]["seed"], record["trial_id"])):
         problems.setdefault(_problem(record["config"]), []).append(record)
     problems = _with_baselines(problems)
-    heads = [key[:2] + key[4:] for key in problems]
     tables = []
     for key, members in problems.items():
-        task, data, protocol, data_options, ways, *problem = key
-        if len({other[4] for other in problems if other[:4] == key[:4]}) > 1:
+        task, data, protocol, data_options, ways, primary, *problem = key
+        alike = [other for other in problems if other[:4] == key[:4]]
+        if len({other[4] for other in alike}) > 1:
             problem.append(ways)
-        if heads.count(key[:2] + key[4:]) > 1:
-            problem += [data_options, f"protocol {protocol}"]
-        tables.append(_table(task, data, protocol, tuple(filter(None, problem)), members, scores))
+        if len({other[5] for other in alike}) > 1:
+            problem.append(f"by {primary}")
+        same = [other for other in problems if other[:2] + other[4:] == key[:2] + key[4:]]
+        problem += [data_options] * (len({other[3] for other in same}) > 1)
+        problem += [f"protocol {protocol}"] * (len({other[2] for other in same}) > 1)
+        tables.append(_table(task, data, protocol, tuple(filter(None, problem)), members, scores, every.get))
     return sorted(tables, key=lambda table: table.title)
 
 
-def _missing(trial: "Trial") -> dict[str, Any]:
-    return {"trial_id": trial.trial_id, "status": "missing", "config": trial.plain, "why_not_reportable": []}
+def _of_data(data: Mapping[str, Any], key: str) -> str:
+    """An option of the data that poses the problem, `data.fraction` where it is not the whole; a group's in one."""
+    value = data.get(key.removeprefix("data."))
+    if isinstance(value, Mapping):
+        value = " ".join(str(one) for name, one in value.items() if not name.startswith("_component"))
+    return "" if key == "data.fraction" and value == 1 else f"{key.removeprefix('data.')}={value}"
 
 
 def _problem(config: Mapping[str, Any]) -> tuple[str, ...]:
     task, data = config["task"], config["data"]
-    posed = [f"{key}={task[key]}" for key in variants.PROBLEM_OPTIONS if key in task]
-    ways = ", ".join(f"{key}={task[key]}" for key in variants.WAYS if key in task)
+    known = facts(task)
+    posed = [f"{key}={task[key]}" for key in known.poses if key in task]
+    posed += [_of_data(data, key) for key in known.poses if key.startswith("data.")]
+    ways = ", ".join(f"{key}={task[key]}" for key in known.ways if key in task)
     data_options = ", ".join(f"{key}={value}" for key, value in sorted(data["options"].items()))
-    return task["name"], data["name"], str(task["protocol_version"]), data_options, ways, *posed
+    protocol, primary = str(task["protocol_version"]), task["primary"]["name"]
+    return task["name"], data["name"], protocol, data_options, ways, primary, *posed
 
 
 def _with_baselines(
@@ -147,23 +192,20 @@ def _table(
     problem: tuple[str, ...],
     records: list[dict[str, Any]],
     scores: Scores | None,
+    find: stale.Find,
 ) -> Table:
     rows = _rows(records)
     described = next((r["result"]["primary"] for r in records if r["status"] == "finished"), None)
     described = described or records[0]["config"]["task"]["primary"]
     direction = described["direction"]
-    ranked = [row for row in rows if row.primary and not row.unranked]
-    if ranked:
-        top = _sorted(ranked, direction)[0].primary
-        rows = [
-            replace(row, best=bool(row in ranked and top and row.primary and row.primary.mean == top.mean))
-            for row in rows
-        ]
     networks = _sorted([row for row in rows if not row.baseline], direction)
     baselines = _sorted([row for row in rows if row.baseline], direction)
-    if scores is not None:
-        compared = _compared([*networks, *baselines], scores)
+    margin, seen = equivalence(records), None
+    if scores is not None and networks:
+        compared, seen = _compared([*networks, *baselines], direction, scores, margin)
         networks, baselines = compared[: len(networks)], compared[len(networks) :]
+    halves = beside([row.finished for row in networks], find, scores)
+    networks = [replace(row, half=half) for row, half in zip(networks, halves, strict=True)]
     selection = records[0]["config"]["task"]["selection"]
     extreme = "highest" if selection["direction"] == "higher" else "lowest"
     return Table(
@@ -178,6 +220,8 @@ def _table(
         common=_common(networks),
         rows=(*networks, *baselines),
         notes=tuple(_notes(networks, baselines, described)),
+        equivalence=margin,
+        resolution=seen,
     )
 
 
@@ -217,7 +261,8 @@ def _row(name: str, baseline: bool, variant: list[str], records: list[dict[str, 
         metrics=metrics,
         parameters=finished[0]["parameters"]["counted"] if finished else None,
         seconds=summarise(seconds).mean if seconds else None,
-        unranked=_unranked(config, metrics, finished[0]["parameters"] if finished else {}),
+        unranked=replications.reopened(records)
+        or _unranked(config, metrics, finished[0]["parameters"] if finished else {}),
         gap=summarise([gap["value"] for gap in gaps]) if gaps else None,
         gap_metric=gaps[0]["metric"] if gaps else None,
         off=(finished[0]["parameters"].get("sizing") or {}).get("off_per_cent") if finished else None,
@@ -225,6 +270,8 @@ def _row(name: str, baseline: bool, variant: list[str], records: list[dict[str, 
 
 
 def _unranked(config: Mapping[str, Any], metrics: Mapping[str, Summary], parameters: Mapping[str, Any]) -> str | None:
+    if said := (config.get("baseline") or {}).get("unranked"):
+        return str(said)
     rate, measured = config["task"].get("rate"), metrics.get("bits_per_pixel")
     if rate is not None and measured is not None and measured.mean > rate * RATE_TOLERANCE:
         return f"it takes {measured.mean:.3f} bits per pixel where the task allows {rate}"
@@ -232,14 +279,24 @@ def _unranked(config: Mapping[str, Any], metrics: Mapping[str, Summary], paramet
     return None if outside is None else f"outside equal-parameter ranks: {outside}"
 
 
-def _compared(rows: Sequence[Row], scores: Scores) -> list[Row]:
-    """Rows, the best network's first, with what each ranked one differs by from that."""
-    if not rows or rows[0].baseline or rows[0].unranked or not rows[0].primary:
-        return list(rows)
-    others = [row for row in rows[1:] if row.primary and not row.unranked]
-    found = compare([(row.finished, rows[0].finished) for row in others], scores)
-    by_label = {(row.baseline, row.label): comparison for row, comparison in zip(others, found, strict=True)}
-    return [replace(row, to_best=by_label.get((row.baseline, row.label))) for row in rows]
+def _compared(
+    rows: Sequence[Row], direction: str, scores: Scores, margin: Equivalence | None
+) -> tuple[list[Row], Resolution | None]:
+    """Rows with how the ranked ones stand to each other, and what their trials can tell apart."""
+    ranked = [row for row in rows if row.primary and not row.unranked]
+    networks = sum(not row.baseline for row in ranked)
+    found = standing([row.finished for row in ranked], networks, direction, scores, margin.margin if margin else None)
+    placed = {
+        (row.baseline, row.label): replace(
+            row,
+            letters=letters,
+            to_best=to_best,
+            beats=tuple(ranked[other].label for other in beats),
+            best=0 < len(beats) == len(ranked) - 1,
+        )
+        for row, letters, to_best, beats in zip(ranked, found.letters, found.to_best, found.beats, strict=True)
+    }
+    return [placed.get((row.baseline, row.label), row) for row in rows], found.resolution
 
 
 def _sorted(rows: Iterable[Row], direction: str) -> list[Row]:
@@ -260,7 +317,8 @@ def _common(networks: Sequence[Row]) -> tuple[str, ...]:
     if not networks:
         return ()
     tasks = [trial["config"]["task"] for row in networks for trial in row.trials]
-    described = (*TaskConfig.described, *variants.PROBLEM_OPTIONS, *variants.WAYS)
+    known = facts(tasks[0])
+    described = (*TaskConfig.described, *known.poses, *known.ways)
     return tuple(
         f"{key}={value}"
         for key, value in tasks[0].items()
@@ -270,25 +328,34 @@ def _common(networks: Sequence[Row]) -> tuple[str, ...]:
 
 
 def _is_worse(row: Row, value: float, direction: str) -> bool:
-    return row.primary is not None and not row.unranked and better(value, row.primary.mean, direction)
+    return _says_something(row) and row.primary is not None and better(value, row.primary.mean, direction)
+
+
+def _says_something(row: Row) -> bool:
+    """Whether a row's mean says something of its network: it is ranked, and of more than one of its seeds."""
+    return row.primary is not None and not row.unranked and (row.primary.n > 1 or not row.seeded)
 
 
 def _notes(networks: Sequence[Row], baselines: Sequence[Row], primary: Mapping[str, Any]) -> Iterable[str]:
     unit, direction = primary["unit"], primary["direction"]
-    competing = [row.primary.mean for row in networks if row.primary and not row.unranked]
+    competing = [row.primary.mean for row in networks if row.primary and _says_something(row)]
     for row in baselines:
-        if not row.primary or row.unranked or not competing:
+        if not row.primary or not _says_something(row) or not competing:
             continue
         mean = row.primary.mean
         worse = [other.label for other in networks if _is_worse(other, mean, direction)]
+        surely = ", ".join(label for label in worse if label in row.beats) or "none"
         if len(worse) == len(competing):
             strongest = max(competing) if direction == "higher" else min(competing)
             yield (
-                f"The baseline {row.label} ({mean:.4g} {unit}) beats every network; "
-                f"the best of them reaches {strongest:.4g} {unit}."
+                f"The baseline {row.label} ({mean:.4g} {unit}) is better than the mean of every network; the best of "
+                f"them reaches {strongest:.4g} {unit}. Surely worse: {surely}."
             )
         elif worse:
-            yield f"Worse than the baseline {row.label} ({mean:.4g} {unit}): {', '.join(worse)}."
+            yield (
+                f"Of a mean worse than the baseline {row.label} ({mean:.4g} {unit}): {', '.join(worse)}. "
+                f"Surely worse: {surely}."
+            )
     for row in (*networks, *baselines):
         if row.unranked:
             yield f"{row.label} stands beside the others, unranked: {row.unranked}."
@@ -300,6 +367,7 @@ def _notes(networks: Sequence[Row], baselines: Sequence[Row], primary: Mapping[s
     records = [trial for row in (*networks, *baselines) for trial in row.trials]
     if told := stale.said(records):
         yield told
+    yield from signatures(records)
     hashes = sorted({r["data"]["content_sha256"][:12] for r in records if r["status"] == "finished"})
     if len(hashes) > 1:
         yield f"Not comparable: these trials saw different data contents ({', '.join(hashes)})."

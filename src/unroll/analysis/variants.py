@@ -10,11 +10,6 @@ from unroll.records.store import flatten
 Setting = tuple[tuple[str, str], ...]  # sorted options of a trial, all but the architecture's own and the seed
 OWN = ("architecture.", "bottleneck.", "baseline.")  # options of what a row is called after
 
-# Options of a task that pose another problem, whose numbers do not compare: a table each.
-PROBLEM_OPTIONS = ("horizon", "rate", "samples")
-# How the input is read and the network trained: a table each likewise, named where they differ.
-WAYS = ("order", "chunk", "protocol")
-
 
 def options(config: Mapping[str, Any]) -> dict[str, str]:
     """Return what a row's numbers depend on: dotted key -> value as JSON text.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from unroll.config.compose import Composer
-from unroll.config.identity import NUMBERS, components, decisive, is_baseline
+from unroll.config.identity import NUMBERS, components, decisive, is_baseline, titles
 from unroll.config.interpolation import resolved
 from unroll.config.schema import SECTIONS, Trainer, defaults_of
 from unroll.config.trial import Trial, make_trial
@@ -52,16 +52,22 @@ def again(trial_id: str, config: Mapping[str, Any], config_dir: str | None = Non
     overrides = [*_named(config, config_dir)]
     overrides += _other_groups(config, resolved(composed(*overrides)), config_dir)
     overrides += _terms(config, resolved(composed(*overrides)), config_dir)
+    overrides += _metrics(config, resolved(composed(*overrides)), config_dir)
     overrides += _values(config, lambda more: composed(*overrides, *more))
     found = make_trial(validated(composed(*overrides), config_dir))
     if found.trial_id != trial_id:
-        then, now = (each["task"]["protocol_version"] for each in (config, found.plain))
+        recorded, today = ({*titles(each).values(), _protocol(each)} for each in (config, found.plain))
         raise UserError(
             "Today's YAML makes another trial of this config.",
-            saw=f"{trial_id}, of protocol {then}; now {found.trial_id}, of protocol {now}",
+            saw=f"{trial_id} is of {', '.join(sorted(recorded - today)) or _protocol(config)}; "
+            f"{found.trial_id} of {', '.join(sorted(today - recorded)) or _protocol(found.plain)}",
             allowed="the code that the record names",
         )
     return Again(overrides, found)
+
+
+def _protocol(config: Mapping[str, Any]) -> str:
+    return f"protocol {config['task']['protocol_version']}"
 
 
 def command(overrides: Sequence[str], trainer: Mapping[str, Any], config_dir: str | None = None) -> str:
@@ -108,10 +114,20 @@ def _terms(config: Mapping[str, Any], have: Mapping[str, Any], config_dir: str |
     if is_baseline(config):
         return
     wanted, own = list(config["bottleneck"]["terms"]), list(have["bottleneck"]["terms"])
-    known = group_options("bottleneck/term", config_dir)
-    if wanted and wanted != own and set(wanted) <= set(known):
+    yield from _chosen("bottleneck/term@bottleneck.terms", wanted, own, config_dir)
+
+
+def _metrics(config: Mapping[str, Any], have: Mapping[str, Any], config_dir: str | None) -> Iterator[str]:
+    """The metrics of one's own, where they are others than the task's YAML has."""
+    wanted, own = (list(each["task"].get("metrics", {})) for each in (config, have))
+    yield from _chosen("task/metric@task.metrics", wanted, own, config_dir)
+
+
+def _chosen(group: str, wanted: list[str], own: list[str], config_dir: str | None) -> Iterator[str]:
+    """The options of a group that give these keys, where it has them and the keys are not there yet."""
+    if wanted and wanted != own and set(wanted) <= set(group_options(group.partition("@")[0], config_dir)):
         text = wanted[0] if len(wanted) == 1 else f"[{','.join(wanted)}]"
-        yield f"{'' if own else '+'}bottleneck/term@bottleneck.terms={text}"
+        yield f"{'' if own else '+'}{group}={text}"
 
 
 def _values(config: Mapping[str, Any], composed: Callable[[Iterable[str]], Any]) -> list[str]:

@@ -48,19 +48,19 @@ def compose_node(
 
 @functools.cache
 def register_defaults() -> None:
-    """Give Hydra what conf/train.yaml calls section_defaults, and let the `OPEN` sections take any key."""
+    """Give Hydra what conf/train.yaml calls section_defaults, and let the `OPEN` mappings take any key."""
     from hydra.core.config_store import ConfigStore
     from omegaconf import OmegaConf
 
     node = OmegaConf.create(section_defaults())
-    for section in OPEN:
-        OmegaConf.set_struct(node[section], False)
+    for mapping in OPEN:
+        OmegaConf.set_struct(OmegaConf.select(node, mapping), False)
     ConfigStore.instance().store(name=DEFAULTS, package="_global_", node=node)
 
 
 def search_path(config_dir: str | None) -> list[str]:
     """Return the override that makes Hydra's compose look into a user's folder too."""
+    refuse_shadowed(config_dir)
     if config_dir is None:
         return []
-    refuse_shadowed(config_dir)
     return [f"hydra.searchpath=['file://{Path(config_dir).expanduser().resolve()}']"]

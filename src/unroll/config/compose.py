@@ -55,8 +55,7 @@ class Composer:
     def __init__(self, config_dir: str | None = None):
         self.config_dir = config_dir
         self.folders = config_directories(config_dir)
-        if config_dir is not None:
-            refuse_shadowed(config_dir)
+        refuse_shadowed(config_dir)
         self._file = functools.cache(self._found)
         self._is_group = functools.cache(lambda group: any((folder / group).is_dir() for folder in self.folders))
         self._parsed = functools.cache(parsed)
@@ -108,6 +107,14 @@ class Composer:
             return self._plain(name, overrides)
         except Unusual:
             return dict(_plain(compose_node(name, overrides, self.config_dir)))
+
+    def needs_hydra(self, name: str, overrides: Sequence[str]) -> bool:
+        """Whether overrides are left to Hydra, which takes a second to refuse them: a mistake, or something unusual."""
+        try:
+            self._plain(name, overrides)
+        except (Unusual, UserError):
+            return True
+        return False
 
     def _plain(self, name: str, overrides: Sequence[str]) -> dict[str, Any]:
         chosen: dict[str, Option] = {}

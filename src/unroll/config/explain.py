@@ -17,11 +17,10 @@ from hydra.errors import (
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from unroll import DISTRIBUTION
 from unroll.errors import COMMAND, UserError, suggest
 from unroll.registry.groups import config_directories, group_options
+from unroll.registry.plugins import troubles
 
-_EXTRAS = {("hydra/launcher", "ray")}  # options that come with an extra of ours, of the same name
 COMPOSITION_ERRORS = (
     HydraException,
     OmegaConfBaseException,
@@ -177,9 +176,9 @@ def _unknown_option(
     saw = next((override for override in overrides if override.lstrip("+") == f"{group}={option}"), offending)
     options = _options(group, config_dir)
     if not options:
-        return UserError(f"There is no file for '{missing}'.", saw=saw)
-    run = f"pip install '{DISTRIBUTION}[{option}]'" if (group, option) in _EXTRAS else None
-    return UserError(f"There is no {group} '{option}'.{suggest(option, options)}", saw=saw, allowed=options, run=run)
+        return UserError(f"There is no file for '{missing}'.{troubles()}", saw=saw)
+    what = f"There is no {group} '{option}'.{suggest(option, options)}{troubles()}"
+    return UserError(what, saw=saw, allowed=options)
 
 
 def _of_plugins(group: str) -> list[str]:

@@ -9,20 +9,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from unroll.config.schema import TaskConfig
-from unroll.data.readers import GUARDS
+from unroll.data.readers import component_of, deciding
 from unroll.registry.canonical import canonical
-from unroll.registry.versions import KEPT, VERSION, Component, component, listed, own_options
+from unroll.registry.versions import KEPT, VERSION, component, listed, own_options
 
 # Keys that name, describe or place a trial, or only stand in for another section's key.
 DESCRIPTIONS = {
-    "task": {"baselines", "problem", "quickstart_steps", "width", "learning_rate", "strengths"},
+    "task": {"baselines", "problem", "quickstart_steps", "width", "learning_rate", "strengths", "equivalence"},
     "data": {"origin", "epochs", "channels"},
-    "baseline": {"tasks", "seeded"},
+    "baseline": {"tasks", "seeded", "unranked"},
     "bottleneck": {"name"},
     "budget": {"name"},
 }
 _PARTS = ("encoder", "decoder")
-NUMBERS = ("precision", "tf32")  # of the trainer: what kind of numbers a network computes with
+GIVEN_TO_OPTIMIZERS = ("params", "lr", "weight_decay", "fused")  # by the trainer, from the section's own keys
+NUMBERS = ("precision", "tf32", "cuda_graphs")  # of the trainer: what kind of numbers a network computes, and how
 
 
 def is_baseline(config: Mapping[str, Any]) -> bool:
@@ -44,8 +45,8 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a trial's name hashes.
 
     Left out: devices, threads, workers, logger, paths, where data comes from, and labels. A baseline uses no
-    architecture, bottleneck, optimizer, budget, precision or TF32, and of the task's options those of its `problem`
-    only; a network uses no baseline.
+    architecture, bottleneck, optimizer, budget, precision, TF32 or CUDA graphs, and of the task's options those of its
+    `problem` only; a network uses no baseline.
 
     Raises:
         KeyError: a class is not in the committed list, and the config keeps no description of it.
@@ -60,7 +61,7 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
     return found | {
         "architecture": {"reconstructs": architecture["reconstructs"], **parts},
         "bottleneck": _section("bottleneck", sizes) | {"terms": terms},
-        "optimizer": _section("optimizer", flat(config["optimizer"])),
+        "optimizer": _optimizer(config["optimizer"]),
         "budget": _section("budget", _decisive(config, "budget")),
         "numbers": _section("numbers", {key: config["trainer"][key] for key in NUMBERS if key in config["trainer"]}),
     }
@@ -72,20 +73,22 @@ def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
     What the config of somebody else's record lacks, or names without a description, stays as it is.
     """
     chosen = {"task": _filled(_decisive(config, "task")), "data": _with_defaults("data", _decisive(config, "data"))}
-    reader = listed("readers").get(config["data"].get("reader", ""))
-    chosen["data"]["options"] = {**(reader.defaults if reader else {}), **_reader_options(config["data"])}
+    if "metrics" in chosen["task"]:
+        chosen["task"]["metrics"] = {name: _filled(node) for name, node in chosen["task"]["metrics"].items()}
+    chosen["data"] |= {key: _bare(chosen["data"][key]) for key in ("reader", "tokenizer") if key in chosen["data"]}
+    chosen["data"]["options"] = {**_reader_defaults(config["data"]), **_reader_options(config["data"])}
     if is_baseline(config):
         chosen["baseline"] = _filled(_decisive(config, "baseline"))
-        read = ("name", "protocol_version", "kind", "primary", *config["task"].get("problem", ()))
+        read = ("name", "protocol_version", "kind", "primary", "metrics", *config["task"].get("problem", ()))
         chosen["task"] = {key: value for key, value in chosen["task"].items() if key in read}
         return chosen | {"seed": config["seed"]}
     architecture, bottleneck = config["architecture"], config["bottleneck"]
     parts = {part: _filled(architecture[part]) for part in _PARTS if part in architecture}
     terms = {name: _filled(node) for name, node in bottleneck["terms"].items()}
     return chosen | {
-        "architecture": {**architecture, **parts},
+        "architecture": {**architecture, **{key: _filled(value) for key, value in _nodes_in(architecture)}, **parts},
         "bottleneck": _with_defaults("bottleneck", bottleneck) | {"terms": terms},
-        "optimizer": _with_defaults("optimizer", config["optimizer"]),
+        "optimizer": _optimizer_with_defaults(config["optimizer"]),
         "budget": _with_defaults("budget", _decisive(config, "budget")),
         "seed": config["seed"],
         **{key: config["trainer"].get(key, listed("sections")["numbers"].defaults[key]) for key in NUMBERS},
@@ -93,19 +96,60 @@ def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def components(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the nodes of a config that become objects, as far as it has them: dotted key -> node."""
+    """Return the nodes of a config that become objects, as far as it has them: dotted key -> node.
+
+    An option of one may be such a node itself, at any depth, as a cell is, and so may what an architecture passes on.
+    """
+    found = _roots(config)
+    if not is_baseline(config):
+        architecture = config["architecture"]
+        found |= {f"architecture.{key}": value for key, value in _nodes_in(architecture) if key not in _PARTS}
+    for where, node in list(found.items()):
+        found |= _inner(where, node)
+    return found
+
+
+def _roots(config: Mapping[str, Any]) -> dict[str, Any]:
     found = {"task": config["task"]}
+    found |= {f"task.metrics.{name}": node for name, node in config["task"].get("metrics", {}).items()}
+    if "_target_" in (config["data"].get("tokenizer") or ()):
+        found["data.tokenizer"] = config["data"]["tokenizer"]
     if is_baseline(config):
         return found | {"baseline": config["baseline"]}
     architecture, terms = config["architecture"], config["bottleneck"]["terms"]
     found |= {f"architecture.{part}": architecture[part] for part in _PARTS if part in architecture}
+    if "_target_" in config.get("optimizer", {}):
+        found["optimizer"] = config["optimizer"]
     return found | {f"bottleneck.terms.{name}": node for name, node in terms.items()}
+
+
+def _inner(where: str, node: Any) -> dict[str, Any]:
+    """The nodes among a node's options, at any depth."""
+    found: dict[str, Any] = {}
+    for key, value in _nodes_in(node):
+        found |= {f"{where}.{key}": value} | _inner(f"{where}.{key}", value)
+    return found
+
+
+def _hashable(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of which the nodes are as ids hash them."""
+    return {**options, **{key: _component(value) for key, value in _nodes_in(options)}}
+
+
+def _nodes_in(node: Any) -> list[tuple[str, Mapping[str, Any]]]:
+    options = own_options(node).items() if isinstance(node, Mapping) else ()
+    return [(key, value) for key, value in options if isinstance(value, Mapping) and "_target_" in value]
+
+
+def place_of_options(where: str) -> str:
+    """Return the dotted key of the mapping that holds a component's options."""
+    return "optimizer.options" if where == "optimizer" else where
 
 
 def titles(config: Mapping[str, Any]) -> dict[str, str]:
     """Return what stands for each class wherever it lies: the dotted key of its `_target_` -> name@version."""
-    found = {}
-    for where, node in components(config).items():
+    found, reader = {}, config["data"].get("reader", "")
+    for where, node in {**components(config), **({} if isinstance(reader, str) else {"data.reader": reader})}.items():
         try:
             found[f"{where}._target_"] = component(node).title
         except KeyError:
@@ -117,7 +161,7 @@ def null_by_default(config: Mapping[str, Any]) -> set[str]:
     """Return the dotted keys of `decisive` whose options are null by default."""
     sections = {name: listed("sections")[name].defaults for name in ("data", "bottleneck", "optimizer", "budget")}
     nodes = components(config)
-    sections |= {where: _defaults(node) for where, node in nodes.items()}
+    sections |= {place_of_options(where): _defaults(node) for where, node in nodes.items()}
     knobs = [_defaults(nodes[f"architecture.{part}"]) for part in _PARTS if f"architecture.{part}" in nodes]
     sections["architecture"] = {key: default for part in knobs for key, default in part.items()}  # that are passed on
     return {
@@ -140,7 +184,24 @@ def _task(config: Mapping[str, Any]) -> dict[str, Any]:
         own = {key: value for key, value in own.items() if key in task["problem"]}
     else:
         found["selection"] = _metric(task["selection"])
-    return found | {"primary": _metric(task["primary"])} | component(task).hashed(own)
+    extra = {name: _component(node) for name, node in sorted(task.get("metrics", {}).items())}
+    found |= {"metrics": extra} if extra else {}
+    return found | {"primary": _metric(task["primary"])} | component(task).hashed(_hashable(own))
+
+
+def _optimizer(node: Mapping[str, Any]) -> dict[str, Any]:
+    if "_target_" not in node:
+        return _section("optimizer", flat(node))
+    own = {key: value for key, value in own_options(node).items() if key not in ("name", "options")}
+    return _section("optimizer", flat(own)) | {"class": component(node).hashed(node["options"])}
+
+
+def _optimizer_with_defaults(node: Mapping[str, Any]) -> dict[str, Any]:
+    found = _with_defaults("optimizer", {key: value for key, value in node.items() if key != KEPT})
+    if "_target_" in node:
+        defaults = {key: value for key, value in _defaults(node).items() if key not in GIVEN_TO_OPTIMIZERS}
+        found["options"] = {**defaults, **node["options"]}
+    return found
 
 
 def _metric(metric: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,26 +212,38 @@ def _data(data: Mapping[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in data.items() if key not in DESCRIPTIONS["data"]}
     for key in ("kind", "reader", "options"):
         del kept[key]
-    found = _section("data", kept) | {"reader": _reader(data).hashed(_reader_options(data))}
-    if data["tokenizer"] is not None:
-        found["tokenizer"] = _section("tokenizer", data["tokenizer"])
+    found = _section("data", kept) | {"reader": component_of(data["reader"]).hashed(_reader_options(data))}
+    tokenizer = data["tokenizer"]
+    if tokenizer is not None:
+        found["tokenizer"] = _component(tokenizer) if "_target_" in tokenizer else _section("tokenizer", tokenizer)
     return found
 
 
-def _reader(data: Mapping[str, Any]) -> Component:
-    return listed("readers")[data["reader"]]
+def _reader_defaults(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Those of a reader; none where nothing tells of it."""
+    try:
+        return component_of(data["reader"]).defaults
+    except KeyError:
+        return {}
 
 
 def _reader_options(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in data.get("options", {}).items() if key not in GUARDS}
+    return deciding(data.get("reader", ""), data.get("options", {}))
 
 
 def _component(node: Mapping[str, Any], *without: str) -> dict[str, Any]:
-    return component(node).hashed({key: value for key, value in own_options(node).items() if key not in without})
+    options = {key: value for key, value in own_options(node).items() if key not in without}
+    return component(node).hashed(_hashable(options))
 
 
 def _filled(node: Mapping[str, Any]) -> dict[str, Any]:
-    return {**_defaults(node), **{key: node[key] for key in node if key not in (KEPT, VERSION)}}
+    inner = {key: _filled(value) for key, value in _nodes_in(node)}
+    return {**_defaults(node), **_bare(node), **inner}
+
+
+def _bare(node: Any) -> Any:
+    """A component's node without what it keeps for readers of its record; anything else as it is."""
+    return {key: node[key] for key in node if key not in (KEPT, VERSION)} if isinstance(node, Mapping) else node
 
 
 def _defaults(node: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from unroll.config.schema import Config, Data, Network, Optimizer
+from unroll.config.schema import Config, Data, Network, Optimizer, TokenizerConfig
+from unroll.data import kinds
 from unroll.errors import UserError
 
 
@@ -24,11 +25,18 @@ def check(config: Config) -> None:
 
 
 def _data(data: Data) -> Iterator[Idle]:
-    text = data.kind in ("labelled_text", "pairs")
-    for key, value in (("tokenizer", data.tokenizer), ("max_length", data.max_length)):
-        yield Idle(not text and value is not None, f"data.{key} of {data.kind}", f"data.{key}=null, or data of texts")
-    channels = data.kind != "series" and data.channels is not None
+    kind, tokenizer = kinds.get(data.kind), data.tokenizer
+    for key, value in (("tokenizer", tokenizer), ("max_length", data.max_length)):
+        idle = not kind.texts and value is not None
+        yield Idle(idle, f"data.{key} of {data.kind}", f"data.{key}=null, or data of texts")
+    channels = not kind.series and data.channels is not None
     yield Idle(channels, f"data.channels of {data.kind}", "data.channels=null")
+    if isinstance(tokenizer, TokenizerConfig):
+        yield Idle(
+            tokenizer.kind != "word" and tokenizer.words != TokenizerConfig.model_fields["words"].default,
+            f"data.tokenizer.words={tokenizer.words} of {tokenizer.kind}",
+            "data.tokenizer.words=whitespace, which only words read",
+        )
 
 
 def _of_network(network: Network, config: Config) -> Iterator[Idle]:
@@ -54,13 +62,23 @@ def _architecture(knobs: Mapping[str, Any]) -> Iterator[Idle]:
         "architecture.dropout between the layers of one",
         "architecture.depth=2 or more, or task.dropout",
     )
+    yield Idle(
+        knobs.get("depth") == 1 and knobs.get("residual") is False,
+        "architecture.residual=false with one layer",
+        "architecture.depth=2 or more, or architecture.residual=true",
+    )
 
 
 def _optimizer(optimizer: Optimizer, config: Config) -> Iterator[Idle]:
     name, supervised = optimizer.name, optimizer.supervised
     sgd, adam = f"with {name}", optimizer.betas != Optimizer.model_fields["betas"].default
     yield Idle(name != "sgd" and optimizer.momentum != 0, f"optimizer.momentum {sgd}", "optimizer=sgd")
-    yield Idle(name in ("sgd", "adagrad") and adam, f"optimizer.betas {sgd}", "optimizer=adam")
+    yield Idle(name not in ("adam", "adamw") and adam, f"optimizer.betas {sgd}", "optimizer=adam")
+    yield Idle(
+        bool(optimizer.options) and optimizer.node is None,
+        f"optimizer.options {sgd}",
+        "optimizer.options={}, or an optimizer with _target_",
+    )
     for key in ("embedding_learning_rate", "embedding_weight_decay"):
         yield Idle(
             getattr(optimizer, key) is not None and config.data.tokenizer is None,

@@ -6,8 +6,8 @@ from typing import Any
 from unroll.config.defaults_list import Unusual
 from unroll.errors import UserError
 
-# Sections that take any key, which is checked afterwards: by a data set's reader, by the classes of an architecture.
-OPEN = ("data", "architecture")
+# Mappings that take any key, which is checked afterwards: by a data set's reader, by the classes that they name.
+OPEN = ("data", "architecture", "optimizer.options")
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def applied(config: dict[str, Any], override: Any) -> dict[str, Any]:
     if override.package is not None or "[" in key or not all(parts) or "\\$" in str(value):
         raise Unusual
     grows = override.is_add() or override.is_force_add()
-    is_open = grows or parts[0] in OPEN
+    is_open = grows or any(f"{key}.".startswith(f"{mapping}.") for mapping in OPEN)
     root = node = dict(config)
     for part in parts[:-1]:
         inner = node.get(part, {} if is_open else None)

@@ -1,5 +1,6 @@
 """Trials that were planned: each with the overrides that make it, and a suite's all together."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +26,11 @@ class Plan:
     workers: int | None
     rules: dict[str, Any]
     hydra: tuple[str, ...]
-    hypotheses: dict[str, dict[str, Any]] = field(default_factory=dict)  # of `Hypothesis`
+    hypotheses: Mapping[str, dict[str, Any]] = field(default_factory=dict)  # of `Hypothesis`
+    refused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # a reason -> the pairs left out for it
+    of: str | None = None  # the suite whose trials these are with half their budget
+    stop: Mapping[str, Any] | None = None  # of `Stop`: the suite's rule of when its claims are decided
+    until_decided: bool = False  # whether the sweep follows that rule
 
     def __post_init__(self) -> None:
         check_id(self.name, "a suite")  # its report and Hydra's files lie in a folder of that name

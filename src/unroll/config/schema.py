@@ -6,19 +6,29 @@ by their constructors.
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from unroll.registry.metric import Direction
 from unroll.registry.options import Count, CountOrNone, NotNegative, Positive, Share
 
 Text = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) in (int, float) else value)]
-Direction = Literal["higher", "lower"]
 ScheduleName = Literal["constant", "cosine", "linear", "exponential"]
+
+
+def _names_a_target(node: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(node.get("_target_"), str):
+        raise ValueError("it names no _target_")
+    return node
+
+
+Plugged = Annotated[dict[str, Any], AfterValidator(_names_a_target)]  # a component of one's own, with its options
 
 
 class Section(BaseModel):
     """A mapping of a config. Other keys and other types are refused: a number is no text, 1.5 no whole number."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    further: ClassVar[tuple[str, ...] | None] = None  # the only other keys, where not any other is taken
 
 
 class Primary(Section):
@@ -27,6 +37,14 @@ class Primary(Section):
     name: Text
     direction: Direction
     unit: Text
+
+
+class Equivalence(Section):
+    """The largest difference in a test metric that counts as none, and why: what pages call "no difference"."""
+
+    metric: Text
+    margin: Positive = Field(description="in the metric's unit")
+    because: Text
 
 
 class Selection(Section):
@@ -39,19 +57,19 @@ class Selection(Section):
 class Strengths(Section):
     """How much the terms that penalise codes weigh, where they do not say; see each term."""
 
-    variational: NotNegative
-    sparse: NotNegative
-    contractive: NotNegative
+    variational: NotNegative = 0.001
+    sparse: NotNegative = 0.001
+    contractive: NotNegative = 0.001
 
 
 class TokenizerConfig(Section):
-    """How text becomes tokens; built from train only."""
+    """How text becomes tokens; built from train only. One's own: `_target_: module.Class`, and that class's options."""
 
-    kind: Literal["word", "bpe"] = "word"
-    words: Literal["whitespace", "moses"] = Field("whitespace", description="what a word is")
+    kind: Literal["word", "bpe", "character"] = "word"
+    words: Literal["whitespace", "moses"] = Field("whitespace", description="of word: what a word is")
     lowercase: bool = True
     vocabulary_size: Count = 20000
-    min_count: Count = Field(1, description="of a word that the vocabulary keeps")
+    min_count: Count = Field(1, description="of a token that the vocabulary keeps")
 
 
 class Origin(Section):
@@ -68,12 +86,12 @@ class Data(Section):
     """The data set, and how it is read. A reader's own options stand below `options`."""
 
     name: Text
-    kind: Literal["labelled_text", "pairs", "series", "images", "adding", "copying"]
-    reader: Text
+    kind: Text = Field(description="conf/kind/NAME.yaml")
+    reader: Text | Plugged = Field(description="a name, or {_target_: module.function}")
     options: dict[str, Any] = {}
     fraction: float = Field(1.0, gt=0, le=1, description="of train, drawn by a fixed seed")
-    tokenizer: TokenizerConfig | None = None
-    languages: list[Text] = Field([], description="codes: one of labelled_text, source and target of pairs")
+    tokenizer: TokenizerConfig | Plugged | None = None
+    languages: list[Text] = Field([], description="codes: as many as the kind wants; source and target of pairs")
     max_length: Count | None = Field(None, description="tokens; null: the longest text of train")
     channels: Text | None = Field(None, description="of a series, where the task does not say: joint, independent")
     batch_size: Count = Field(64, description="over all ranks")
@@ -88,6 +106,7 @@ class BottleneckConfig(Section):
     size: Count | None = Field(None, description="width of the code; null: by ratio")
     ratio: Positive | None = Field(None, description="of the task's reference size; null: the encoder's output's width")
     minimum: Count = Field(1, description="smallest width that ratio gives")
+    states: bool = Field(False, description="it acts also on the states that a decoder attends to")
     terms: dict[str, Any] = {}
 
 
@@ -118,9 +137,13 @@ class Supervised(Section):
 
 
 class Optimizer(Section):
-    """Gradients into steps."""
+    """Gradients into steps. One that does not ship with Unroll names its class by `_target_`."""
 
-    name: Literal["adam", "adamw", "sgd", "adagrad"]
+    model_config = ConfigDict(extra="allow")
+    further: ClassVar[tuple[str, ...]] = ("_target_", "_component_")
+    shipped: ClassVar[tuple[str, ...]] = ("adam", "adamw", "sgd", "adagrad")
+
+    name: Text
     learning_rate: Positive = 1e-3
     weight_decay: NotNegative = 0.0
     betas: Annotated[list[Share], Field(min_length=2, max_length=2)] = Field([0.9, 0.999], description="of adam, adamw")
@@ -132,7 +155,14 @@ class Optimizer(Section):
     embedding_weight_decay: NotNegative | None = Field(None, description="of word vectors; null: as the rest")
     clip_norm: Positive | None = Field(1.0, description="gradients' global norm; null: off")
     clip_value: Positive | None = Field(None, description="each gradient's absolute value; null: off")
+    options: dict[str, Any] = Field({}, description="of the class that _target_ names")
     supervised: Supervised = Supervised()
+
+    @property
+    def node(self) -> dict[str, Any] | None:
+        """The class and its own options as a component's node; None of those that ship with Unroll."""
+        target = (self.model_extra or {}).get("_target_")
+        return None if target is None else {"_target_": target, **self.options}
 
     def second_phase(self) -> "Optimizer":
         """Return what holds in the second phase of task.protocol=pretrain."""
@@ -140,15 +170,22 @@ class Optimizer(Section):
 
 
 class Trainer(Section):
-    """The machine that trains, and what is written on the way. Of these only precision and tf32 change a trial's id."""
+    """The machine that trains, and what is written on the way.
+
+    Of these only precision, tf32 and cuda_graphs change a trial's id.
+    """
 
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     devices: Count = Field(1, description="processes on each node; more than 1: DDP")
     num_nodes: Count = 1
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field("32-true", description="Lightning's names")
     tf32: bool = Field(False, description="on NVIDIA GPUs single precision may round products to TF32's 10 bits")
+    cuda_graphs: bool = Field(False, description="replay forward and backward as one launch each; docs/gpu.md")
     threads: Count = Field(1, description="CPU threads of each process, in every library")
     deterministic: bool = True
+    data_on_device_mb: CountOrNone = Field(
+        1024, description="megabytes of prepared data that a GPU may hold; more stays on the CPU, batches are sent"
+    )
     checkpoint_minutes: Positive = Field(10.0, description="last.ckpt at least this often, also inside an epoch")
     keep_checkpoints: CountOrNone = Field(0, description="earlier checkpoints kept, as step-N.ckpt")
     keep_after: Literal["none", "best", "all"] = Field("best", description="checkpoints of a finished trial that stay")
@@ -196,17 +233,19 @@ class TaskConfig(Section):
     described: ClassVar[tuple[str, ...]]  # the keys that are no argument
 
     name: Text
-    protocol_version: Count
+    protocol_version: Count = 1
     kind: Text
     primary: Primary
     selection: Selection
-    # What only composing reads: YAML states it, and records of before it lack it.
+    # What only composing reads; records of before it lack it.
     baselines: list[Text] = Field([], description="rows of its table beside the networks")
     problem: list[Text] = Field([], description="options that baselines read too")
-    quickstart_steps: Count | None = Field(None, description="of budget=quickstart")
-    width: Count | None = Field(None, description="hidden units of recurrent networks that do not say")
-    learning_rate: Positive | None = Field(None, description="of optimizers that do not say")
-    strengths: Strengths | None = Field(None, description="of the terms that penalise codes and do not say")
+    quickstart_steps: Count = Field(100, description="of budget=quickstart")
+    width: Count = Field(128, description="hidden units of recurrent networks that do not say")
+    learning_rate: Positive = Field(0.001, description="of optimizers that do not say")
+    strengths: Strengths = Field(Strengths(), description="of the terms that penalise codes and do not say")
+    equivalence: Equivalence | None = Field(None, description="which difference of two rows counts as none")
+    metrics: dict[str, Any] = Field({}, description="of one's own, by name; see docs/metrics.md")
 
     @property
     def options(self) -> dict[str, Any]:
@@ -251,6 +290,7 @@ class Baseline(Section):
     name: Text
     tasks: list[Text]
     seeded: bool = Field(description="a seed changes it")
+    unranked: Text | None = Field(None, description="why it stands beside the ranks, where it does not compete")
 
 
 Baseline.described = tuple(Baseline.model_fields)
@@ -300,9 +340,14 @@ SECTIONS: dict[str, type[Section]] = {"data": Data, **NETWORK, **_SHARED}  # tho
 
 
 def section_defaults() -> dict[str, Any]:
-    """Return what each section holds where no YAML and no override says anything; ??? where one has to."""
+    """Return what each section holds where no YAML and no override says anything; ??? where one has to.
+
+    Of a task only what composing reads: another task's YAML replaces it whole, but for what that leaves unsaid.
+    """
+    task = defaults_of(TaskConfig)
     return {name: defaults_of(section) for name, section in SECTIONS.items() if section is not Architecture} | {
-        "architecture": {}
+        "architecture": {},
+        "task": {key: value for key, value in task.items() if value != "???" and key != "metrics"},
     }
 
 

@@ -6,9 +6,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from unroll.config.identity import digest, identity, is_baseline, is_seeded
+from unroll.config.identity import components, digest, identity, is_baseline, is_seeded
 from unroll.config.schema import Config
 from unroll.config.typed import config_of
+from unroll.registry.facts import facts
+from unroll.registry.versions import VERSION, taken_back
 
 
 @dataclass(frozen=True)
@@ -79,9 +81,22 @@ class Alike:
 
 
 def earlier(trial: Trial) -> Iterator[Trial]:
-    """The same trial under the task's earlier protocols, the latest first: what its records were named then."""
+    """The same trial under the task's earlier protocols, the latest first: what its records were named then.
+
+    Then the same again with its components some versions before today's: with the same values, as somebody stated them
+    then, and with the defaults of then.
+    """
     task, (named, _, _) = trial.plain["task"], trial.trial_id.rpartition("-")
-    for version in range(task["protocol_version"] - 1, 0, -1):
-        before = {**trial.decides["task"], "protocol_version": version}
-        name = digest({**trial.decides, "task": before, "seed": trial.plain["seed"]})
-        yield Trial({**trial.plain, "task": {**task, "protocol_version": version}}, f"{named}-{name}")
+    known = facts(task)
+
+    def then(part: Mapping[str, Any], version: int) -> dict[str, Any]:
+        roles = {role: part[role] for role in ("primary", "selection") if role in part}
+        renamed = {role: {**of, "name": known.name_under(of["name"], version)} for role, of in roles.items()}
+        return {**part, "protocol_version": version, **renamed}
+
+    newest = max(node.get(VERSION, 1) for node in components(trial.plain).values())
+    older = ((taken_back(trial.plain, back, defaults)) for back in range(1, newest) for defaults in (False, True))
+    for before in (trial, *(Trial(config, "") for config in older)):
+        for version in range(task["protocol_version"] - (before is trial), 0, -1):
+            decides = {**before.decides, "task": then(before.decides["task"], version), "seed": trial.plain["seed"]}
+            yield Trial({**before.plain, "task": then(before.plain["task"], version)}, f"{named}-{digest(decides)}")

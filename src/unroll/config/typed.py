@@ -36,9 +36,14 @@ def read(kind: type[Model], values: Any, where: str) -> Model:
         UserError: for the first key that there is not, that is missing, or that cannot hold its value.
     """
     try:
-        return kind.model_validate(values)
+        found = kind.model_validate(values)
     except ValidationError as error:
         raise _told(error, kind, values, where) from error
+    further = getattr(kind, "further", None)
+    others = [key for key in found.model_extra or () if further is not None and key not in further]
+    if others:
+        raise _no_such_key([others[0]], kind, where)
+    return found
 
 
 def config_of(plain: Mapping[str, Any]) -> Config:
@@ -78,10 +83,7 @@ def _told(error: ValidationError, kind: type[BaseModel], values: Any, where: str
     keys, hint, model = _followed(kind, path)
     place = ".".join(filter(None, [where, *keys]))
     if kinds == "extra_forbidden":
-        known = sorted(model.model_fields)
-        parent = ".".join(filter(None, [where, *keys[:-1]])) or "the config"
-        what = f"There is no key '{keys[-1]}' in '{parent}'.{suggest(keys[-1], known)}"
-        return UserError(what, saw=place, allowed=known)
+        return _no_such_key(keys, model, where)
     if kinds == "missing" or first["input"] == "???":
         return UserError(f"'{place}' has no value yet.", saw="???", allowed=f"{place}=VALUE")
     value = first["input"]
@@ -98,6 +100,13 @@ def _told(error: ValidationError, kind: type[BaseModel], values: Any, where: str
     )
 
 
+def _no_such_key(keys: Sequence[str], model: type[BaseModel], where: str) -> UserError:
+    known = sorted(model.model_fields)
+    parent = ".".join(filter(None, [where, *keys[:-1]])) or "the config"
+    what = f"There is no key '{keys[-1]}' in '{parent}'.{suggest(keys[-1], known)}"
+    return UserError(what, saw=".".join(filter(None, [where, *keys])), allowed=known)
+
+
 def _followed(kind: type[BaseModel], path: Sequence[str]) -> tuple[list[str], Any, type[BaseModel]]:
     """The keys of an error's place (pydantic adds those of a union's members), the last one's type, and its model."""
     hint: Any = kind
@@ -105,6 +114,8 @@ def _followed(kind: type[BaseModel], path: Sequence[str]) -> tuple[list[str], An
     for part in path:
         mapping = next((one for one in (hint, *get_args(hint)) if _is_mapping(one)), None)
         inner = next((one for one in (hint, *get_args(hint)) if _is_model(one)), None)
+        if inner is not None and part == inner.__name__:  # a union's member
+            continue
         if mapping is not None:
             keys.append(part)
             hint = get_args(mapping)[-1]

@@ -4,31 +4,43 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from unroll.config import idle
-from unroll.config.identity import components, is_baseline
+from unroll.config.identity import GIVEN_TO_OPTIMIZERS, components, is_baseline, place_of_options
 from unroll.config.interpolation import resolved, resolved_value
+from unroll.config.parts import parts_of
 from unroll.config.schema import NETWORK, SECTIONS, Baseline, BudgetConfig, Config, Data, Network, Optimizer, TaskConfig
 from unroll.config.typed import check_seed, config_of
 from unroll.config.wandb_names import check_wandb_names
 from unroll.config.written import written
-from unroll.data import readers, shape
+from unroll.data import kinds, readers, shape
 from unroll.data.catalogue import check_name
 from unroll.data.languages import is_code
+from unroll.data.tokenizers import Tokenizer
 from unroll.errors import UserError, suggest
 from unroll.registry.components import SOLVED, accepted, check_options, locate
+from unroll.registry.facts import facts, stated
+from unroll.registry.fits import fits
 from unroll.registry.groups import config_directories, options_where
+from unroll.registry.metric import ExtraMetric
 from unroll.registry.options import Count, conforms, in_words, schema_of
 from unroll.registry.versions import KEPT, VERSION, described, is_listed_name, listed_version, own_options
 
 _TOP_LEVEL = (*SECTIONS, "task", "baseline", "seed")
 _PARTS = ("encoder", "decoder")
 _ARCHITECTURE_PARTS = ("name", "reconstructs", *_PARTS)
-GIVEN = {"architecture.encoder": ("shape",), "architecture.decoder": ("shape", "code_width", "state_width")}
-_WITHOUT_TRAINING = {"accelerator": "cpu", "precision": "32-true", "tf32": False}  # a baseline needs no device
+GIVEN = {
+    "architecture.encoder": ("shape",),
+    "architecture.decoder": ("shape", "code_width", "state_width"),
+    "data.tokenizer": ("texts", "language"),
+    "optimizer": GIVEN_TO_OPTIMIZERS,
+}
+GIVEN_TO_CELLS = ("input_width", "width")
+_WITHOUT_TRAINING = {"accelerator": "cpu", "precision": "32-true", "tf32": False, "cuda_graphs": False}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*")
+_METRIC = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,49}")
 _LONGEST_NAME = 50
 
 
@@ -46,12 +58,17 @@ def validated(raw: Mapping[str, Any], config_dir: str | None = None) -> dict[str
     config = found.plain()
     _contradictions(found, config_dir)
     _check_components(config)
+    _check_fit(config)
     _finite({"data": {"options": found.data.options}, **components(config)}, "")
     shape.check(config["data"], f"data={found.data.name}")
+    if not isinstance(found.data.reader, str):
+        _nothing_by_hand(found.data.reader, "data.reader")
+    config["data"]["reader"] = readers.described(found.data.reader)
     readers.check(found.data.reader, found.data.options)
     check_name(config["data"], config_directories(config_dir))
     idle.check(found)
     _describe_foreign(config)
+    _check_extra_metrics(config["task"])
     for key, value in config["paths"].items():
         config["paths"][key] = os.path.expanduser(value) if value is not None else None
     return config
@@ -148,28 +165,39 @@ def _width_to_solve(raw: Mapping[str, Any]) -> Mapping[str, Any]:
 def _describe_foreign(config: dict[str, Any]) -> None:
     """Keep in the config what its id says of classes that the committed list does not have: readers run no code."""
     for where, node in components(config).items():
-        given = sorted(key for key in node if key.startswith("_") and key != "_target_")
-        if given:
-            raise UserError(
-                f"'{where}.{given[0]}' is not set by hand.", saw=node[given[0]], allowed="_target_ and options"
-            )
+        _nothing_by_hand(node, where)
         version = listed_version(node.get("_target_"))
         if version is not None:
             if version > 1:
                 node[VERSION] = version
             continue
-        found = described(locate(node, where))
+        kind = locate(node, where, _base_of(where))
+        found, known = described(kind), stated(kind).plain()
         if is_listed_name(found.name):
             raise UserError(
                 f"{where} has the name of a component that ships with Unroll, and its trials would have those ids.",
                 saw=f"{found.name}: {node['_target_']}",
                 allowed='another name of the class, or component = "NAME" in it',
             )
-        node[KEPT] = found._asdict()
+        node[KEPT] = {**found._asdict(), **({"facts": known} if known else {})}
+
+
+def _base_of(where: str) -> type:
+    """What a class at a place of a config has to be."""
+    if where == "data.tokenizer":
+        return Tokenizer
+    return ExtraMetric if where.startswith("task.metrics.") else object
+
+
+def _nothing_by_hand(node: Mapping[str, Any], where: str) -> None:
+    given = sorted(key for key in node if key.startswith("_") and key != "_target_")
+    if given:
+        raise UserError(f"'{where}.{given[0]}' is not set by hand.", saw=node[given[0]], allowed="_target_ and options")
 
 
 def _check_task(task: Mapping[str, Any]) -> None:
-    missing = [key for key in TaskConfig.described if key != "strengths" and key not in task]
+    needed = [key for key, field in TaskConfig.model_fields.items() if field.is_required()]
+    missing = [key for key in needed if key not in task]
     if missing:
         raise UserError(f"The task has no '{missing[0]}'.", saw=sorted(task), allowed=", ".join(TaskConfig.described))
     if "_target_" not in task:
@@ -179,6 +207,20 @@ def _check_task(task: Mapping[str, Any]) -> None:
         if key not in options:
             raise UserError(
                 f"'task.problem' names no option of the task.{suggest(str(key), options)}", saw=key, allowed=options
+            )
+
+
+def _check_extra_metrics(task: Mapping[str, Any]) -> None:
+    """A metric of one's own has a name of its own."""
+    taken = facts({key: value for key, value in task.items() if key != "metrics"})
+    for name in task.get("metrics", {}):
+        if not _METRIC.fullmatch(name):
+            raise UserError("This cannot name a metric.", saw=f"task.metrics.{name}", allowed="letters, digits and _")
+        if taken.metric(name) is not None:
+            raise UserError(
+                f"The task {task['name']} has a metric '{name}' already.",
+                saw=f"task.metrics.{name}",
+                allowed=f"another name than {', '.join(metric.name for metric in taken.metrics)}",
             )
 
 
@@ -205,10 +247,20 @@ def _check_components(config: Mapping[str, Any]) -> None:
         if not isinstance(node, dict):
             raise UserError(f"'{where}' is no component.", saw=node, allowed="a mapping with _target_ and its options")
         described = {"task": TaskConfig.described, "baseline": Baseline.described}.get(where, ())
-        options = {key: value for key, value in own_options(node).items() if key not in described}
-        passed = knobs if where.startswith("architecture") else ()
+        own = node["options"] if where == "optimizer" else own_options(node)
+        options = {key: value for key, value in own.items() if key not in described}
+        passed = knobs if where in ("architecture.encoder", "architecture.decoder") else ()
         same = [key for key in passed if key in options and options[key] == config["architecture"][key]]
-        check_options(accepted(node, where), options, where, GIVEN.get(where, ()), same)
+        takes, given = accepted(node, where), GIVEN_TO_CELLS if where.endswith(".cell") else GIVEN.get(where, ())
+        if where.count(".") > (2 if where.startswith(("bottleneck.terms.", "task.metrics.")) else 1):
+            given = tuple({*given, *takes.required} - set(options))  # what it is inside of gives the rest
+        check_options(takes, options, place_of_options(where), given, same)
+
+
+def _check_fit(config: Mapping[str, Any]) -> None:
+    misfit = None if is_baseline(config) else fits(parts_of(config))
+    if misfit is not None:
+        raise misfit
 
 
 def _finite(value: Any, where: str) -> None:
@@ -224,18 +276,20 @@ def _finite(value: Any, where: str) -> None:
 
 def _contradictions(config: Config, config_dir: str | None) -> None:
     task, data = config.task, config.data
+    kind = kinds.get(data.kind)
     if task.kind != data.kind:
         raise UserError(
             f"The task {task.name} works on {task.kind}, and data={data.name} is {data.kind}.",
             saw=f"task={task.name} data={data.name}",
             allowed=[f"data={name}" for name in options_where("data", "kind", task.kind, config_dir)],
         )
-    if data.kind in ("labelled_text", "pairs") and data.tokenizer is None:
+    if kind.texts and data.tokenizer is None:
         raise UserError(f"data={data.name} is text and has no tokenizer.", saw="data.tokenizer: null")
-    _languages(data)
+    _languages(data, kind.languages)
     if isinstance(config.method, Network):
         _budget(config.method.budget, config.method.optimizer)
         _decays(config.method.optimizer)
+        _optimizer_class(config.method.optimizer)
 
 
 def _budget(budget: BudgetConfig, optimizer: Optimizer) -> None:
@@ -257,10 +311,9 @@ def _budget(budget: BudgetConfig, optimizer: Optimizer) -> None:
         )
 
 
-def _languages(data: Data) -> None:
+def _languages(data: Data, wanted: Sequence[str]) -> None:
     """Text is of a language, pairs are of two: tokenisers and scores go by their codes."""
-    wanted = {"labelled_text": ["en"], "pairs": ["de", "en"]}.get(data.kind)
-    if wanted is not None and len(data.languages) != len(wanted):
+    if wanted and len(data.languages) != len(wanted):
         raise UserError(
             f"data={data.name} is {data.kind}, and data.languages names another number of languages.",
             saw=data.languages,
@@ -288,6 +341,34 @@ def _decays(optimizer: Optimizer) -> None:
             saw=f"optimizer.clip_norm={optimizer.clip_norm} optimizer.clip_value={optimizer.clip_value}",
             change=["optimizer.clip_norm=null"],
         )
+
+
+def _optimizer_class(optimizer: Optimizer) -> None:
+    """A class takes the learning rate of each step; its name is none of the shipped optimizers'."""
+    if (optimizer.node is None) != (optimizer.name in optimizer.shipped):
+        named = "is that of an optimizer that ships with Unroll" if optimizer.node else "names no optimizer"
+        raise UserError(
+            f"'optimizer.name' {named}.{'' if optimizer.node else suggest(optimizer.name, optimizer.shipped)}",
+            saw=optimizer.name,
+            allowed="another name beside _target_"
+            if optimizer.node
+            else f"{', '.join(optimizer.shipped)}, or any with _target_: a class of torch.optim.Optimizer",
+        )
+    if optimizer.node is None:
+        return
+    takes = accepted(optimizer.node, "optimizer").schemas
+    if "lr" not in takes:
+        raise UserError(
+            "An optimizer's constructor takes the learning rate as `lr`, and this one's does not.",
+            saw=f"{optimizer.node['_target_']}({', '.join(takes)})",
+            allowed="(params, lr, weight_decay, and options of its own)",
+        )
+    decays = {"weight_decay": optimizer.weight_decay, "embedding_weight_decay": optimizer.embedding_weight_decay}
+    decays["supervised.weight_decay"] = optimizer.supervised.weight_decay
+    given = [f"optimizer.{key}={value}" for key, value in decays.items() if value]
+    if given and "weight_decay" not in takes:
+        saw = f"{' '.join(given)} with {optimizer.name}"
+        raise UserError("This optimizer has no weight decay.", saw=saw, allowed="optimizer.weight_decay=0")
 
 
 def _one_of(given: Mapping[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from unroll.atomic import replacing
-from unroll.data import readers
+from unroll.data import kinds, readers
 from unroll.data.digests import file_sha256, files_below
 from unroll.data.examples import Examples, load_examples
 from unroll.data.guess import Guess, guess
@@ -19,13 +19,6 @@ from unroll.data.overrides import read
 from unroll.data.sources import uncompressed
 from unroll.errors import UserError
 
-TASKS = {
-    "series": ["task=forecasting", "architecture=gru"],
-    "labelled_text": ["task=sentiment", "architecture=bilstm"],
-    "pairs": ["task=translation", "architecture=bigru", "task.attention=additive"],
-    "images": ["task=classification", "architecture=gru"],
-}
-"""What trains on each kind of data, for the command that is printed."""
 _ASSUMED = "en"  # the language of texts of which nothing is said; it decides how punctuation is told from words
 
 
@@ -46,7 +39,10 @@ class Wish:
 
 @dataclass(frozen=True)
 class Added:
-    """A data set that can be trained on: its YAML, what was read, columns left aside, the overrides that train it."""
+    """A data set that can be trained on: its YAML, what was read, columns left aside, the overrides that train it.
+
+    Without overrides its kind names no task that trains on it.
+    """
 
     path: Path
     node: dict[str, Any]
@@ -92,7 +88,7 @@ def add(
     wanted = _wanted(above, names, guessed.files)
     name = wish.name or _name(above, wanted)
     path = folder / "data" / f"{name}.yaml"
-    _require_free(name, path, config_dirs[0], wish.force)
+    _require_free(name, path, [each for each in config_dirs if each != folder.resolve()], wish.force)
 
     cache = Path(str(paths["cache"])).expanduser()
     hashes = {each: file_sha256(above / each, cache) for each in wanted}
@@ -109,7 +105,8 @@ def add(
         both = isinstance(value, dict) and isinstance(node.get(key), dict)
         node[key] = node[key] | value if both else value
     node["origin"] = {"content_sha256": {variant: examples.content_sha256}, "sources": [source]}
-    overrides = [*TASKS[guessed.kind], f"data={name}", *_fitting(node, examples)]
+    train = kinds.get(guessed.kind).train
+    overrides = [*train, f"data={name}", *_fitting(node, examples)] if train else []
     before = path.read_bytes() if path.exists() else None
     _write(path, node, examples)
     return Added(path, node, examples, guessed.aside, overrides, before)
@@ -147,16 +144,16 @@ def _wanted(above: Path, names: Sequence[str], guessed: Sequence[str]) -> list[s
     return found
 
 
-def _require_free(name: str, path: Path, shipped: Path, force: bool) -> None:
+def _require_free(name: str, path: Path, others: Sequence[Path], force: bool) -> None:
     if not isinstance(read(name), str):
         raise UserError(
             "The name of a data set is text, and Hydra reads this as another value.",
             saw=f"--name {name}",
             allowed=f"--name data_{name}",
         )
-    if (shipped / "data" / f"{name}.yaml").is_file():
+    if any((other / "data" / f"{name}.yaml").is_file() for other in others):
         raise UserError(
-            f"The name '{name}' is that of a data set that ships with Unroll.",
+            f"The name '{name}' is that of a data set that ships with Unroll, or with an installed package.",
             saw=f"name {name}",
             allowed=f"--name my_{name}",
         )
@@ -186,10 +183,11 @@ def _chosen(guessed: Guess, stated: Sequence[str], examples: Examples) -> dict[s
     """What a data set's YAML says of training: tokenizer, channels, batch size, epochs."""
     train = len(examples.splits["train"])
     found: dict[str, Any] = {}
-    if guessed.kind in ("labelled_text", "pairs"):
-        languages = list(map(str, stated)) or guessed.languages or [_ASSUMED] * (guessed.kind == "labelled_text")
+    kind = kinds.get(guessed.kind)
+    if kind.texts:
+        languages = list(map(str, stated)) or guessed.languages or [_ASSUMED] * (len(kind.languages) == 1)
         sides = [str(guessed.options.get(side)) for side in ("source", "target")]
-        if guessed.kind == "pairs" and len(languages) != 2:
+        if len(kind.languages) == 2 != len(languages):
             raise UserError(
                 "Translations have two languages.",
                 saw=f"{', '.join(languages) or 'none stated'}; source {sides[0]}, target {sides[1]}",
@@ -203,16 +201,17 @@ def _chosen(guessed: Guess, stated: Sequence[str], examples: Examples) -> dict[s
             )
         spaces = not any(map(without_spaces, languages))
         longest = max(quantiles[-1] for splits in examples.profile["lengths"].values() for quantiles in splits.values())
+        in_words = kind.separator is not None
         found["tokenizer"] = {
-            "kind": "word" if spaces else "bpe",
-            "words": "moses",
-            "lowercase": True,
-            "vocabulary_size": 20000 if spaces else 8000,
+            "kind": "word" if spaces or in_words else "bpe",
+            "words": "moses" if spaces and not in_words else "whitespace",
+            "lowercase": not in_words,
+            "vocabulary_size": 20000 if spaces or in_words else 8000,
             "min_count": 2 if train >= 5000 else 1,
         }
         found["languages"] = languages
         found["max_length"] = None if longest <= 400 else 400
-    if guessed.kind == "series":
+    if kind.series:
         found["channels"] = "joint"
     usual = {"images": 128}.get(guessed.kind, 64)
     found["batch_size"] = next(size for size in (usual, 32, 16, 8, 4, 2, 1) if size == 1 or 8 * size <= train)
@@ -222,7 +221,7 @@ def _chosen(guessed: Guess, stated: Sequence[str], examples: Examples) -> dict[s
 
 def _fitting(node: Mapping[str, Any], examples: Examples) -> list[str]:
     """Overrides without which a short series would not hold one window."""
-    if node["kind"] != "series":
+    if not kinds.get(node["kind"]).series:
         return []
     rows = {split: len(table) for split, table in examples.splits.items()}
     shortest = min(rows["validation"], rows["test"])

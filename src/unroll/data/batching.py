@@ -1,7 +1,7 @@
 """Which examples make which batch: a pure function of (seed, epoch), the same for every architecture and rank."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from unroll.data.splits import Batch, Split
 from unroll.seeds import generator
 
 POOL = 100  # batches that are sorted by length together
-EVALUATION_BATCH = 256  # fixed, so that no metric depends on the training batch size
+EVALUATION_BATCH = 128  # fixed: no metric depends on the training batch size; of more, recurrent states leave the cache
 
 
 def _sorted_by_length(index: np.ndarray, keys: list[np.ndarray]) -> np.ndarray:
@@ -24,8 +24,14 @@ def _sorted_by_length(index: np.ndarray, keys: list[np.ndarray]) -> np.ndarray:
 def epoch_order(split: Split, batch_size: int, seed: int, epoch: int) -> list[Tensor]:
     """Batches of one epoch: every example once; text sorted by length inside shuffled pools of batches.
 
+    Of a stream each batch has the next example of each of `batch_size` rows, equal parts of it one after the other.
+
     Returns: index tensors [<= batch_size].
     """
+    if split.in_order:
+        steps = steps_per_epoch(len(split), batch_size)
+        rows = torch.arange(len(split)).split(steps)
+        return [torch.stack([row[step] for row in rows if step < len(row)]) for step in range(steps)]
     random = generator(seed, "order", epoch)
     order = random.permutation(len(split))
     keys = [key.numpy() for key in split.length_keys()]
@@ -40,7 +46,9 @@ def epoch_order(split: Split, batch_size: int, seed: int, epoch: int) -> list[Te
 
 
 def evaluation_order(split: Split) -> list[Tensor]:
-    """Batches that cover a split exactly once, sorted by length where there are lengths."""
+    """Batches that cover a split exactly once, sorted by length where there are lengths; of a stream one by one."""
+    if split.in_order:
+        return list(torch.arange(len(split)).split(1))
     order = np.arange(len(split))
     keys = [key.numpy() for key in split.length_keys()]
     if keys:
@@ -50,10 +58,9 @@ def evaluation_order(split: Split) -> list[Tensor]:
     ]
 
 
-def share(batch: Tensor, rank: int, world: int) -> tuple[Tensor, bool]:
-    """A rank's share of a global batch, and whether it counts: an empty share gets one example that does not."""
-    mine = batch[rank::world]
-    return (mine, True) if len(mine) else (batch[:1], False)
+def share(examples: int, rank: int, world: int) -> tuple[slice, bool]:
+    """A rank's rows of a global batch, and whether they count: an empty share gets one example that does not."""
+    return (slice(rank, None, world), True) if rank < examples else (slice(1), False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,14 +71,14 @@ class Share(Batch):
     rows: slice  # of the global batch that are here
 
 
-def share_of(batch: Batch, rank: int, world: int) -> Share:
-    """Cut a global batch; what only fills an empty share weighs nothing."""
-    examples = len(batch.index)
-    mine, counts = share(torch.arange(examples), rank, world)
-    cut = batch.each(lambda tensor: tensor[mine])
+def share_of(split: Split, whole: Tensor, rank: int, world: int) -> Share:
+    """A rank's share of the global batch of index `whole` [B]; what only fills an empty share weighs nothing."""
+    rows, counts = share(len(whole), rank, world)
+    batch = split.batch(whole[rows], whole)
     if not counts:
-        cut["weight"] = torch.zeros_like(cut["weight"])
-    return Share(**cut, examples=examples, rows=slice(rank, None, world) if counts else slice(1))
+        batch = replace(batch, weight=torch.zeros_like(batch.weight))
+    items = {item.name: getattr(batch, item.name) for item in fields(batch)}
+    return Share(**items, examples=len(whole), rows=rows)
 
 
 class TrainingBatches:
@@ -96,8 +103,15 @@ class TrainingBatches:
             if not order or position == 0:
                 order = epoch_order(self.split, self.batch_size, self.seed, epoch)
             whole = order[position]
-            batch = replace(self.split.batch(whole), normaliser=float(self.weights[whole].sum()))
-            yield batch if self.world == 1 else share_of(batch, self.rank, self.world)
+            alone = self.world == 1
+            batch = self.split.batch(whole) if alone else share_of(self.split, whole, self.rank, self.world)
+            goes_on = self.split.in_order and position > 0
+            yield replace(batch, normaliser=normaliser_of(self.weights[whole]), goes_on=goes_on)
+
+
+def normaliser_of(weights: Tensor) -> float:
+    """What the sum of the losses of examples is divided by, from their `Split.weights`; 1 where none adds any."""
+    return float(weights.sum()) or 1.0
 
 
 def steps_per_epoch(examples: int, batch_size: int) -> int:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unroll.data.locks import draft_folder, locked, share, sweep, writing
-from unroll.data.readers.columns import Splits
+from unroll.data.readers.columns import Splits, listed
 from unroll.errors import UserError
 from unroll.visible import say
 
@@ -106,7 +106,7 @@ def _write(folder: Path, splits: Splits, describe: Callable[[Splits], dict[str, 
     found = describe(splits) | {"splits": list(splits)}
     with draft_folder(folder) as draft, writing(folder.parent):
         for split, columns in splits.items():
-            table = pyarrow.table(dict(columns))
+            table = pyarrow.table({name: listed(values) for name, values in columns.items()})
             with pyarrow.ipc.new_stream(str(draft / f"{split}.arrow"), table.schema) as writer:
                 writer.write_table(table)
         (draft / ABOUT).write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

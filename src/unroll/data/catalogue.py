@@ -10,6 +10,7 @@ from typing import Any
 
 from unroll.data import readers, shape
 from unroll.errors import UserError, suggest
+from unroll.registry.plugins import troubles
 
 
 @dataclass(frozen=True)
@@ -185,7 +186,8 @@ def _named(names: Iterable[str], config_dirs: Sequence[Path]) -> tuple[list[dict
     wanted = list(names)
     for name in wanted:
         if name not in nodes:
-            unknown = UserError(f"unknown data set '{name}'.{suggest(name, nodes)}", allowed=sorted(nodes))
+            what = f"unknown data set '{name}'.{suggest(name, nodes)}{troubles()}"
+            unknown = UserError(what, allowed=sorted(nodes))
             raise next((error for of, error in wrong if of == name), unknown)
     if wanted:
         return [nodes[name] for name in wanted], []
@@ -208,7 +210,7 @@ def _nodes(config_dirs: Sequence[Path]) -> tuple[dict[str, dict[str, Any]], list
                 nodes.pop(name, None)
                 raise _two(name, places[name], file)
             places[name] = file
-            _check_options(node, file)
+            node = _with_reader(node, file)
         except UserError as error:
             wrong.append((name if isinstance(name, str) else file.stem, error))
             continue
@@ -216,11 +218,14 @@ def _nodes(config_dirs: Sequence[Path]) -> tuple[dict[str, dict[str, Any]], list
     return nodes, wrong
 
 
-def _check_options(node: Mapping[str, Any], file: Path) -> None:
+def _with_reader(node: Mapping[str, Any], file: Path) -> dict[str, Any]:
+    """The node with what ids say of a reader of one's own; UserError for a reader or an option that is none."""
     try:
-        readers.variant(node["reader"], node.get("options") or {})
+        reader = readers.described(node["reader"])
+        readers.variant(reader, node.get("options") or {})
     except UserError as error:
         raise UserError(f"{file}: {error.what}", saw=error.saw, allowed=error.allowed) from error
+    return {**node, "reader": reader}
 
 
 def _files(config_dirs: Sequence[Path]) -> list[Path]:

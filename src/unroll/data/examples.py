@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from unroll.data import cache, freshness, readers, sources
+from unroll.data import cache, freshness, kinds, readers, sources
 from unroll.data.profile import profile, require_examples
 from unroll.data.readers.columns import Splits, content_sha256, require_columns
 from unroll.errors import UserError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Examples:
     """A data set as every task sees it.
 
-    splits: "train", "validation", "test"; columns by kind are in `readers/columns.py`.
+    splits: "train", "validation", "test"; the columns of each kind are in `conf/kind`.
     content_sha256: of the normalised examples, the same for every source that holds the same examples.
     source: where they came from, e.g. "local sst" or "hub owner/name@0123456789ab".
     verified: content_sha256 is the one that the YAML states for these options.
@@ -41,12 +41,16 @@ def load_examples(data: Mapping[str, Any], paths: Mapping[str, Any], download: b
 
     paths needs `cache` (a folder that may be created) and `data` (the benchmark data folder, or null).
     download=False takes wheels and hub files only where they lie on this machine already.
-    Raises UserError for an unknown reader or option, a file that is missing, changed or unreadable, and when
-    no source is there (saying why, for each). Options are checked before any file is looked at.
+    Raises UserError for an unknown kind, reader or option, a file that is missing, changed or unreadable, a reader that
+    fails or returns something else than its kind's columns, and when no source is there (saying why, for each). Options
+    are checked before any file is looked at.
     """
     node = sources.plain(data)
-    name, reader, options = check_id(node["name"], "a data set"), node["reader"], dict(node.get("options") or {})
+    name, options = check_id(node["name"], "a data set"), dict(node.get("options") or {})
+    reader = readers.described(node["reader"])
+    kinds.get(node["kind"])
     readers.check(reader, options)
+    called = readers.name_of(reader)
     origin = node.get("origin") or {}
     found = sources.locate(name, origin.get("sources") or [], paths, download)
 
@@ -58,11 +62,11 @@ def load_examples(data: Mapping[str, Any], paths: Mapping[str, Any], download: b
             raise
         except Exception as error:
             raise UserError(
-                f"data set '{name}': reader '{reader}' cannot read the files of source '{found.source}'",
+                f"data set '{name}': reader '{called}' cannot read the files of source '{found.source}'",
                 saw=f"{type(error).__name__}: {error}",
                 allowed=readers.layout(reader),
             ) from error
-        require_columns(node["kind"], splits, reader)
+        require_columns(node["kind"], splits, called)
         return splits
 
     def describe(splits: Splits) -> dict[str, Any]:
@@ -70,7 +74,8 @@ def load_examples(data: Mapping[str, Any], paths: Mapping[str, Any], download: b
         require_examples(profiled, readers.options_of(reader))
         return _about(splits, source=found.source, options=options) | {"profile": profiled}
 
-    prepared = cache.prepare(freshness.folder(node, paths, found.sha256), prepare, describe)
+    folder = freshness.folder(node, paths, found.sha256, readers.code_sha256(reader))
+    prepared = cache.prepare(folder, prepare, describe)
     digest = prepared.about["content_sha256"]
     stated = stated_content_sha256(reader, options, origin.get("content_sha256"))
     note = ""
@@ -82,7 +87,7 @@ def load_examples(data: Mapping[str, Any], paths: Mapping[str, Any], download: b
     return Examples(prepared.splits, digest, found.source, not note, note, prepared.about["profile"], files)
 
 
-def stated_content_sha256(reader: str, options: Mapping[str, Any], stated: Any) -> str | None:
+def stated_content_sha256(reader: readers.Reader, options: Mapping[str, Any], stated: Any) -> str | None:
     """Look up the hash that a YAML states: a mapping from `readers.variant(...)` to the hash, or null."""
     if isinstance(stated, Mapping):
         return stated.get(readers.variant(reader, options))

@@ -15,7 +15,8 @@ def changed(data: Mapping[str, Any], paths: Mapping[str, Any], recorded: Mapping
 
     Examples count where their hash is known, since other files may hold the same ones (compressed, renamed); else the
     files' own hashes. Files that are not on this machine, and records of before the hash of their files, tell nothing.
-    Only local folders and seeds are looked at: what wheels and repositories hold is named by hash or revision.
+    Only local folders and seeds are looked at: what wheels and repositories hold is named by hash or revision. A reader
+    of one's own is not run, nor is its code looked at: its files' own hashes count.
     """
     origin = data.get("origin") or {}
     if not recorded or not origin.get("sources") or not paths.get("cache"):
@@ -26,16 +27,22 @@ def changed(data: Mapping[str, Any], paths: Mapping[str, Any], recorded: Mapping
         return True
     if found is None:
         return False
-    examples = cache.about(folder(data, paths, found.sha256)).get("content_sha256")
+    ours = isinstance(data["reader"], str)
+    examples = cache.about(folder(data, paths, found.sha256)).get("content_sha256") if ours else None
     if examples is not None:
         return bool(examples != recorded["content_sha256"])
     return recorded.get("files_sha256") not in (None, files_sha256(found.sha256))
 
 
-def folder(data: Mapping[str, Any], paths: Mapping[str, Any], file_hashes: Mapping[str, str]) -> Path:
-    """Return where the examples of a `data` node lie once they are prepared from files with these hashes."""
+def folder(
+    data: Mapping[str, Any], paths: Mapping[str, Any], file_hashes: Mapping[str, str], code: str | None = None
+) -> Path:
+    """Return where the examples of a `data` node lie once they are prepared from files with these hashes.
+
+    code: the hash of the reader's own file, where it is not one that ships with Unroll.
+    """
     recipe = {
-        "reader": data["reader"],
+        "reader": data["reader"] if code is None else f"{readers.name_of(data['reader'])} {code}",
         "version": readers.VERSION,
         "options": dict(data.get("options") or {}),
         "files": dict(file_hashes),

@@ -15,10 +15,11 @@ from unroll.data.readers.series import numbers_rows
 from unroll.data.readers.table import SEPARATORS, SUFFIXES, read_table, separator_of, uncompressed_name
 from unroll.errors import UserError, suggest
 
-KINDS = ("series", "labelled_text", "pairs", "images")
+KINDS = ("series", "labelled_text", "pairs", "images", "tagged_words", "running_text")
 COLUMNS = {"time": "series", "text": "labelled_text", "label": "labelled_text", "source": "pairs", "target": "pairs"}
 """What the command line may say of columns, and the kind of data that it is said of."""
 
+_PLAIN = (".txt", ".text", ".md")
 _ROWS = 2000  # of a table, that a guess looks at
 _SPLIT = {
     "train": re.compile(r"(^|[^a-z])(train|training)([^a-z]|$)"),
@@ -74,6 +75,8 @@ def guess(files: Files, said: Mapping[str, str], options: Mapping[str, Any], kin
     among = {name: files[name] for name in tables or files}
     found = (
         _mnist(files)
+        or _treebank(list(files))
+        or _running_text(files, said, wanted)
         or _texts(list(files), tables)
         or _aligned(list(files), said)
         or _images(among, options)
@@ -90,6 +93,31 @@ def _mnist(files: Iterable[str]) -> Guess | None:
     """MNIST's own files, by their names."""
     found = [name for name in files if _IDX.search(name) or name == "mnist.npz"]
     return Guess("images", "mnist", {}, found) if found else None
+
+
+def _treebank(files: Sequence[str]) -> Guess | None:
+    """Files of CoNLL-U, by their names; files beside them do not matter."""
+    found = [name for name in files if uncompressed_name(name).lower().endswith((".conllu", ".conll"))]
+    return Guess("tagged_words", "conllu", _splits(found) if len(found) > 1 else {}, found) if found else None
+
+
+def _running_text(files: Files, said: Mapping[str, str], kind: str | None) -> Guess | None:
+    """Plain text files, in no folders and without columns, where nothing is said of columns."""
+    found = [name for name in files if uncompressed_name(name).lower().endswith(_PLAIN)]
+    sure = kind == "running_text"
+    if not found or said or (kind and not sure) or (not sure and len(found) < len(files)):
+        return None
+    if not sure and any("/" in name or not _is_prose(files[name]) for name in found):
+        return None
+    return Guess("running_text", "text_files", _splits(found) if len(found) > 1 else {}, found)
+
+
+def _is_prose(content: bytes) -> bool:
+    """Whether the first lines hold letters above all, and not as many separators each, as a table's do."""
+    lines = [line for line in content[:100_000].decode("utf-8", "replace").splitlines()[:50] if line.strip()]
+    counts = [{line.count(separator) for line in lines} for separator in SEPARATORS]
+    letters, digits = (sum(sum(map(kind, line)) for line in lines) for kind in (str.isalpha, str.isdigit))
+    return letters > digits and not any(len(each) == 1 and 0 not in each for each in counts)
 
 
 def _texts(files: Sequence[str], tables: Sequence[str]) -> Guess | None:
@@ -192,7 +220,10 @@ def _by_columns(files: Files, said: Mapping[str, str], options: Mapping[str, Any
 
 
 Fit = tuple[str, dict[str, Any], list[str], list[str]] | None
-_WAYS = "--time COLUMN (a series), or --text COLUMN --label COLUMN, or --source COLUMN --target COLUMN (translations)"
+_WAYS = (
+    "--time COLUMN (a series), or --text COLUMN --label COLUMN, or --source COLUMN --target COLUMN (translations), "
+    "or --kind running_text (plain text)"
+)
 _PICTURES = f"{_PIXELS} grey values and a label in each row, or MNIST's own files"
 
 

@@ -5,8 +5,10 @@ shown by `unroll data check` and `unroll data show`. It holds counts, times, num
 
     rows       {read, left_out, train, validation, test}
     left_out   [{why, value, rows, first}], most rows first
-    classes    split -> label -> rows; of labelled_text and images
-    lengths    column -> split -> words at the quantiles 0, 0.05, 0.5, 0.95, 1; of texts
+    classes    split -> label -> rows, or words where each word has one
+    lengths    column -> split -> words, or steps, at the quantiles 0, 0.05, 0.5, 0.95, 1; of texts and sequences
+    words      column -> split -> words in all; of texts whose words or documents count
+    documents  split -> documents
     repeated   {within: split -> rows, in_train: split -> rows}: equal inputs, and those that train has, too
     empty      split -> column -> rows without a word
     series     start, end, step, gaps, repeats, zone, ... (profile_series.py)
@@ -18,8 +20,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from unroll.data import profile_series
-from unroll.data.readers.columns import SPLITS, Columns, Notes, Splits
+from unroll.data import kinds, profile_series
+from unroll.data.kinds import Kind
+from unroll.data.readers.columns import SPLITS, Columns, Notes, Splits, listed, nested
 from unroll.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,38 +30,50 @@ if TYPE_CHECKING:
 
 QUANTILES = (0.0, 0.05, 0.5, 0.95, 1.0)
 SHOWN = 20  # values of one reason, classes of a split, columns and warnings in a record
-_INPUT = {"labelled_text": "text", "pairs": "source", "images": "pixels"}
-_TEXTS = {"labelled_text": ("text",), "pairs": ("source", "target")}
 
 
-def profile(kind: str, splits: Splits) -> dict[str, Any]:
-    """Return the profile of what a reader returned, JSON only; `columns.Read` brings the reader's notes."""
+def profile(name: str, splits: Splits) -> dict[str, Any]:
+    """Return the profile of what a reader returned of the kind of this name, JSON only.
+
+    `columns.Read` brings the reader's notes. Raises UserError for a kind that there is not.
+    """
+    kind = kinds.get(name)
     notes = getattr(splits, "notes", None) or Notes()
-    found: dict[str, Any] = {"kind": kind, "rows": _rows(splits, notes), "left_out": _left_out(notes)}
+    found: dict[str, Any] = {"kind": name, "rows": _rows(splits, notes), "left_out": _left_out(notes)}
     warnings: list[str] = []
-    if kind in ("labelled_text", "images"):
-        found["classes"] = {split: class_counts(columns["label"], notes.classes) for split, columns in splits.items()}
+    if kind.classes:
+        found["classes"] = {split: _classes(columns, kind, notes) for split, columns in splits.items()}
         for split, counts in found["classes"].items():
             unknown = [label for label in counts if label not in found["classes"]["train"]]
             if unknown:
                 warnings.append(f"{split} has classes that train has not: {', '.join(unknown[:SHOWN])}")
-    if kind in _TEXTS:
-        found["lengths"] = {
-            column: {split: _quantiles(_words(columns[column])) for split, columns in splits.items()}
-            for column in _TEXTS[kind]
+    if kind.sequences:
+        lengths = {
+            column: {split: list(map(kind.length, columns[column])) for split, columns in splits.items()}
+            for column in kind.sequences
         }
+        found["lengths"] = {
+            column: {split: _quantiles(counts) for split, counts in each.items()} for column, each in lengths.items()
+        }
+    if kind.texts:
+        if kind.separator or kind.documents:
+            found["words"] = {
+                column: {split: sum(counts) for split, counts in lengths[column].items()} for column in kind.texts
+            }
         found["empty"] = {
-            split: {column: sum(not text.strip() for text in columns[column]) for column in _TEXTS[kind]}
+            split: {column: sum(not text.strip() for text in columns[column]) for column in kind.texts}
             for split, columns in splits.items()
         }
         for split, empty in found["empty"].items():
             warnings += [f"{rows} of {split} have an empty {column}" for column, rows in empty.items() if rows]
-    if kind in _INPUT:
-        found["repeated"] = _repeated({split: columns[_INPUT[kind]] for split, columns in splits.items()})
+    if kind.documents:
+        found["documents"] = {split: len(set(columns[kind.documents])) for split, columns in splits.items()}
+    if kind.input:
+        found["repeated"] = _repeated({split: columns[kind.input] for split, columns in splits.items()})
         for split, rows in found["repeated"]["in_train"].items():
             if rows:
                 warnings.append(f"{rows} of {found['rows'][split]} inputs of {split} are in train, too")
-    if kind == "series" and all(found["rows"][split] for split in splits):
+    if kind.series and all(found["rows"][split] for split in splits):
         of_series, said = profile_series.profile(splits, notes.facts)
         found |= of_series
         warnings += said
@@ -83,7 +98,7 @@ def in_short(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def require_examples(found: Mapping[str, Any], options: Iterable[str]) -> None:
-    """Raise UserError where a split is empty, or where a class can be learned by nobody.
+    """Raise UserError where a split is empty, or where a class can be learned by nobody and the kind refuses that.
 
     options: those of the reader, of which the message names the ones that size splits.
     """
@@ -100,7 +115,7 @@ def require_examples(found: Mapping[str, Any], options: Iterable[str]) -> None:
                     f": more rows, or other {' '.join(f'data.options.{option}' for option in sizing)}" if sizing else ""
                 ),
             )
-    if found["kind"] == "labelled_text":
+    if kinds.get(found["kind"]).unseen_classes == "refused":
         require_classes(found["classes"], left_out=_reasons(found))
 
 
@@ -123,6 +138,15 @@ def require_classes(classes: Mapping[str, Mapping[str, int]], fraction: float = 
                 saw=f"{split}: {_counted(unknown)}; train: {counts}",
                 allowed=f"classes that train has: {mend}",
             )
+
+
+def _classes(columns: Columns, kind: Kind, notes: Notes) -> dict[str, int]:
+    """Class -> rows of one split; where each word has one, class -> words, in order."""
+    values = columns[str(kind.classes)]
+    if kind.columns[str(kind.classes)] != "str":
+        return class_counts(values, notes.classes)
+    counts = Counter(item for value in values for item in (kind.items(value) if kind.separator else [value]))
+    return dict(sorted(counts.items()))
 
 
 def class_counts(labels: "Sequence[int] | numpy.ndarray", names: Sequence[str] = ()) -> dict[str, int]:
@@ -177,10 +201,6 @@ def _largest(counts: Mapping[str, int]) -> dict[str, int]:
     return kept | {f"{len(counts) - len(kept)} other classes": sum(counts.values()) - sum(kept.values())}
 
 
-def _words(texts: Iterable[str]) -> list[int]:
-    return [len(text.split()) for text in texts]
-
-
 def _quantiles(lengths: Sequence[int]) -> list[int]:
     import numpy
 
@@ -188,6 +208,7 @@ def _quantiles(lengths: Sequence[int]) -> list[int]:
 
 
 def _repeated(inputs: Mapping[str, Sequence[Any]]) -> dict[str, dict[str, int]]:
+    inputs = {split: list(map(str, listed(values))) if nested(values) else values for split, values in inputs.items()}
     distinct = {split: set(values) for split, values in inputs.items()}
     return {
         "within": {split: len(values) - len(distinct[split]) for split, values in inputs.items()},

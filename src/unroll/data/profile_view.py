@@ -23,7 +23,12 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
     for column, splits in found.get("lengths", {}).items():
         for split, quantiles in splits.items():
             shown = ", ".join(f"{value} ({share:.0%})" for value, share in zip(quantiles, QUANTILES, strict=True))
-            yield _line("words", f"{column} of {split}: {shown}")
+            label = "words" if column in found.get("empty", {}).get(split, {}) else "steps"
+            yield _line(label, f"{column} of {split}: {shown}")
+    for column, counts in found.get("words", {}).items():
+        yield _line("words", f"{column}: {_each(counts)} in all")
+    if "documents" in found:
+        yield _line("documents", _each(found["documents"]))
     if "repeated" in found:
         yield _line("repeated", f"inputs again in their split: {_each(found['repeated']['within'])}")
         yield _line("", f"inputs that train has, too: {_each(found['repeated']['in_train'])}")

@@ -15,7 +15,7 @@ def check(node: Any, where: str) -> None:
     wanted = {
         "name": (node["name"], _is_text, "a text"),
         "kind": (node["kind"], _is_text, "a text"),
-        "reader": (node["reader"], _is_text, "the name of a reader"),
+        "reader": (node["reader"], _is_reader, "the name of a reader, or {_target_: module.function}"),
         "options": (node.get("options"), _is_mapping, "a mapping from the reader's options to their values"),
         "origin": (origin, _is_mapping, "a mapping: sources, content_sha256, licence, citation, homepage"),
     }
@@ -66,6 +66,12 @@ def _source(source: Any, where: str) -> dict[str, Any]:
                 saw=repr(source[key])[:80] if key in source else "nothing",
                 allowed=allowed,
             )
+    if kind == "wheel" and not source.get("sha256") and not source.get("member_sha256"):
+        raise UserError(
+            f"{where}: 'sha256' of a wheel source is not stated, and neither is 'member_sha256'",
+            saw=source["wheel"],
+            allowed="the SHA-256 of the wheel, or of the file in it",
+        )
     return dict(source)
 
 
@@ -76,6 +82,10 @@ def kind_of(source: Mapping[str, Any]) -> str:
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str) and value != ""
+
+
+def _is_reader(value: Any) -> bool:
+    return _is_text(value.get("_target_") if isinstance(value, Mapping) else value)
 
 
 def _is_text_or_null(value: Any) -> bool:
@@ -129,7 +139,10 @@ _KEYS: Mapping[str, _Keys] = {
     },
     "wheel": {
         "wheel": (_is_text, "NAME==VERSION"),
-        "sha256": (_is_text, "the SHA-256 of the wheel"),
+        "sha256": (
+            _is_text_or_null,
+            "the SHA-256 of the wheel; null where it differs by platform",
+        ),
         "member": (_is_text, "the name of a file in the wheel, or a glob"),
         "member_sha256": _HASH,
     },

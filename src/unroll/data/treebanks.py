@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from unroll.data.splits import LabelledTextSplit
-from unroll.data.text import Ragged, Tokenizer
+from unroll.data.fields import Dense, Ragged
+from unroll.data.splits import Split
+from unroll.data.tokenizers import Tokenizer
 from unroll.data.trees import UNLABELLED, Treebank, parse, root_label, words
 from unroll.errors import UserError
 
@@ -72,7 +73,7 @@ def treebank(
     return Treebank.pack(parses)
 
 
-def labelled_phrases(tokens: Ragged, trees: Treebank) -> tuple[LabelledTextSplit, Tensor]:
+def labelled_phrases(tokens: Ragged, trees: Treebank) -> tuple[Split, Tensor]:
     """Every labelled node as a phrase of its own, repeated ones included, and the number of the text that it is in."""
     phrases: list[list[int]] = []
     classes: list[int] = []
@@ -89,4 +90,4 @@ def labelled_phrases(tokens: Ragged, trees: Treebank) -> tuple[LabelledTextSplit
                 classes.append(label)
                 owners.append(number)
     longest = max(map(len, phrases))
-    return LabelledTextSplit(Ragged.pack(phrases, longest), torch.tensor(classes)), torch.tensor(owners)
+    return Split(Ragged.pack(phrases, longest), Dense(torch.tensor(classes))), torch.tensor(owners)

@@ -6,12 +6,15 @@ nodes, each after the two below it, so that the root is the last.
 
 import functools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from unroll.data.levels import Levels
 
 UNLABELLED = -1
 _PIECE = re.compile(r"\((\d+) |\)|[^()\s]+")
@@ -26,6 +29,11 @@ class Tree(NamedTuple):
     children: Tensor  # [B, T - 1, 2] the nodes below each inner node, left and right; 0 in the padding
     height: Tensor  # [B, T - 1] of inner nodes, 1 above two positions; 0 in the padding
     labels: Tensor  # [B, 2T - 1] classes of nodes; UNLABELLED where there is none, and in the padding
+    levels: "Levels | None" = None  # of the nodes, where the trees are about to be read
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> "Tree":
+        """The same trees with every tensor changed, and no levels."""
+        return Tree(change(self.children), change(self.height), change(self.labels))
 
 
 class Parse(NamedTuple):
@@ -140,14 +148,13 @@ def balanced(lengths: Tensor, size: int) -> Tree:
     """Balanced trees over the real positions of sequences padded to `size`, without labels.
 
     A node over k positions has the first ceil(k / 2) of them on its left: the height is ceil(log2 n). A pure function
-    of the lengths [B].
+    of the lengths [B], on the CPU.
     """
-    distinct, which = lengths.cpu().unique(return_inverse=True)
+    distinct, which = lengths.unique(return_inverse=True)
     table = torch.zeros(len(distinct), size - 1, 3, dtype=torch.int64)
     for row, positions in enumerate(distinct.tolist()):
         table[row, : positions - 1] = _balanced(positions)
-    links = table[which].to(lengths.device)
-    labels = lengths.new_full((len(lengths), 2 * size - 1), UNLABELLED)
+    links, labels = table[which], lengths.new_full((len(lengths), 2 * size - 1), UNLABELLED)
     return Tree(*_padded_numbers(links, lengths, size), labels)
 
 

@@ -3,7 +3,7 @@
 import platform
 from collections.abc import Sequence
 
-from unroll.doctor import machine, software, storage
+from unroll.doctor import gpu, machine, ranks, software, storage
 from unroll.doctor.line import OK, Check, Finding, Settings, examine
 
 
@@ -35,10 +35,13 @@ def configuration(settings: Settings) -> list[Finding]:
 CHECKS: dict[str, Check] = {
     "python": python,
     "packages": packages,
+    "plugins": software.plugins,
     "code": software.code,
     "configuration": configuration,
     "devices": machine.devices,
+    "gpus": gpu.gpus,
     "communication": machine.communication,
+    "ranks": ranks.ranks,
     "slurm": machine.slurm,
     "wandb": machine.wandb,
     "disk": storage.disk,

@@ -5,10 +5,13 @@ import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from unroll.errors import UserError
 from unroll.visible import say, visible
+
+if TYPE_CHECKING:
+    from unroll.config.trial import Trial
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
 COLOURS = {OK: "green", WARNING: "yellow", PROBLEM: "red"}
@@ -32,10 +35,14 @@ class Settings:
     config_dir: str | None = None
 
     @functools.cached_property
-    def config(self) -> dict[str, Any]:
+    def trial(self) -> "Trial":
         from unroll.config.compose import compose
 
-        return compose(self.overrides, self.config_dir).plain
+        return compose(self.overrides, self.config_dir)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return self.trial.plain
 
 
 Check = Callable[[Settings], Sequence[Finding]]

@@ -1,5 +1,6 @@
 """Python, packages and code: what is installed beside what results were made with."""
 
+import importlib
 import importlib.metadata
 import re
 from collections.abc import Mapping, Sequence
@@ -8,6 +9,8 @@ from pathlib import Path
 from unroll import DISTRIBUTION
 from unroll.doctor.line import OK, PROBLEM, WARNING, Finding, Settings
 from unroll.errors import UserError
+from unroll.registry.plugins import Plugin
+from unroll.registry.plugins import plugins as registered
 
 NAMED = 6  # packages that a line names before it only counts
 
@@ -69,6 +72,21 @@ def installed() -> dict[str, str]:
         if name:
             found.setdefault(canonicalize_name(name), distribution.version)
     return found
+
+
+def plugins(settings: Settings) -> list[Finding]:
+    """Each module that an installed package registers: whether it imports, and where its YAML lies."""
+    return [_plugin(plugin) for plugin in registered()]
+
+
+def _plugin(plugin: Plugin) -> Finding:
+    try:
+        importlib.import_module(plugin.module)
+    except Exception as error:  # another package may hold anything
+        seen = f"{plugin.package}: {plugin.module} cannot be imported: {type(error).__name__}: {error}"
+        return Finding("plugins", WARNING, seen, f"pip install --upgrade {plugin.package}, or uninstall it")
+    where = "no YAML" if plugin.conf is None else f"YAML from {plugin.conf}"
+    return Finding("plugins", OK, f"{plugin.package}: {plugin.module}, {where}")
 
 
 def judge_python(version: str, needed: str, pinned: str | None) -> Finding:

@@ -9,18 +9,20 @@ GRU   r, z = sigma(...),  h_t = (1 - z) * n + z * h_{t-1}                       
       n = tanh(W x_t + b + U (r * h_{t-1}) + b') with it before the product, as Cho et al. (eq. 8) have it
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unroll.errors import UserError
+from unroll.registry.components import create, locate
 from unroll.registry.options import OptionGroup
 
 WEIGHTS = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")  # W, U, b, b', gates one below the other
-State = Tensor | tuple[Tensor, Tensor]  # [1, B, H]; an LSTM has two: h and c
+Hidden = Tensor | tuple[Tensor, Tensor]  # [1, B, H]; an LSTM has two: h and c
 
 
 class ResetBeforeGRU(nn.GRU):
@@ -43,6 +45,7 @@ class ResetBeforeGRU(nn.GRU):
         return torch.stack(outputs, dim=1), h[None]
 
 
+CELL = "architecture.cell"
 CellName = Literal["rnn", "lstm", "gru"]
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -52,28 +55,40 @@ class Cell(OptionGroup):
     """A kind of cell and its variant.
 
     Args:
-        cell: rnn | lstm | gru.
+        cell: rnn | lstm | gru; or the node of a class of one's own, `{_target_: module.Class}` with its options: then
+            all options below keep their defaults. `Class(input_width, width, **options)` is a layer of one direction,
+            (x [B,T,D], state or None) -> outputs [B,T,H], state; the state is a tensor [1,B,H], or a pair of them with
+            `cell_states = 2` on the class, of which the outputs are the first. Outputs that lie in a range of their own
+            may declare it: `bounds = (-1, 1)`.
         nonlinearity: of an rnn: tanh | relu.
         biases: per gate: 2 as torch.nn and cuDNN count them, or 1 as Keras does; one of two adds nothing but parameters
             except in a GRU whose reset gate is after the product, where r scales the second.
         reset: of a GRU, before or after the recurrent product: after | before.
         initialisation: of the recurrent matrices: default (uniform within 1/sqrt(width)) | orthogonal (each gate's;
             Saxe, McClelland, Ganguli 2014) | identity (and zero biases; Le, Jaitly, Hinton 2015; relu rnn only).
-        forget_bias: what the forget gate's biases sum to at the start (Jozefowicz, Zaremba, Sutskever 2015); null is
-            torch's uniform draw. LSTM only.
+        forget_bias: of an LSTM, what the forget gate's biases sum to at the start (1 as Jozefowicz, Zaremba,
+            Sutskever 2015 recommend); null is torch's uniform draw.
 
     Raises:
-        UserError: an option of another cell.
+        UserError: an option of another cell; and when it is built, a class whose layers give something else.
     """
 
-    cell: CellName
+    cell: CellName | Mapping[str, Any]
     nonlinearity: Literal["tanh", "relu"] = "tanh"
     biases: Literal[1, 2] = 2
     reset: Literal["after", "before"] = "after"
     initialisation: Literal["default", "orthogonal", "identity"] = "default"
-    forget_bias: float | None = None
+    forget_bias: float | None = 1.0
 
     def __post_init__(self) -> None:
+        if not isinstance(self.cell, str):
+            changed = [each.name for each in fields(self)[1:] if getattr(self, each.name) != each.default]
+            if changed:
+                saw = f"{changed[0]}={getattr(self, changed[0])} with cell={self.cell.get('_target_')}"
+                raise UserError(
+                    f"The option {changed[0]} is of the cells that ship.", saw=saw, allowed="options in the cell's node"
+                )
+            return
         if self.nonlinearity != "tanh" and self.cell != "rnn":
             raise self._belongs(f"nonlinearity={self.nonlinearity}", "an rnn", "nonlinearity=tanh, or cell=rnn")
         if self.reset != "after" and self.cell != "gru":
@@ -81,15 +96,33 @@ class Cell(OptionGroup):
         if self.initialisation == "identity" and (self.cell, self.nonlinearity) != ("rnn", "relu"):
             allowed = "initialisation=default, initialisation=orthogonal, or cell=rnn with nonlinearity=relu"
             raise self._belongs("initialisation=identity", "an rnn with relu", allowed)
-        if self.forget_bias is not None and self.cell != "lstm":
-            raise self._belongs(f"forget_bias={self.forget_bias}", "an LSTM", "forget_bias=null, or cell=lstm")
+        if self.forget_bias not in (1.0, None) and self.cell != "lstm":  # null: the default before, in records
+            raise self._belongs(f"forget_bias={self.forget_bias}", "an LSTM", "no forget_bias, or cell=lstm")
 
     def _belongs(self, option: str, owner: str, allowed: str) -> UserError:
         seen = f"{option} with cell={self.cell}, nonlinearity={self.nonlinearity}"
         return UserError(f"The option {option.partition('=')[0]} is of {owner} only.", saw=seen, allowed=allowed)
 
-    def build(self, input_width: int, width: int) -> nn.RNNBase:
+    @property
+    def cell_states(self) -> int:
+        """How many tensors a layer carries from step to step."""
+        if isinstance(self.cell, str):
+            return 2 if self.cell == "lstm" else 1
+        return int(getattr(locate(self.cell, CELL, nn.Module), "cell_states", 1))
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """The range that its outputs lie in; None where they have none."""
+        if not isinstance(self.cell, str):
+            return getattr(locate(self.cell, CELL, nn.Module), "bounds", None)
+        return None if self.nonlinearity == "relu" else (-1.0, 1.0)
+
+    def build(self, input_width: int, width: int) -> nn.Module:
         """One layer in one direction: (x [B,T,D], state [1,B,H] or None) -> outputs [B,T,H], state."""
+        if not isinstance(self.cell, str):
+            made: nn.Module = create(self.cell, CELL, nn.Module, input_width=input_width, width=width)
+            _check_layer(made, str(self.cell["_target_"]), input_width, width, self.cell_states)
+            return made
         layer: nn.RNNBase
         if self.cell == "rnn":
             layer = nn.RNN(input_width, width, nonlinearity=self.nonlinearity, batch_first=True)
@@ -112,10 +145,34 @@ class Cell(OptionGroup):
             nn.init.eye_(recurrent)
             bias.zero_()
             second_bias.zero_()
-        if self.forget_bias is not None:
+        if self.cell == "lstm" and self.forget_bias is not None:
             forget = slice(width, 2 * width)  # torch.nn's order: i, f, g, o
             bias[forget] = self.forget_bias
             second_bias[forget] = 0.0
+
+
+@torch.no_grad()
+def _check_layer(layer: nn.Module, called: str, input_width: int, width: int, cell_states: int) -> None:
+    """Raise UserError unless a layer of one's own does as `Cell` says, from no state and from its own."""
+    one = torch.Size([1, 2, width])
+    wanted = [torch.Size([2, 3, width]), *[one] * cell_states]
+    state = "(state, state)" if cell_states == 2 else "state"
+    says = f"(x [B,T,D], {state} or None) -> outputs [B,T,H], {state}; a state is [1,B,H], cell_states = {cell_states}"
+    training, weight = layer.training, next(layer.parameters(), torch.empty(0))
+    layer.eval()
+    before: Any = None
+    for _ in range(2):
+        try:
+            outputs, before = layer(weight.new_zeros(2, 3, input_width), before)
+            found = [outputs.shape, *(each.shape for each in (before if cell_states == 2 else (before,)))]
+        except Exception as error:  # a user's class may do anything
+            saw = f"{type(error).__name__}: {error}"
+            raise UserError(f"The cell {called} does not work as a layer.", saw=saw, allowed=says) from error
+        if found != wanted:
+            saw = " and ".join(str(list(shape)) for shape in found)
+            allowed = f"{' and '.join(str(list(shape)) for shape in wanted)}: {says}"
+            raise UserError(f"The cell {called} gives other shapes.", saw=saw, allowed=allowed)
+    layer.train(training)
 
 
 def _fix_second_bias(layer: nn.RNNBase) -> None:
@@ -127,14 +184,23 @@ def _fix_second_bias(layer: nn.RNNBase) -> None:
     layer._flat_weights = [getattr(layer, each) for each in WEIGHTS]
 
 
-def unrolled(layer: nn.Module, x: Tensor, state: State | None, truncate: int | None) -> tuple[Tensor, State]:
+def advanced(layer: nn.Module, x: Tensor, state: Tensor | None, truncate: int | None) -> tuple[Tensor, Tensor]:
+    """`unrolled`, with the state in one tensor [cell states, B, H]."""
+    hidden: Hidden | None = state
+    if state is not None and len(state) == 2:
+        hidden = (state[:1], state[1:])
+    outputs, after = unrolled(layer, x, hidden, truncate)
+    return outputs, torch.cat(after) if isinstance(after, tuple) else after
+
+
+def unrolled(layer: nn.Module, x: Tensor, state: Hidden | None, truncate: int | None) -> tuple[Tensor, Hidden]:
     """Run a layer over x [B, T, D] from a state: outputs [B, T, H], the state after.
 
     With `truncate`, gradients flow back within chunks of that many steps only, the state being carried from one chunk
     to the next as a constant: the values are the same (Elman 1990; Williams & Peng 1990, BPTT(h; h') with h' = h).
     """
     if truncate is None:
-        found: tuple[Tensor, State] = layer(x, state)
+        found: tuple[Tensor, Hidden] = layer(x, state)
         return found
     outputs: list[Tensor] = []
     for chunk in x.split(truncate, dim=1):

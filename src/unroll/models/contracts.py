@@ -2,34 +2,54 @@
 
 Letters in shapes: B examples, T input steps, D input width, S memory steps, H hidden width, Z code width, T' output
 steps, E width of a decoder's inputs.
+
+An encoder's *summary* is what it says of the whole input. The *code* is what comes out of the bottleneck, of an
+example, of a step or of a node; nothing else is called so.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unroll.errors import UserError
+from unroll.models.distributions import Distribution
+
+Relation = Literal["same", "continues", "free", "per_step"]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a task: the sequences that go in, or those that come out."""
+
+    width: int  # values a step: word vectors', pixels of a row, channels
+    length: int  # the largest number of steps; dense parts flatten to length x width
+    image: bool = False  # the steps are rows of one image
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What a task tells an architecture before it is built."""
+    """What a task tells an architecture before it is built: its input, its output, and how the two are related.
 
-    input_width: int  # D
-    max_length: int  # largest T; dense parts flatten [T, D] to this
-    output_width: int  # width that a dense output has: pixels a row, channels, or the embedding for text
-    output_length: int  # largest T'
+    same       the output is the embedded input again, position by position
+    continues  the output goes on where the input ends, channel by channel
+    per_step   one output a step of the input, from that step's state or code
+    free       anything else: another sequence, or a class
+    """
+
+    input: Side
+    output: Side
     reference_code: int  # the code size that ratios refer to
+    relation: Relation = "free"
     decoder_input: int = 0  # E; 0 where the decoder runs freely
     attention: str | None = None  # None | additive | multiplicative
-    image: bool = False  # the steps are rows of one image
-    forecasts: bool = False  # the output goes on where the input ends, channel by channel
-    own_input: bool = False  # the decoder's output is the embedded input, position by position
+
+
+State = list[Tensor]
+"""What a recurrent part carries from step to step: tensors [cell states, B, H], one a layer."""
 
 
 class Encoded(NamedTuple):
@@ -37,31 +57,43 @@ class Encoded(NamedTuple):
 
     states: Tensor | None  # [B, S, H], zero where mask is False
     mask: Tensor  # [B, S] bool
-    code: Tensor  # [B, Z]
+    summary: Tensor  # [B, H'] of the whole input
+    carried: State | None = None  # what a stateful encoder goes on from
 
 
 class Encoder(Protocol):
     """`(x [B,T,D], lengths [B], mask [B,T]) -> Encoded`; padding never changes an output.
 
-    One with `reads_trees = True` takes `tree: Tree | None` as its last argument: the batch's trees, or None.
+    Its class declares `states`, `causal`, `stateful` and `ties` (`unroll.registry.declared`). One whose states are
+    nodes takes `tree: Tree` as well: the batch's trees with their levels, balanced ones where the data has none. A
+    stateful one takes `state: State | None`, which each sequence goes on from, and gives `carried`; `start` and `step`
+    do so step by step. One whose summary and states lie in a range of their own may say so as `bounds = (-1, 1)`:
+    diagnostics then tell how saturated they are.
     """
 
-    code_width: int
+    states: str | None
+    summary_width: int  # H'
     state_width: int  # H of states; 0 where there are none
 
     def __call__(self, x: Tensor, lengths: Tensor, mask: Tensor) -> Encoded: ...
 
 
-def reads_trees(encoder: Any) -> bool:
-    """Whether an encoder, or a class of encoders, takes trees."""
-    return bool(getattr(encoder, "reads_trees", False))
+class Stateful(Encoder, Protocol):
+    """An encoder that goes on from a state."""
+
+    def start(self, examples: int) -> State:
+        """Return the state before the first step of so many sequences."""
+
+    def step(self, state: State, x: Tensor) -> tuple[State, Tensor]:
+        """Read one step [B, D]: the state after it, and the step's state [B, H]."""
 
 
 class Decoder(Protocol):
     """`(code [B,Z], memory, length T', inputs [B,T',E] or None) -> [B,T',H]`.
 
-    `parallel` decoders ignore inputs; `linear_output` ones end in a linear layer of the task's output width.
-    Autoregressive ones also have `start(code) -> state` and `step(state, inputs [B,E], memory) -> (state, [B,H])`.
+    Its class declares `parallel` and `attends`. `linear_output` ones end in a linear layer of the task's output width.
+    Those that are not parallel have `start(code) -> state` and `step(state, inputs [B,E], code, memory) -> (state,
+    [B,H])`, too.
     """
 
     width: int
@@ -71,21 +103,34 @@ class Decoder(Protocol):
     def __call__(self, code: Tensor, memory: Encoded | None, length: int, inputs: Tensor | None = None) -> Tensor: ...
 
 
+class Importance(NamedTuple):
+    """How an importance-weighted bound is made (Burda, Grosse, Salakhutdinov 2016)."""
+
+    samples: int
+    beta: float  # weight of the divergence
+
+
 @dataclass
 class Context:
-    """What a bottleneck term may look at while it transforms and penalises the code."""
+    """What a bottleneck term may look at while it transforms and penalises codes.
+
+    Codes are one an example [B, Z], or one a step or node [B, S, Z], of which those at `positions` are real.
+    """
 
     x: Tensor  # [B, T, D] embedded input, before `corrupt`
     mask: Tensor  # [B, T]
     index: Tensor  # [B] indices of the examples in their split
-    hidden: Tensor  # [B, encoder.code_width] before the projection to the code
-    code: Tensor  # [B, Z] before any transform
-    encode: Callable[[Tensor], Tensor]  # x -> code, without corruption
+    hidden: Tensor  # the encoder's summaries [B, H'] or states [B, S, H], before the projection
+    projected: Tensor  # codes before any transform
+    encode: Callable[[Tensor], Tensor]  # x -> `projected`, without corruption; zero where no position is real
     weights: Callable[[], Iterable[Tensor]]  # the architecture's weight matrices
     noise: Callable[[Tensor], Tensor]  # standard normal like its argument
+    positions: Tensor | None = None  # [B, S]; None: one code an example
     decode: Callable[[Tensor], Tensor] | None = None  # code -> decoder's output [B, T', H], zero at padding, words at 0
     closed_jacobian: Callable[[Tensor], Tensor] | None = None  # code -> |d code / d x|^2 [B]; None: no closed form
-    found: dict[str, Any] = field(default_factory=dict)  # what terms leave for each other and for tasks
+    posterior: Distribution | None = None  # of the codes, where a term makes them random
+    prior: Distribution | None = None  # what a sampling term draws the posterior to
+    importance: Importance | None = None  # where the task is to minimise an importance-weighted bound
 
 
 class Term(nn.Module):
@@ -106,9 +151,6 @@ class Term(nn.Module):
     def prepare(self, examples: int, features: Callable[[Tensor], np.ndarray], cache: Path) -> None:
         """Called once before training: `features` of train examples at index [N] are [N,F]; `cache` is a folder."""
 
-    def check(self, autoencodes: bool, last: bool) -> None:
-        """Raise UserError where the options do not suit a task (does it reconstruct its input?) or a place in order."""
-
     def scheduled(self) -> bool:
         """Whether the term changes with the steps, so that a budget needs a number of them."""
         return False
@@ -125,24 +167,21 @@ class Term(nn.Module):
         return ids
 
     def transform(self, code: Tensor, context: Context) -> Tensor:
-        """Change the code [B,Z], or those of a tree's nodes [B,N,Z]; in evaluation, give the mean code."""
+        """Change codes [B,Z] or [B,S,Z]; in evaluation, give the mean code."""
         return code
 
     def penalty(self, code: Tensor, context: Context) -> Tensor | None:
-        """Nats (or the stated unit) per example [B] to add to the loss, already weighted; None for nothing."""
+        """What to add to the loss, in nats or the stated unit, already weighted; None for nothing.
+
+        Returns:
+            [B], or [B, S] for each code: then those at real positions are summed.
+
+        Args:
+            code: as `transform` of this term left it.
+        """
         return None
 
 
 def length_mask(lengths: Tensor, size: int) -> Tensor:
     """True at real positions: [B] lengths -> [B, size]."""
     return torch.arange(size, device=lengths.device)[None, :] < lengths[:, None]
-
-
-def no_attention(shape: Shape, decoder: str) -> None:
-    """Raise UserError where a task asks for attention that a decoder does not have."""
-    if shape.attention is not None:
-        raise UserError(
-            "Attention needs a recurrent decoder.",
-            saw=f"task.attention={shape.attention} with {decoder}",
-            allowed="task.attention=null, or a recurrent architecture",
-        )

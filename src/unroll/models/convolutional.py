@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unroll.errors import UserError
-from unroll.models.contracts import Encoded, Shape, length_mask, no_attention
+from unroll.models.contracts import Encoded, Shape, length_mask
 from unroll.models.feedforward import Activation, activation_named
 from unroll.registry.options import Count
 
@@ -35,9 +35,9 @@ def _check(width: int, depth: int, kernel: int) -> None:
 
 
 class ConvolutionalEncoder(nn.Module):
-    """`depth` convolutions of stride 2, channels doubled by each; the code is the last feature map, flattened.
+    """`depth` convolutions of stride 2, channels doubled by each; the summary is the last feature map, flattened.
 
-    Padding is masked before the first and after every layer, so the code does not depend on it. It keeps no states.
+    Padding is masked before the first and after every layer, so the summary does not depend on it. It keeps no states.
 
     Args:
         shape: what the task says of its input.
@@ -50,26 +50,26 @@ class ConvolutionalEncoder(nn.Module):
         UserError: an unknown activation, or sizes that are none.
     """
 
-    state_width = 0
+    state_width, states = 0, None
 
     def __init__(
         self, shape: Shape, width: Count, depth: Count = 2, kernel: Count = 3, activation: Activation = "relu"
     ):
         super().__init__()
         _check(width, depth, kernel)
-        self.image = shape.image
-        layer = nn.Conv2d if shape.image else nn.Conv1d
-        channels = [1 if shape.image else shape.input_width, *(width * 2**level for level in range(depth))]
+        self.image = image = shape.input.image
+        layer = nn.Conv2d if image else nn.Conv1d
+        channels = [1 if image else shape.input.width, *(width * 2**level for level in range(depth))]
         self.layers = nn.ModuleList(
             layer(before, after, kernel, STRIDE, kernel // 2) for before, after in itertools.pairwise(channels)
         )
         self.activation = activation_named(activation)
-        self.steps = _sizes(shape.max_length, depth)[-1]
-        across = _sizes(shape.input_width, depth)[-1] if shape.image else 1
-        self.code_width = channels[-1] * self.steps * across
+        self.steps = _sizes(shape.input.length, depth)[-1]
+        across = _sizes(shape.input.width, depth)[-1] if image else 1
+        self.summary_width = channels[-1] * self.steps * across
 
     def forward(self, x: Tensor, lengths: Tensor, mask: Tensor) -> Encoded:
-        """Encode x [B,T,D]: code [B, channels x remaining positions]."""
+        """Encode x [B,T,D]: summary [B, channels x remaining positions]."""
         x = x * mask[:, :, None]
         x = x[:, None] if self.image else x.transpose(1, 2)
         for layer in self.layers:
@@ -103,20 +103,20 @@ class ConvolutionalDecoder(nn.Module):
     ):
         super().__init__()
         _check(width, depth, kernel)
-        no_attention(shape, "a convolutional decoder")
-        self.width, self.image = shape.output_width, shape.image
-        steps = _sizes(shape.output_length, depth)[::-1]
-        across = _sizes(shape.output_width, depth)[::-1]
+        image = shape.output.image
+        self.width, self.image = shape.output.width, image
+        steps = _sizes(shape.output.length, depth)[::-1]
+        across = _sizes(shape.output.width, depth)[::-1]
         channels = [width * 2**level for level in reversed(range(depth))]
-        self.first = (channels[0], steps[0], across[0]) if shape.image else (channels[0], steps[0])
+        self.first = (channels[0], steps[0], across[0]) if image else (channels[0], steps[0])
         self.start = nn.Linear(code_width, torch.Size(self.first).numel())
         self.activation = activation_named(activation)
-        ends = [*channels, 1 if shape.image else shape.output_width]
+        ends = [*channels, 1 if image else shape.output.width]
         self.layers = nn.ModuleList()
         for level in range(depth):
-            sides = (steps, across) if shape.image else (steps,)
+            sides = (steps, across) if image else (steps,)
             extra: Any = tuple(side[level + 1] - (STRIDE * side[level] - 1) for side in sides)
-            layer = nn.ConvTranspose2d if shape.image else nn.ConvTranspose1d
+            layer = nn.ConvTranspose2d if image else nn.ConvTranspose1d
             self.layers.append(layer(ends[level], ends[level + 1], kernel, STRIDE, kernel // 2, extra))
 
     def forward(self, code: Tensor, memory: Encoded | None, length: int, inputs: Tensor | None = None) -> Tensor:

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unroll.errors import UserError, suggest
-from unroll.models.contracts import Encoded, Shape, no_attention
+from unroll.models.contracts import Encoded, Shape
 from unroll.models.noise import Dropout
+from unroll.registry.declared import Need
 from unroll.registry.options import Count, Positive, Share
 
 Activation = Literal["relu", "tanh", "sigmoid", "gelu", "linear"]
@@ -46,13 +47,14 @@ def first(weights: Tensor, size: int, dim: int = 0) -> Tensor:
 
 
 class FeedForwardEncoder(nn.Module):
-    """The input flattened to [max_length x D], then `depth` hidden layers; the code is the last of them.
+    """The input flattened to [longest x D], then `depth` hidden layers; the summary is the last of them.
 
     Padding is zero and shorter batches use the first columns of the first layer's weights only, which is the same sum.
     It keeps no states. `weight_deviation`: of the matrices at the start, which are normal then; None is torch's draw.
     """
 
-    state_width = 0
+    state_width, states = 0, None
+    ties = True
 
     def __init__(
         self,
@@ -64,16 +66,16 @@ class FeedForwardEncoder(nn.Module):
         weight_deviation: Positive | None = None,
     ):
         super().__init__()
-        self.steps = shape.max_length
-        self.first = nn.Linear(shape.max_length * shape.input_width, width)
+        self.steps = shape.input.length
+        self.first = nn.Linear(shape.input.length * shape.input.width, width)
         self.activation = activation_named(activation)
         self.dropout = Dropout(dropout)
         self.rest = _hidden(width, width, depth - 1, activation, dropout)
         start_from(weight_deviation, self)
-        self.code_width = width
+        self.summary_width = width
 
     def forward(self, x: Tensor, lengths: Tensor, mask: Tensor) -> Encoded:
-        """Encode x [B,T,D]: code [B, width]."""
+        """Encode x [B,T,D]: summary [B, width]."""
         flat = (x * mask[:, :, None]).flatten(1)
         hidden = F.linear(flat, first(self.first.weight, flat.shape[1], dim=1), self.first.bias)
         return Encoded(None, mask, self.rest(self.dropout(self.activation(hidden))))
@@ -107,10 +109,11 @@ class FeedForwardDecoder(nn.Module):
     encoder's last hidden layer, so that it has one hidden layer less.
 
     Raises:
-        UserError: attention; a value of `tied` that is none; in `tie`, weights that cannot be tied.
+        UserError: in `tie`, weights that cannot be tied.
     """
 
     parallel = True
+    needs = tuple(Need(capability, {"tied": True}) for capability in ("same", "ties", "unprojected"))
     linear_output = True
 
     def __init__(
@@ -126,10 +129,9 @@ class FeedForwardDecoder(nn.Module):
         weight_deviation: Positive | None = None,
     ):
         super().__init__()
-        no_attention(shape, "a feed-forward decoder")
         self.shape, self.tied = shape, tied
         self.activation, self.share, self.weight_deviation = activation, dropout, weight_deviation
-        self.width = shape.output_width
+        self.width = shape.output.width
         self._encoder: tuple[FeedForwardEncoder, ...] = ()  # in a tuple, so that its parameters are not these
         if not tied:
             self._own(code_width, width, depth)
@@ -137,7 +139,7 @@ class FeedForwardDecoder(nn.Module):
 
     def _own(self, code_width: int, width: int, depth: int) -> None:
         self.hidden = _hidden(code_width, width, depth, self.activation, self.share)
-        self.output = nn.Linear(width, self.shape.output_length * self.shape.output_width)
+        self.output = nn.Linear(width, self.shape.output.length * self.shape.output.width)
         start_from(self.weight_deviation, self.hidden, self.output)
 
     def tie(self, encoder: nn.Module, projection: nn.Module) -> None:
@@ -164,8 +166,8 @@ class FeedForwardDecoder(nn.Module):
             return f"and the encoder is a {type(encoder).__name__}"
         if not isinstance(projection, nn.Identity):
             return "and the bottleneck projects the encoder's output to another size"
-        values = self.shape.output_length * self.shape.output_width
-        if not self.shape.own_input or encoder.first.in_features != values:
+        values = self.shape.output.length * self.shape.output.width
+        if self.shape.relation != "same" or encoder.first.in_features != values:
             return "and the task's output is not its input"
         return None
 

@@ -7,8 +7,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unroll.errors import UserError
-from unroll.models.contracts import Encoded, Shape, no_attention
+from unroll.models.contracts import Encoded, Shape
 from unroll.models.feedforward import first
+from unroll.registry.declared import Need, Unless
 from unroll.registry.options import Count, Positive
 
 KERNEL = 25  # steps of the moving average where none is asked for (Zeng et al. 2023)
@@ -43,7 +44,7 @@ class OverTime(nn.Module):
 
 
 class LinearEncoder(nn.Module):
-    """On forecasting, the code is the forecast, flattened [B, L x D], of window x [B,T,D] (W is `OverTime`).
+    """On forecasting, the summary is the forecast, flattened [B, L x D], of window x [B,T,D] (W is `OverTime`).
 
     linear    W x
     nlinear   W (x - x_T) + x_T, x_T the window's last value
@@ -56,15 +57,15 @@ class LinearEncoder(nn.Module):
         variant: linear | nlinear | dlinear.
         individual: one layer a channel in place of a shared one.
         kernel: steps of dlinear's moving average.
-        ratio: code size elsewhere, of the task's reference size.
-        minimum: smallest code size that ratio gives.
+        ratio: width of the summary elsewhere, of the task's reference code size.
+        minimum: smallest width that ratio gives.
 
     Raises:
-        UserError: an unknown variant, a kernel or size that is none, or a kernel or layers a channel without
-            effect.
+        UserError: a kernel of another variant.
     """
 
-    state_width = 0
+    state_width, states = 0, None
+    needs = (Need("continues", {"kernel": Unless(KERNEL)}), Need("continues", {"individual": True}))
 
     def __init__(
         self,
@@ -76,35 +77,29 @@ class LinearEncoder(nn.Module):
         minimum: Count = 1,
     ):
         super().__init__()
-        if kernel != KERNEL and not (variant == "dlinear" and shape.forecasts):
+        if kernel != KERNEL and variant != "dlinear":
             raise UserError(
-                "Only dlinear takes a moving average, and on forecasting only.",
+                "Only dlinear takes a moving average.",
                 saw=f"variant={variant}, kernel={kernel}",
-                allowed=f"kernel={KERNEL}, or architecture=dlinear task=forecasting",
+                allowed=f"kernel={KERNEL}, or architecture=dlinear",
             )
-        if individual and not shape.forecasts:
-            raise UserError(
-                "Channels have layers of their own on forecasting only.",
-                saw="individual=true",
-                allowed="individual=false, or task=forecasting",
-            )
-        self.variant, self.kernel, self.forecasts = variant, kernel, shape.forecasts
-        if shape.forecasts:
-            sizes = (shape.max_length, shape.output_length, shape.input_width, individual)
+        self.variant, self.kernel, self.forecasts = variant, kernel, shape.relation == "continues"
+        if self.forecasts:
+            sizes = (shape.input.length, shape.output.length, shape.input.width, individual)
             self.layer = OverTime(*sizes)
             if variant == "dlinear":
                 self.of_remainder = OverTime(*sizes)
-            self.code_width = shape.output_length * shape.input_width
+            self.summary_width = shape.output.length * shape.input.width
         else:
-            self.width = shape.max_length * shape.input_width
-            self.code_width = max(minimum, round(ratio * shape.reference_code))
-            self.flat = nn.Linear(self.width, self.code_width)
+            self.width = shape.input.length * shape.input.width
+            self.summary_width = max(minimum, round(ratio * shape.reference_code))
+            self.flat = nn.Linear(self.width, self.summary_width)
 
     def forward(self, x: Tensor, lengths: Tensor, mask: Tensor) -> Encoded:
         """Encode x [B,T,D]."""
         x = x * mask[:, :, None]
-        code = self._forecast(x).flatten(1) if self.forecasts else self._map(x.flatten(1))
-        return Encoded(None, mask, code)
+        summary = self._forecast(x).flatten(1) if self.forecasts else self._map(x.flatten(1))
+        return Encoded(None, mask, summary)
 
     def _forecast(self, x: Tensor) -> Tensor:
         if self.variant == "nlinear":
@@ -126,10 +121,10 @@ class LinearDecoder(nn.Module):
 
     def __init__(self, shape: Shape, code_width: int, state_width: int):
         super().__init__()
-        no_attention(shape, "a linear decoder")
-        self.width = shape.output_width
-        values = shape.output_length * shape.output_width
-        self.output = nn.Identity() if shape.forecasts and code_width == values else nn.Linear(code_width, values)
+        self.width = shape.output.width
+        values = shape.output.length * shape.output.width
+        is_forecast = shape.relation == "continues" and code_width == values
+        self.output = nn.Identity() if is_forecast else nn.Linear(code_width, values)
 
     def forward(self, code: Tensor, memory: Encoded | None, length: int, inputs: Tensor | None = None) -> Tensor:
         """Decode code [B,Z] into the first `length` positions [B, length, output width]."""

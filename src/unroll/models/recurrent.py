@@ -11,9 +11,11 @@ from torch import Tensor, nn
 
 from unroll.errors import UserError
 from unroll.models.attention import Attention
-from unroll.models.cells import Cell, CellName, unrolled
-from unroll.models.contracts import Encoded, Shape
+from unroll.models.cells import Cell, CellName, advanced
+from unroll.models.contracts import Encoded, Shape, State
 from unroll.models.noise import dropout
+from unroll.models.rows import moved
+from unroll.registry.declared import When
 from unroll.registry.options import Count, Share
 
 MERGES = {
@@ -25,11 +27,30 @@ MERGES = {
 }
 
 
-def reverse_real(x: Tensor, lengths: Tensor) -> Tensor:
-    """Reverse the real positions of [B, T, D] by each example's length; padding stays where it is."""
-    steps = torch.arange(x.shape[1], device=x.device)[None, :]
-    source = torch.where(steps < lengths[:, None], lengths[:, None] - 1 - steps, steps)
-    return x.gather(1, source[:, :, None].expand_as(x))
+def merged_bounds(bounds: tuple[float, float] | None, merge: str) -> tuple[float, float] | None:
+    """Return the range that two merged directions lie in, each in a range of its own; None where that has none."""
+    if bounds is None or merge not in ("sum", "mul"):
+        return bounds
+    ends = [one + other if merge == "sum" else one * other for one in bounds for other in bounds]
+    return min(ends), max(ends)
+
+
+def summed_bounds(bounds: tuple[float, float] | None, layers: int) -> tuple[float, float] | None:
+    """Return the range that the sum of so many layers lies in, each in the same range; None where that has none."""
+    return None if bounds is None else (layers * bounds[0], layers * bounds[1])
+
+
+def reversal(lengths: Tensor, size: int) -> Tensor:
+    """Rows [B x T] of sequences padded to `size`: the real ones from each one's end to its start; padding as it is."""
+    steps = torch.arange(size, device=lengths.device)[None, :]
+    first = torch.arange(len(lengths), device=lengths.device)[:, None] * size
+    mirrored = lengths[:, None] - 1 - steps
+    return (first + torch.where(mirrored >= 0, mirrored, steps)).flatten()
+
+
+def in_order(x: Tensor, rows: Tensor) -> Tensor:
+    """The rows of [B, T, D] in the order of a `reversal`, which is its own inverse."""
+    return moved(x.flatten(0, 1), rows, rows).view_as(x)
 
 
 class RecurrentLayer(nn.Module):
@@ -51,26 +72,36 @@ class RecurrentLayer(nn.Module):
         truncate: Count | None = None,
     ):
         super().__init__()
-        self.bidirectional, self.truncate = bidirectional, truncate
+        self.truncate = truncate
         self.ahead = cell.build(input_width, width)
         self.back = cell.build(input_width, width) if bidirectional and not tied else None
         self.merge = MERGES[merge]
         self.output_width = 2 * width if bidirectional and merge == "concat" else width
 
-    def forward(self, x: Tensor, lengths: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        outputs = unrolled(self.ahead, x, None, self.truncate)[0]
-        last = (lengths - 1)[:, None, None].expand(-1, 1, outputs.shape[2])
-        final = outputs.gather(1, last)[:, 0]
-        if self.bidirectional:
+    def forward(
+        self, x: Tensor, lengths: Tensor, mask: Tensor, rows: Tensor | None, state: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return outputs, final, and the forward direction's state after all T steps; it goes on from `state`.
+
+        `rows`: the `reversal` of the sequences, for a bidirectional layer.
+        """
+        outputs, after = advanced(self.ahead, x, state, self.truncate)
+        final = outputs[torch.arange(len(x), device=x.device), lengths - 1]
+        if rows is not None:
             second = self.ahead if self.back is None else self.back
-            back = reverse_real(unrolled(second, reverse_real(x, lengths), None, self.truncate)[0], lengths)
+            back = in_order(advanced(second, in_order(x, rows), None, self.truncate)[0], rows)
             final = self.merge(final, back[:, 0])
             outputs = self.merge(outputs, back)
-        return outputs * mask[:, :, None], final
+        return outputs * mask[:, :, None], final, after
 
 
 class RecurrentEncoder(nn.Module):
-    """Stacked recurrent layers; the code is the last layer's final output.
+    """Stacked recurrent layers; the summary is the last layer's final output.
+
+    With `residual`, from the second layer on x_t^i = m_t^i + x_t^(i-1), for m_t^i what layer i gives and x_t^(i-1) what
+    it reads, before dropout (Wu et al. 2016, section 3.1, eq. 6; without it x_t^i = m_t^i, eq. 5). The final outputs
+    are summed likewise, so that each direction ends where its own layers do. All layers from the first on give vectors
+    of one width: the sum always exists. Codes of N layers then lie in N times the range of one.
 
     Args:
         shape: what the task says of its input.
@@ -82,10 +113,15 @@ class RecurrentEncoder(nn.Module):
         dropout: share of outputs zeroed between layers in training.
         tied: both directions have the same parameters.
         truncate: steps that gradients flow back through; null for all.
+        residual: each layer from the second on adds its input to its output.
 
     Raises:
         UserError: an unknown word, an option of another cell, or tied without two directions.
     """
+
+    version = 2  # 1: no residual sums, and no forget bias unless one was asked for
+    states = "steps"
+    causal = stateful = When(bidirectional=False)
 
     def __init__(
         self,
@@ -98,6 +134,7 @@ class RecurrentEncoder(nn.Module):
         dropout: Share = 0.0,
         tied: bool = False,
         truncate: Count | None = None,
+        residual: bool = True,
     ):
         super().__init__()
         variant = cell if isinstance(cell, Cell) else Cell(cell)
@@ -107,23 +144,45 @@ class RecurrentEncoder(nn.Module):
                 saw="tied=true with bidirectional=false",
                 allowed="tied=false, or a bidirectional architecture",
             )
-        self.dropout = dropout
+        self.dropout, self.residual, self.bidirectional = dropout, residual, bidirectional
         self.layers = nn.ModuleList()
-        below = shape.input_width
+        below = shape.input.width
         for _ in range(depth):
             layer = RecurrentLayer(variant, below, width, bidirectional, merge, tied, truncate)
             self.layers.append(layer)
             below = layer.output_width
-        self.code_width = self.state_width = below
+        self.summary_width = self.state_width = below
+        self.cell_states, self.units = variant.cell_states, width
+        one_layer = variant.bounds if not bidirectional else merged_bounds(variant.bounds, merge)
+        self.bounds = summed_bounds(one_layer, depth if residual else 1)
 
-    def forward(self, x: Tensor, lengths: Tensor, mask: Tensor) -> Encoded:
-        """Encode x [B,T,D]: states [B,T,H'], code [B,H']."""
-        final = x[:, 0]
+    def forward(self, x: Tensor, lengths: Tensor, mask: Tensor, state: State | None = None) -> Encoded:
+        """Encode x [B,T,D]: states [B,T,H'], summary [B,H'].
+
+        It goes on from `state`, and carries on the one after all T steps, whether they are real or not.
+        """
+        final, carried = x[:, 0], []
+        rows = reversal(lengths, x.shape[1]) if self.bidirectional else None
         for depth, layer in enumerate(self.layers):
+            below, final_below = x, final
             if depth:
                 x = dropout(x, self.dropout, self.training)
-            x, final = layer(x, lengths, mask)
-        return Encoded(x, mask, final)
+            x, final, after = layer(x, lengths, mask, rows, None if state is None else state[depth])
+            if depth and self.residual:
+                x, final = x + below, final + final_below
+            carried.append(after)
+        return Encoded(x, mask, final, carried)
+
+    def start(self, examples: int) -> State:
+        """The state before the first step: zeros."""
+        weight = next(self.parameters())
+        return [weight.new_zeros(self.cell_states, examples, self.units) for _ in self.layers]
+
+    def step(self, state: State, x: Tensor) -> tuple[State, Tensor]:
+        """Read one step [B, D]: the state after it, and the step's output [B, H]."""
+        one = torch.ones(len(x), dtype=torch.int64, device=x.device)
+        encoded = self(x[:, None], one, one.bool()[:, None], state)
+        return encoded.carried, encoded.states[:, 0]
 
 
 class RecurrentDecoder(nn.Module):
@@ -133,13 +192,15 @@ class RecurrentDecoder(nn.Module):
     each output is [h_t; code], so that the task's head reads both, as their output g(h_t, y_{t-1}, c) does.
     With attention, each output is tanh(W [context; h]) (Luong et al. 2015, eq. 5, without input feeding), so that all
     steps are computed at once in training; the score is additive or multiplicative, see `Attention`.
-    Options are the encoder's.
+    Options are the encoder's; h is the sum of the layers with `residual`.
 
     Raises:
-        UserError: attention is asked for and the encoder has no states; an unknown word, or an option of another cell.
+        UserError: an unknown word, or an option of another cell.
     """
 
+    version = 2  # as of the encoder
     parallel = False
+    attends = True
     linear_output = False
 
     def __init__(
@@ -152,48 +213,44 @@ class RecurrentDecoder(nn.Module):
         depth: Count = 1,
         dropout: Share = 0.0,
         truncate: Count | None = None,
+        residual: bool = True,
     ):
         super().__init__()
         variant = cell if isinstance(cell, Cell) else Cell(cell)
-        self.dropout, self.units, self.depth, self.truncate = dropout, width, depth, truncate
+        self.dropout, self.residual = dropout, residual
+        self.units, self.depth, self.truncate = width, depth, truncate
         self.width = width if shape.decoder_input else width + code_width
-        self.cell_states = 2 if variant.cell == "lstm" else 1
+        self.cell_states = variant.cell_states
         self.initial = nn.Linear(code_width, depth * self.cell_states * width)
         inputs = shape.decoder_input + code_width
         self.layers = nn.ModuleList(variant.build(width if layer else inputs, width) for layer in range(depth))
         self.attention: Attention | None = None
         if shape.attention is not None:
-            if state_width == 0:
-                raise UserError(
-                    "Attention needs an encoder that keeps its states.",
-                    saw=f"task.attention={shape.attention} with an encoder without states",
-                    allowed="task.attention=null, or a recurrent encoder",
-                )
             self.attention = Attention(shape.attention, width, state_width)
 
-    def start(self, code: Tensor) -> list[Tensor]:
-        """The state before the first step, one tensor [cell states, B, H] a layer."""
+    def start(self, code: Tensor) -> State:
+        """The state before the first step."""
         initial = torch.tanh(self.initial(code)).view(len(code), self.depth, self.cell_states, self.units)
         return [initial[:, layer].transpose(0, 1).contiguous() for layer in range(self.depth)]
 
-    def run(self, state: list[Tensor], x: Tensor, memory: Encoded | None) -> tuple[list[Tensor], Tensor]:
+    def run(self, state: State, x: Tensor, memory: Encoded | None) -> tuple[State, Tensor]:
         """Advance over x [B, T', E + Z]: the new state, and outputs [B, T', H]."""
         after = []
         for depth, (layer, before) in enumerate(zip(self.layers, state, strict=True)):
+            below = x
             if depth:
                 x = dropout(x, self.dropout, self.training)
-            hidden = (before[:1], before[1:]) if self.cell_states == 2 else before
-            x, hidden = unrolled(layer, x, hidden, self.truncate)
-            after.append(torch.cat(hidden) if isinstance(hidden, tuple) else hidden)
+            x, left = advanced(layer, x, before, self.truncate)
+            if depth and self.residual:
+                x = x + below
+            after.append(left)
         if self.attention is not None:
             assert memory is not None
             assert memory.states is not None
             x = self.attention(x, memory.states, memory.mask)
         return after, x
 
-    def step(
-        self, state: list[Tensor], inputs: Tensor, code: Tensor, memory: Encoded | None
-    ) -> tuple[list[Tensor], Tensor]:
+    def step(self, state: State, inputs: Tensor, code: Tensor, memory: Encoded | None) -> tuple[State, Tensor]:
         """One step: inputs [B, E] -> the new state, output [B, H]."""
         state, outputs = self.run(state, torch.cat((inputs, code), dim=-1)[:, None], memory)
         return state, outputs[:, 0]

@@ -4,6 +4,8 @@ Words and phrases have vectors of one width. Where the input has that width, as 
 leaves' own; elsewhere a linear map brings them to it.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -24,7 +26,7 @@ class RecursiveEncoder(TreeEncoder):
 
     def __init__(self, shape: Shape, width: Count):
         super().__init__(shape, width)
-        self.words = nn.Identity() if shape.input_width == width else nn.Linear(shape.input_width, width)
+        self.words = nn.Identity() if shape.input.width == width else nn.Linear(shape.input.width, width)
         self.composition = nn.Linear(2 * width, width)
         nn.init.kaiming_uniform_(self.composition.weight, nonlinearity="linear")
         nn.init.zeros_(self.composition.bias)
@@ -32,8 +34,8 @@ class RecursiveEncoder(TreeEncoder):
     def leaf(self, x: Tensor) -> Tensor:
         return self.words(x)
 
-    def join(self, left: Tensor, right: Tensor) -> Tensor:
-        return torch.tanh(self.composition(torch.cat((left, right), dim=1)))
+    def joining(self) -> Callable[[Tensor], Tensor]:
+        return lambda pair: torch.tanh(self.composition(pair.flatten(1)))
 
 
 class TensorEncoder(RecursiveEncoder):
@@ -49,28 +51,32 @@ class TensorEncoder(RecursiveEncoder):
         self.tensor = nn.Parameter(torch.empty(2 * width, width, 2 * width).uniform_(-0.5, 0.5))
         self.scaled_weights = {"tensor": 2.0 * width}
 
-    def join(self, left: Tensor, right: Tensor) -> Tensor:
-        pair = torch.cat((left, right), dim=1)
+    def joining(self) -> Callable[[Tensor], Tensor]:
         rows, units, _ = self.tensor.shape
-        products = ((pair / rows) @ self.tensor.view(rows, -1)).view(-1, units, rows)
-        return torch.tanh((products * pair[:, None]).sum(dim=2) + self.composition(pair))
+
+        def join(pair: Tensor) -> Tensor:
+            pair = pair.flatten(1)
+            products = ((pair / rows) @ self.tensor.view(rows, -1)).view(-1, units, rows)
+            return torch.tanh((products * pair[:, None]).sum(dim=2) + self.composition(pair))
+
+        return join
 
 
 class VectorAverageEncoder(TreeEncoder):
     """VecAvg: a node's vector is the mean of its words', whatever their order (Socher et al. 2013, section 5).
 
-    It has no parameters; the tree only says which words a node has, and the code is the mean of all.
+    It has no parameters; the tree only says which words a node has, and the summary is the mean of all.
     """
 
     def __init__(self, shape: Shape):
-        super().__init__(shape, shape.input_width)
+        super().__init__(shape, shape.input.width)
 
     def leaf(self, x: Tensor) -> Tensor:
         """The sum of a node's word vectors, then their number."""
         return torch.cat((x, torch.ones_like(x[:, :1])), dim=1)
 
-    def join(self, left: Tensor, right: Tensor) -> Tensor:
-        return left + right
+    def joining(self) -> Callable[[Tensor], Tensor]:
+        return lambda pair: pair.sum(dim=1)
 
     def vector(self, carried: Tensor) -> Tensor:
         return carried[:, :-1] / carried[:, -1:]

@@ -12,10 +12,12 @@ child_sum     eqs. 2-8, with s = h_l + h_r and k either child:
               x is 0 above them, and leaves have no children.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from unroll.models.contracts import Shape
 from unroll.models.trees import TreeEncoder
@@ -34,15 +36,17 @@ class TreeLSTMEncoder(TreeEncoder):
         UserError: unknown kind.
     """
 
+    bounds = (-1.0, 1.0)
+
     def __init__(self, shape: Shape, width: Count, kind: Literal["constituency", "child_sum"] = "constituency"):
         super().__init__(shape, width)
         self.kind, self.width = kind, width
         if kind == "constituency":
-            self.words = nn.Linear(shape.input_width, 2 * width)  # c, o
+            self.words = nn.Linear(shape.input.width, 2 * width)  # c, o
             self.left = nn.Linear(width, 5 * width)  # i, o, u, f_l, f_r
             self.right = nn.Linear(width, 5 * width)
         else:
-            self.words = nn.Linear(shape.input_width, 4 * width)  # i, o, u, f
+            self.words = nn.Linear(shape.input.width, 4 * width)  # i, o, u, f
             self.below = nn.Linear(width, 4 * width)
 
     def leaf(self, x: Tensor) -> Tensor:
@@ -52,18 +56,32 @@ class TreeLSTMEncoder(TreeEncoder):
         gates = self.words(x)[:, : 3 * self.width] + self.below.bias[: 3 * self.width]
         return self._node(gates, torch.zeros_like(gates[:, : self.width]))
 
-    def join(self, left: Tensor, right: Tensor) -> Tensor:
-        (h_left, c_left), (h_right, c_right) = left.chunk(2, dim=1), right.chunk(2, dim=1)
+    def joining(self) -> Callable[[Tensor], Tensor]:
+        """All gates of a level are one product, of both children's vectors and the matrices beside each other."""
         inner = 3 * self.width
         if self.kind == "constituency":
-            gates = self.left(h_left) + self.right(h_right)
-            forget_left, forget_right = torch.sigmoid(gates[:, inner:]).chunk(2, dim=1)
-            return self._node(gates[:, :inner], forget_left * c_left + forget_right * c_right)
-        weight, bias = self.below.weight, self.words.bias + self.below.bias
-        gates = (h_left + h_right) @ weight[:inner].T + bias[:inner]
-        forget_left = torch.sigmoid(h_left @ weight[inner:].T + bias[inner:])
-        forget_right = torch.sigmoid(h_right @ weight[inner:].T + bias[inner:])
-        return self._node(gates, forget_left * c_left + forget_right * c_right)
+            both, both_biases = (
+                torch.cat((self.left.weight, self.right.weight), dim=1),
+                self.left.bias + self.right.bias,
+            )
+
+            def join(pair: Tensor) -> Tensor:
+                gates = F.linear(pair[:, :, : self.width].flatten(1), both, both_biases)
+                forget = torch.sigmoid(gates[:, inner:]).view(-1, 2, self.width)
+                return self._node(gates[:, :inner], (forget * pair[:, :, self.width :]).sum(dim=1))
+
+            return join
+        bias = self.words.bias + self.below.bias
+        (own, forgets), (own_bias, forget_bias) = (
+            part.split((inner, self.width)) for part in (self.below.weight, bias)
+        )
+
+        def join_sums(pair: Tensor) -> Tensor:
+            h = pair[:, :, : self.width]
+            forget = torch.sigmoid(F.linear(h, forgets, forget_bias))
+            return self._node(F.linear(h.sum(dim=1), own, own_bias), (forget * pair[:, :, self.width :]).sum(dim=1))
+
+        return join_sums
 
     def _node(self, gates: Tensor, remembered: Tensor) -> Tensor:
         """Gates i, o, u before their nonlinearities [n, 3H] and what the children's cells leave [n, H] -> [h; c]."""

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from unroll.config.identity import identity
+from unroll.data.kinds import has_texts
 from unroll.errors import UserError
 from unroll.records import evidence
+from unroll.records.pool import Folders, Place, Pool, labs_of, pool
 from unroll.records.record import FILE_NAME, read_record
 from unroll.records.scores import PREDICTIONS, SUFFIX
 from unroll.records.store import located_records
-from unroll.records.truth import CHECKS, OF_FAILED, TEXTS, Mismatch
+from unroll.records.truth import CHECKS, OF_FAILED, Mismatch
 from unroll.registry.canonical import canonical
 
 Record = Mapping[str, Any]
@@ -44,6 +46,7 @@ class Audit:
 
     records: list[tuple[Path, dict[str, Any]]] = field(default_factory=list)  # that can be read
     failures: list[Failure] = field(default_factory=list)
+    true: Pool = field(default_factory=lambda: pool(()))  # those that pass
     looked_at: int = 0  # damaged ones too
     with_scores: int = 0  # whose primary metric is held against scores of examples
 
@@ -53,20 +56,25 @@ class Audit:
         return len({failure.path for failure in self.failures})
 
 
-def audit(folder: str | Path, more: Sequence[Callable[[Record], Iterator[Mismatch]]] = ()) -> Audit:
-    """Check every record under a folder: by itself, by the files beside it, and by its siblings.
+def audit(folders: Folders, more: Sequence[Callable[[Record], Iterator[Mismatch]]] = ()) -> Audit:
+    """Check every record under some folders: by itself, by the files beside it, and by its siblings in all of them.
 
     Args:
-        folder: of trials, or of records.
+        folders: of trials, or of records.
         more: further checks of a finished record.
 
     Raises:
         UserError: there is no such folder, or no record in it.
     """
     damaged: list[tuple[Path, UserError]] = []
-    found = Audit(list(located_records(folder, damaged)))
+    found, labs = Audit(), {}
+    for lab in labs_of(folders):
+        records = located_records(lab.folder, damaged)
+        found.records += records
+        labs.update({path: lab.name for path, _ in records})
     if not found.records and not damaged:
-        raise UserError("There is no record to audit.", saw=folder, allowed="a folder of trials or of records")
+        saw = folders if isinstance(folders, str | Path) else ", ".join(map(str, folders))
+        raise UserError("There is no record to audit.", saw=saw, allowed="folders of trials or of records")
     found.looked_at = len(found.records) + len({path for path, _ in damaged})
     for path, error in damaged:
         found.failures.append(Failure(path, "record", _one_line(error.saw or error.what), "a whole record"))
@@ -76,6 +84,8 @@ def audit(folder: str | Path, more: Sequence[Callable[[Record], Iterator[Mismatc
             found.with_scores += evidence.score_path(record, path) is not None
     found.failures += _unlike_siblings(found.records)
     found.failures.sort(key=lambda failure: str(failure.path))
+    untrue = {failure.path for failure in found.failures}
+    found.true = pool((Place(labs[path], path), record) for path, record in found.records if path not in untrue)
     return found
 
 
@@ -116,22 +126,28 @@ def _one_line(text: object) -> str:
     return " ".join(str(text).split())[:300]
 
 
-def trusted(folder: str | Path, refused: list[UserError]) -> list[dict[str, Any]]:
-    """Return the records under a folder that can be read and are true to themselves, sorted by trial id.
+def pooled(folders: Folders, refused: list[UserError]) -> Pool:
+    """Return the pool of the records under some folders that can be read and are true to themselves.
 
     `refused` takes an error for each other one. Raises UserError where there is no such folder.
     """
     damaged: list[tuple[Path, UserError]] = []
-    kept: dict[str, dict[str, Any]] = {}
-    for path, record in located_records(folder, damaged):
-        try:
-            refuse_untrue(path, record)
-        except UserError as error:
-            damaged.append((path, error))
-        else:
-            kept[record["trial_id"]] = record
+    found = []
+    for lab in labs_of(folders):
+        for path, record in located_records(lab.folder, damaged):
+            try:
+                refuse_untrue(path, record)
+            except UserError as error:
+                damaged.append((path, error))
+            else:
+                found.append((Place(lab.name, path), record))
     refused += [error for _, error in sorted(damaged, key=lambda one: str(one[0]))]
-    return list(kept.values())
+    return pool(found)
+
+
+def trusted(folders: Folders, refused: list[UserError]) -> list[dict[str, Any]]:
+    """Return the record of each trial in that pool, sorted by trial id: of several, the one that counts."""
+    return pooled(folders, refused).records
 
 
 def trusted_record(path: str | Path, refused: list[UserError]) -> dict[str, Any] | None:
@@ -201,7 +217,7 @@ def _unlike_siblings(records: Sequence[tuple[Path, dict[str, Any]]]) -> Iterator
 
 def _near(one: Any, other: Any, record: Record) -> bool:
     """Older records' operations are of a batch that the seed drew: where examples have lengths, they differ."""
-    of_texts = isinstance(one, int) and record["config"]["data"].get("kind") in TEXTS
+    of_texts = isinstance(one, int) and has_texts(record["config"]["data"].get("kind"))
     return of_texts and other > 0 and abs(one / other - 1) < _TYPICAL
 
 

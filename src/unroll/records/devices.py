@@ -26,3 +26,9 @@ def device_used(record: Mapping[str, Any]) -> Device:
     if not gpus or trainer.get("accelerator") == "cpu" or is_baseline(record["config"]):
         return Device("cpu", "cpu")
     return Device("cuda", gpus[0])
+
+
+def cpu_name(hardware: Mapping[str, Any]) -> str:
+    """Return the model of a CPU and its widest vectors, by which one model differs from itself in a cloud."""
+    vectors = hardware.get("cpu_capability")
+    return f"{hardware.get('cpu') or 'a CPU that is not recorded'}{f' ({vectors})' if vectors else ''}"

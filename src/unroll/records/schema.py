@@ -46,6 +46,7 @@ class _Task(_Named):
     protocol_version: int
     primary: _Unit
     selection: _Metric
+    metrics: dict[str, dict[str, Any]] = {}  # of one's own
 
 
 class _ConfigData(_Named):
@@ -199,6 +200,7 @@ class _CodeDiagnostics(_RecordPart):
 class _Diagnostics(_RecordPart):
     """Null anywhere: the number was not finite."""
 
+    version: NonNegativeInt = 1
     examples: NonNegativeInt
     gradient: _Gradient
     gates: dict[str, dict[str, dict[str, float | None]]]
@@ -219,6 +221,7 @@ class _Device(_RecordPart):
     name: str
     precision: str
     tf32: bool
+    cuda_graphs: bool = False  # absent in older records
     peak_memory_bytes: NonNegativeInt | None = None
     cuda: str | None = None
     cudnn: str | None = None
@@ -238,6 +241,8 @@ class _Run(_RecordPart):
     evaluation_seconds: float | None = None
     examples_per_second: float | None = None
     peak_memory_bytes: NonNegativeInt | None = None
+    freed_memory: Literal["kept", "environment", "default"] | None = None  # absent in older records
+    disk_bytes: NonNegativeInt | None = None  # absent in older records
     attempts: NonNegativeInt = 1
     hardware: _Hardware
     device: _Device | None = None

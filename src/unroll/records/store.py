@@ -1,10 +1,12 @@
 """All records under a folder: as plain dictionaries, or flattened into a Polars data frame."""
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unroll.errors import UserError, suggest
+from unroll.records.pool import Place, pool
 from unroll.records.record import FILE_NAME, read_record
 
 if TYPE_CHECKING:
@@ -60,42 +62,33 @@ def is_trial(directory: Path) -> bool:
 
 
 def read_records(folder: str | Path, damaged: list[UserError] | None = None) -> list[dict[str, Any]]:
-    """Return every record under `folder`, sorted by trial id.
+    """Return the record of every trial under `folder`, sorted by trial id: of two, the one that counts (`pool`).
 
-    A damaged record raises UserError, as do two records of one trial that differ, unless a list `damaged` takes the
-    errors.
+    A damaged record raises UserError, unless a list `damaged` takes the errors.
     """
     errors: list[tuple[Path, UserError]] = []
-    records = {record["trial_id"]: record for _, record in located_records(folder, errors)}
+    found = pool((Place("", path), record) for path, record in located_records(folder, errors))
     if errors and damaged is None:
         raise errors[0][1]
     if damaged is not None:
         damaged += [error for _, error in errors]
-    return list(records.values())
+    return found.records
+
+
+def folder_bytes(folder: Path) -> int:
+    """Return the bytes of all files under a folder."""
+    return sum((Path(where) / name).lstat().st_size for where, _, names in os.walk(folder) for name in names)
 
 
 def located_records(folder: str | Path, damaged: list[tuple[Path, UserError]]) -> list[tuple[Path, dict[str, Any]]]:
-    """Return every record under `folder` with its file, sorted by trial id; `damaged` takes those that are none.
-
-    A trial may be there twice. Of two records that differ neither counts: nothing here could say which does.
-    """
-    found: dict[str, list[tuple[Path, dict[str, Any]]]] = {}
+    """Return every record under `folder` with its file, sorted by trial id; `damaged` takes those that are none."""
+    found = []
     for path in record_paths(folder):
         try:
-            record = read_record(path)
+            found.append((path, read_record(path)))
         except UserError as error:
             damaged.append((path, error))
-        else:
-            found.setdefault(record["trial_id"], []).append((path, record))
-    kept = []
-    for trial_id, each in sorted(found.items()):
-        if all(record == each[0][1] for _, record in each):
-            kept += each
-            continue
-        places = [path for path, _ in each]
-        what = f"Two different records of one trial {trial_id}."
-        damaged += [(path, UserError(what, saw=", ".join(map(str, places)))) for path in places]
-    return kept
+    return sorted(found, key=lambda each: (each[1]["trial_id"], each[0]))
 
 
 def finished(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -13,20 +13,20 @@ from typing import Any, NamedTuple
 from unroll.config.identity import is_baseline
 from unroll.config.trial import make_trial
 from unroll.config.typed import completed
+from unroll.data import kinds
 from unroll.errors import UserError
 from unroll.records.effort import impossible_times, steps_trained, training_operations, validations
 from unroll.records.schema import wrong_config
+from unroll.registry.facts import Facts, facts
 from unroll.registry.groups import group_value
 
 Record = Mapping[str, Any]
-TEXTS = ("labelled_text", "pairs")  # kinds of data
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_PERCENTAGES = (
-    *("accuracy", "accuracy_all", "error", "macro_f1", "ece"),
-    *("solved", "whole_sequences", "sacrebleu", "chrf"),
-)
-_SHARES = ("precision", "recall", "precision_prior", "recall_prior")
-_NOT_NEGATIVE = ("mse", "mae", "rmse", "perplexity", "frechet", "bits_per_pixel", "quantiser_step", "sharpness")
+_EXPONENTIALS = {
+    "perplexity": "nll_per_token",
+    "perplexity_parallel": "nll_per_token_parallel",
+    "perplexity_bound": "nll_bound_per_token",
+}
 _BEYOND = 1e77  # the square of the largest number in single precision, in which networks compute
 
 
@@ -113,25 +113,23 @@ def primary(record: Record) -> Iterator[Mismatch]:
 
 def numbers(record: Record) -> Iterator[Mismatch]:
     """Metrics are in the range that they can have, and those that follow from each other do."""
+    known = facts(record["config"]["task"])
     for split, metrics in record["result"]["metrics"].items():
         for name, value in metrics.items():
-            if not _possible(name, value):
-                yield Mismatch(f"{split}.{name} {value:g}", _range(name))
+            low, high = _range(known, name)
+            if not low - 1e-9 <= value <= high * (1 + 1e-9):
+                yield Mismatch(f"{split}.{name} {value:g}", (low, high))
         if {"accuracy", "error"} <= metrics.keys() and abs(metrics["accuracy"] + metrics["error"] - 100) > 1e-6:
             yield Mismatch(f"{split}: accuracy {metrics['accuracy']:g} and error {metrics['error']:g}", "a sum of 100")
+        for name, nats in _EXPONENTIALS.items():
+            if {name, nats} <= metrics.keys() and abs(math.log(metrics[name]) - metrics[nats]) > 1e-6:
+                yield Mismatch(f"{split}: {name} {metrics[name]:g}", f"e to {nats}, {metrics[nats]:g}")
 
 
-def _range(name: str) -> tuple[float, float]:
-    if name in _PERCENTAGES:
-        return 0.0, 100.0
-    if name in _SHARES:
-        return 0.0, 1.0
-    return (0.0 if name.startswith(_NOT_NEGATIVE) else -_BEYOND), _BEYOND
-
-
-def _possible(name: str, value: float) -> bool:
-    low, high = _range(name)
-    return low - 1e-9 <= value <= high * (1 + 1e-9)
+def _range(known: Facts, name: str) -> tuple[float, float]:
+    found = known.metric(name)
+    least, most = (None, None) if found is None else (found.least, found.most)
+    return -_BEYOND if least is None else least, _BEYOND if most is None else most
 
 
 def examples(record: Record) -> Iterator[Mismatch]:
@@ -147,9 +145,9 @@ def examples(record: Record) -> Iterator[Mismatch]:
 def _sizes(record: Record) -> dict[str, tuple[int, int]]:
     """The fewest and the most examples of each split, where options state rows; readers of texts may leave some out."""
     config = record["config"]
-    options, task = config["data"].get("options") or {}, config["task"]
+    options, task, kind = config["data"].get("options") or {}, config["task"], kinds.find(config["data"]["kind"])
     stated = options.get("sizes") or options.get("rows")
-    if not isinstance(stated, list) or [type(number) for number in stated] != [int] * 3:
+    if kind is None or not isinstance(stated, list) or [type(number) for number in stated] != [int] * 3:
         return {}
     rows = dict(zip(("train", "validation", "test"), stated, strict=True))
     if "window" in task:
@@ -162,7 +160,7 @@ def _sizes(record: Record) -> dict[str, tuple[int, int]]:
     share = config["data"].get("fraction", 1.0)
     few = {**rows, "train": math.floor(rows["train"] * share)}
     most = {**rows, "train": math.ceil(rows["train"] * share)}
-    leaves_out = config["data"]["kind"] in TEXTS
+    leaves_out = bool(kind.texts)
     return {split: (1 if leaves_out else few[split], most[split]) for split in rows}
 
 
@@ -244,10 +242,9 @@ def selection(record: Record) -> Iterator[Mismatch]:
 
 def _rounding(record: Record, name: str, value: float) -> float:
     """The largest difference of two evaluations of the same weights on one machine; on a GPU, as on two machines."""
-    from unroll.records.tolerance import tolerance
-
     if record["run"]["hardware"].get("gpus"):
-        return tolerance(name, value, record["result"]["examples"]["validation"])
+        tolerance = facts(record["config"]["task"]).tolerance(name)
+        return tolerance.allowed(value, record["result"]["examples"]["validation"])
     return 1e-6 * abs(value) + 1e-9
 
 

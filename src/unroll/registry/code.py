@@ -1,9 +1,12 @@
 """Python files beside a user's YAML: `--config-dir mine` makes mine/attentive.py importable, and nothing else of it.
 
-The folder itself is never on `sys.path`: its YAML folders (bottleneck, data, task, ...) would be namespace packages
-there, found in place of packages that are not installed. Processes that this one starts find the same files.
+Of a folder mine/hydra_plugins/ the files become modules of `hydra_plugins`, where Hydra wants its launchers and
+sweepers to lie. The folder itself is never on `sys.path`: its YAML folders (bottleneck, data, task, ...) would be
+namespace packages there, found in place of packages that are not installed. Processes that this one starts find the
+same files.
 """
 
+import importlib
 import importlib.machinery
 import os
 import sys
@@ -12,6 +15,7 @@ from importlib.abc import MetaPathFinder
 from pathlib import Path
 from types import ModuleType
 
+OF_HYDRA = "hydra_plugins"
 VARIABLE = "UNROLL_CONFIG_CODE"  # the folders, as PATH has them: workers and jobs inherit it
 
 
@@ -38,15 +42,28 @@ class _Finder(MetaPathFinder):
 def make_importable(folder: Path) -> None:
     """Make the Python files of a folder importable, here and in processes that are started from here."""
     name = str(folder.resolve())
-    others = [path for path in os.environ.get(VARIABLE, "").split(os.pathsep) if path and path != name]
+    others = [path for path in folders() if path != name]
     os.environ[VARIABLE] = os.pathsep.join([name, *others])  # the latest comes first
     inherited()
 
 
+def folders() -> list[str]:
+    """Return the users' folders of this process and of those that started it, the latest first."""
+    return [path for path in os.environ.get(VARIABLE, "").split(os.pathsep) if path]
+
+
 def inherited() -> None:
     """Make importable what the process that started this one did."""
-    folders = [path for path in os.environ.get(VARIABLE, "").split(os.pathsep) if path]
-    sys.path[:] = [entry for entry in sys.path if not entry or os.path.realpath(entry) not in folders]
-    if [finder.folder for finder in sys.meta_path if isinstance(finder, _Finder)] != folders:
+    known = folders()
+    sys.path[:] = [entry for entry in sys.path if not entry or os.path.realpath(entry) not in known]
+    if [finder.folder for finder in sys.meta_path if isinstance(finder, _Finder)] != known:
         sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Finder)]
-        sys.meta_path.extend(_Finder(folder) for folder in folders)
+        sys.meta_path.extend(_Finder(folder) for folder in known)
+        _add_to_hydra([place for folder in known if (place := Path(folder, OF_HYDRA)).is_dir()])
+
+
+def _add_to_hydra(places: Sequence[Path]) -> None:
+    """Add folders to the namespace package of Hydra's plugins."""
+    if places:
+        package = importlib.import_module(OF_HYDRA)
+        package.__path__ = list(dict.fromkeys([*package.__path__, *map(str, places)]))

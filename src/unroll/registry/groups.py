@@ -1,6 +1,7 @@
 """Where the YAML groups lie, and what a group offers; read straight from the files."""
 
 import functools
+import itertools
 import shlex
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from unroll import DISTRIBUTION
 from unroll.errors import UserError
 from unroll.registry.code import make_importable
+from unroll.registry.plugins import plugins
 from unroll.registry.yaml_files import yaml_file
 
 
@@ -25,43 +27,57 @@ def conf_directory() -> Path:
 
 
 def config_directories(config_dir: str | None = None) -> list[Path]:
-    """Return the folders that are searched for YAML, shipped ones first; UserError where one is no folder.
+    """Return the folders that are searched for YAML; UserError where one is no folder.
 
-    The Python files of a user's folder become importable: its YAML names classes in them.
+    Shipped ones come first, then those of installed packages, then the user's. The Python files of a user's folder
+    become importable: its YAML names classes in them.
     """
-    folders = [conf_directory()]
+    folders = [conf_directory(), *_of_packages()]
     if config_dir is not None:
         folder = Path(config_dir).expanduser()
         if not folder.is_dir():
             raise UserError("The folder given to --config-dir is not there.", saw=config_dir)
-        if not folder.samefile(folders[0]):
+        if not any(folder.samefile(other) for other in folders):
             folders.append(folder.resolve())
         make_importable(folder)
     return folders
 
 
-def refuse_shadowed(config_dir: str) -> None:
-    """Raise UserError for a file in a user's folder that would never be read: the shipped one of its name is first."""
-    folder = Path(config_dir).expanduser()
-    if folder.is_dir() and folder.samefile(conf_directory()):
-        return
-    for group, shipped in _shipped_files().items():
-        for file in (folder / group).glob("*.yaml"):
-            if file.name in shipped:
-                raise UserError(
-                    f"{file} has the name of a file that ships with Unroll, which is read in its place.",
-                    saw=f"{group}={file.stem}",
-                    allowed="another file name",
-                    run=shlex.join(["mv", str(file), str(file.with_name(f"my_{file.name}"))]),
-                )
+def _of_packages() -> dict[Path, str]:
+    """The YAML folders of installed packages, each with the package's name."""
+    return {plugin.conf: plugin.package for plugin in plugins() if plugin.conf is not None}
+
+
+def refuse_shadowed(config_dir: str | None = None) -> None:
+    """Raise UserError for a file that would never be read: another folder's of its name comes before it."""
+    for first, second in itertools.combinations(config_directories(config_dir), 2):
+        for group, names in _files(first).items():
+            for file in (second / group).glob("*.yaml"):
+                if file.name in names:
+                    raise _shadowed(file, f"{group}={file.stem}", first, second)
+
+
+def _shadowed(file: Path, saw: str, first: Path, second: Path) -> UserError:
+    packages = _of_packages()
+    owner = f"comes with the installed package {packages[first]}" if first in packages else "ships with Unroll"
+    what = f"{file} has the name of a file that {owner}, which is read in its place."
+    if second in packages:
+        return UserError(
+            what,
+            saw=f"{saw}, of the installed package {packages[second]}",
+            allowed=f"packages whose files have other names: without {packages[second]}, or with its file renamed",
+        )
+    renamed = str(file.with_name(f"my_{file.name}"))
+    return UserError(what, saw=saw, allowed="another file name", run=shlex.join(["mv", str(file), renamed]))
 
 
 @functools.cache
-def _shipped_files() -> dict[str, set[str]]:
+def _files(folder: Path) -> dict[str, set[str]]:
+    """The YAML files of each group of a shipped or an installed folder."""
     found: dict[str, set[str]] = {}
-    for file in conf_directory().rglob("*.yaml"):
-        if file.parent != conf_directory():
-            found.setdefault(str(file.parent.relative_to(conf_directory())), set()).add(file.name)
+    for file in folder.rglob("*.yaml"):
+        if file.parent != folder:
+            found.setdefault(str(file.parent.relative_to(folder)), set()).add(file.name)
     return found
 
 

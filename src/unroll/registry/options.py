@@ -67,6 +67,8 @@ def options_of(kind: Any) -> dict[str, Option]:
     hints = _hints(kind if inspect.isfunction(kind) else kind.__init__)
     found: dict[str, Option] = {}
     for name, parameter in inspect.signature(kind).parameters.items():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
         hint = hints.get(name, Any)
         group = group_of(hint)
         if group is None:
@@ -154,10 +156,15 @@ def choices_of(schema: Schema) -> list[Any]:
     return list(schema.get("enum", []))
 
 
+def named_choices(schema: Schema) -> list[Any]:
+    """Return the values that a schema names, even where it leaves others of another type as well."""
+    return choices_of(schema) or [choice for one in schema.get("anyOf", ()) for choice in choices_of(one)]
+
+
 def in_words(schema: Schema) -> str:
     """Return a type as a user would say it, such as "a number more than 0, or null"."""
     if "anyOf" in schema:
-        return " or ".join(in_words(one) for one in schema["anyOf"])
+        return " or ".join(dict.fromkeys(in_words(one) for one in schema["anyOf"]))
     choices = choices_of(schema)
     if choices:
         return ", ".join(json.dumps(one) if one is None or isinstance(one, bool) else str(one) for one in choices)

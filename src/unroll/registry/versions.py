@@ -17,7 +17,7 @@ from unroll.registry.canonical import canonical
 from unroll.registry.options import MISSING, options_of
 
 LIST = Path(__file__).with_name("versions.json")
-KEPT = "_component_"  # of a node whose class is not in the list: what `described` found, for readers of its record
+KEPT = "_component_"  # of a node whose class is not in the list: what it says of itself, for readers of its record
 VERSION = "_version_"  # of a node whose class is in the list: that of the trial, where it is not the first
 
 
@@ -80,9 +80,8 @@ def component(node: Mapping[str, Any]) -> Component:
     target = node["_target_"]
     if target in _by_place():
         return _by_place()[target][node.get(VERSION, 1)]
-    kept = node[KEPT]
     try:
-        found = Component(**kept)
+        found = Component(*(node[KEPT][key] for key in Component._fields))
     except TypeError as error:
         raise KeyError(KEPT) from error
     if not (isinstance(found.name, str) and isinstance(found.version, int) and isinstance(found.defaults, Mapping)):
@@ -108,6 +107,20 @@ def listed_options(target: Any) -> Accepted | None:
     return _accepted().get(target)
 
 
+def listed_declarations(target: Any) -> Mapping[str, Any] | None:
+    """Return what a class in the list declares (`registry.declared`), by its place; None where it is in none."""
+    return _declared().get(target)
+
+
+@functools.cache
+def _declared() -> dict[str, Mapping[str, Any]]:
+    return {
+        place: entry["declares"]
+        for entry in _content()["components"].values()
+        for place in (entry["target"], *entry["former"])
+    }
+
+
 @functools.cache
 def _accepted() -> dict[str, Accepted]:
     return {
@@ -117,9 +130,36 @@ def _accepted() -> dict[str, Accepted]:
     }
 
 
+@functools.cache
+def listed_facts() -> dict[str, Mapping[str, Any]]:
+    """Return what each class in the list declares of its numbers, by its places; see `registry.facts`."""
+    return {
+        place: entry.get("facts", {})
+        for entry in _content()["components"].values()
+        for place in (entry["target"], *entry["former"])
+    }
+
+
 def is_listed_name(name: str) -> bool:
     """Whether a component of the package has this short name."""
     return name in _content()["components"]
+
+
+def taken_back(value: Any, versions: int, defaults: bool) -> Any:
+    """Return a config, or a part of one, with its nodes as they were some versions before, at least the first.
+
+    An option that is new since then goes. With `defaults`, one at its default gets the default of then.
+    """
+    if not isinstance(value, Mapping):
+        return value
+    found = {key: taken_back(item, versions, defaults) for key, item in value.items()}
+    if value.get(VERSION, 1) == 1 or value.get("_target_") not in _by_place():
+        return found
+    known, then = _by_place()[value["_target_"]], max(1, value[VERSION] - versions)
+    now, before = known[value[VERSION]].defaults, known[then].defaults
+    kept = {key: item for key, item in found.items() if key not in now or key in before}
+    changed = {key: before[key] for key in kept if defaults and key in now and _same(kept[key], now[key])}
+    return {**kept, **changed, VERSION: then}
 
 
 def place_today(target: str) -> str:

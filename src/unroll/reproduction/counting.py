@@ -7,7 +7,7 @@ from torch import nn
 
 from unroll.config.compose import compose
 from unroll.errors import UserError
-from unroll.models.contracts import Shape
+from unroll.models.contracts import Shape, Side
 from unroll.models.sizing import meta_counts
 from unroll.registry.components import create
 
@@ -44,5 +44,6 @@ def _count(part: Mapping[str, Any]) -> int:
         return meta_counts(lambda: nn.Linear(inputs, outputs, bias=part.get("bias", True)))["total"]
     node = compose(["task=sentiment", *part[kind]]).plain["architecture"]["encoder"]
     width = int(part["input_width"])
-    shape = Shape(width, 52, width, 52, width)  # no encoder that is counted so depends on the longest sentence
+    sentence = Side(width, 52)  # no encoder that is counted so depends on the longest one
+    shape = Shape(sentence, sentence, width)
     return meta_counts(lambda: create(node, "architecture.encoder", nn.Module, shape=shape))["total"]

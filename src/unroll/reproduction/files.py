@@ -23,10 +23,11 @@ COLUMNS = [
         "reported",
         "reported_spread",
         "reported_n",
+        "reported_spread_of",
         "reproduced",
         "seeds",
     ),
-    *("values", "difference", "low", "high", "verdict", "why", "sure", "notes", "failed", "missing", "trials"),
+    *("values", "difference", "low", "high", "verdict", "why", "seeds_needed", "notes", "failed", "missing", "trials"),
 ]
 
 
@@ -53,9 +54,9 @@ def report_path(path: str | Path) -> Path:
 def write_report(found: Sequence["Reproduction"], path: Path) -> Path:
     """Write tables to one file in the format of its suffix; return its path."""
     from unroll.analysis.render import latex, markdown
-    from unroll.reproduction.published_page import sections
+    from unroll.reproduction.published_page import rule, sections
 
-    shown = [section for one in found for section in sections(one)]
+    shown = [*(section for one in found for section in sections(one)), rule(1)]
     makers = {".md": lambda: markdown.page(shown), ".tex": lambda: latex.document(shown)}
     text = makers.get(path.suffix, lambda: comma_separated(found))()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -85,6 +86,7 @@ def _lines(found: "Reproduction") -> Iterator[dict[str, Any]]:
                 "reported": published and published.value,
                 "reported_spread": published and published.spread,
                 "reported_n": published and published.n,
+                "reported_spread_of": published.spread_of if published and published.spread is not None else None,
                 "reproduced": cell.mean,
                 "seeds": len(cell.values) if cell.seeded else "",
                 "values": " ".join(map(repr, cell.values)),
@@ -93,7 +95,7 @@ def _lines(found: "Reproduction") -> Iterator[dict[str, Any]]:
                 "high": judged.high,
                 "verdict": published and judged.word,
                 "why": published and judged.why,
-                "sure": published and judged.sure,
+                "seeds_needed": cell.seeds_needed.removeprefix("about "),
                 "notes": "; ".join(row.notes),
                 "failed": " ".join(row.failed),
                 "missing": " ".join(row.missing),

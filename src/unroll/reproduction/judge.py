@@ -1,18 +1,20 @@
 """A published table beside what its trials gave: each cell with a verdict, each published order with its statistic."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from unroll.analysis.comparisons import Records
+from unroll.analysis.halves import Half, beside
 from unroll.config.identity import is_seeded
 from unroll.records import stale
 from unroll.records.fields import value_of
 from unroll.records.scores import Scores
 from unroll.reproduction.orderings import Ordered, ordered
 from unroll.reproduction.plan import RowPlan, TablePlan
-from unroll.reproduction.published import Deviation, Value
-from unroll.reproduction.verdicts import Verdict, final_change, verdict
+from unroll.reproduction.published import Deviation, Tolerance, Value
+from unroll.reproduction.verdicts import MOST_SEEDS, OPEN, Verdict, seeds_needed, verdict
+from unroll.verification import replications
 
 COUNTED = "parameters"  # the field of a metric whose rows are counted, not trained
 Count = Callable[[Sequence[Mapping[str, Any]]], int]
@@ -27,6 +29,7 @@ class JudgedCell:
     values: tuple[float, ...]  # one a seed, in the published unit
     seeded: bool
     verdict: Verdict
+    seeds_needed: str = ""  # to settle an open verdict: a number, or that it is beyond what was looked for
 
     @property
     def mean(self) -> float | None:
@@ -45,6 +48,12 @@ class Outcome:
     missing: tuple[str, ...]
     stale: tuple[str, ...]  # where a record of an earlier protocol stands in
     notes: tuple[str, ...]  # on training, beside the verdict
+    half: Half | None = None  # its trials beside those of half their budget
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether networks stand behind its numbers, which have a budget."""
+        return bool(self.records) and not self.plan.trials[0].trial.is_baseline
 
     @property
     def is_run(self) -> bool:
@@ -71,11 +80,9 @@ class Reproduction:
         return _once(record for row in self.outcomes for record in row.trained)
 
     @property
-    def verdicts(self) -> list[Verdict]:
-        """The verdict of every published number whose row was run."""
-        return [
-            cell.verdict for row in self.outcomes for cell in row.cells if cell.reported is not None and cell.values
-        ]
+    def judged(self) -> list[JudgedCell]:
+        """The cell of every published number whose row was run."""
+        return [cell for row in self.outcomes for cell in row.cells if cell.reported is not None and cell.values]
 
 
 def reproduced(
@@ -90,7 +97,12 @@ def reproduced(
         count: adds up the parameters of parts.
     """
     outcomes = tuple(_outcome(plan, row, find, count) for row in plan.rows)
-    finished = {outcome.plan.name: outcome.records for outcome in outcomes}
+    halves = beside([outcome.records for outcome in outcomes], find, scores)
+    outcomes = tuple(
+        outcome if half is None else replace(outcome, half=half, notes=(*outcome.notes, _gain(half)))
+        for outcome, half in zip(outcomes, halves, strict=True)
+    )
+    finished = {outcome.plan.name: replications.settled(outcome.records) for outcome in outcomes}
     orders = tuple(
         ordered(ordering, plan.table.metrics[ordering.metric], finished, scores) for ordering in plan.table.orderings
     )
@@ -113,19 +125,31 @@ def _outcome(plan: TablePlan, row: RowPlan, find: Callable[[str], Mapping[str, A
         if published is None and not values:
             continue
         seeded = counted is None and not _is_seedless(row)
+        tolerance = plan.table.tolerance_of(row.row, name)
         judged = verdict(
             values,
             published,
             metric.direction,
-            plan.table.tolerance_of(row.row, name),
+            tolerance,
             seeded=seeded,
-            incomparable=metric.incomparable or _incomparable([*plan.table.deviations, *row.row.deviations]),
+            failed=len(failed),
+            incomparable=metric.incomparable
+            or _incomparable([*plan.table.deviations, *row.row.deviations])
+            or replications.reopened(finished)
+            or "",
         )
-        cells.append(JudgedCell(name, published, tuple(values), seeded, judged))
+        is_open = judged.word in OPEN and len(values) > 1 and not failed
+        needed = _needed(values, published, tolerance) if is_open and published is not None else ""
+        cells.append(JudgedCell(name, published, tuple(values), seeded, judged, needed))
     missing = tuple(trial_id for trial_id, record in looked.items() if record is None)
     points = [point.record for point in row.points if point.record is not None]
     old = tuple(trial_id for trial_id, record in looked.items() if record is not None and "stale" in record)
     return Outcome(row, tuple(cells), finished, [*points, *found], failed, missing, old, tuple(_notes(row, finished)))
+
+
+def _needed(values: Sequence[float], published: Value, tolerance: Tolerance) -> str:
+    found = seeds_needed(values, published, tolerance)
+    return f"more than {MOST_SEEDS}" if found is None else f"about {found}"
 
 
 def _once(records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -141,22 +165,19 @@ def _incomparable(deviations: Sequence[Deviation]) -> str:
 
 
 def _notes(row: RowPlan, finished: Records) -> list[str]:
-    """The budget's share of the paper's, and how far validation still moved at the end: no excuse, but a reason."""
+    """The budget's share of the paper's: no excuse, but a reason; and what is to be known of stale records."""
     said = []
     if row.share is not None and finished:
         said.append(f"trained for {100 * row.share:.3g} % of the published budget")
-    changes = []
-    for record in finished:
-        selection = record["result"]["selection"]
-        if selection is None:
-            continue
-        points, name = record["result"]["curves"].get("validation", []), selection["name"]
-        change = final_change([(point["step"], point[name]) for point in points if point.get(name) is not None])
-        if change is not None:
-            changes.append(change)
     if told := stale.said(finished):
         said.append(told)
-    if changes:
-        moved, span = (100 * sum(column) / len(changes) for column in zip(*changes, strict=True))
-        said.append(f"validation {name} moved by {moved:+.2g} % over the last {span:.0f} % of training")
     return said
+
+
+def _gain(half: Half) -> str:
+    """What a row's whole budget gives above half of it."""
+    described, gain = half.records[0]["result"]["primary"], half.gain
+    said = f"the whole budget minus half of it: test {described['name']} {gain.difference:+.3g}"
+    if gain.low is not None and gain.high is not None:
+        said += f" [{gain.low:+.3g}, {gain.high:+.3g}]"
+    return f"{said}, {half.verdict} over n = {gain.seeds[0]}"

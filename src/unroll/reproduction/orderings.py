@@ -1,10 +1,11 @@
 """Whether the order of rows by their published values is the order that their trials give: what readers act on."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from unroll.analysis.comparisons import Comparison, Records, compare, compare_values, couples
+from unroll.analysis.comparisons import Comparison, Records, compare, of_values, sample
+from unroll.analysis.statistics.samples import Sample
 from unroll.analysis.statistics.summary import better
 from unroll.records.fields import is_primary, value_of
 from unroll.records.scores import Scores
@@ -13,8 +14,8 @@ from unroll.reproduction.published import Metric, Ordering
 HOLDS, PARTLY, CONTRADICTED, UNDECIDED = "holds", "holds in part", "contradicted", "undecided"
 RULE = (
     "An order is that of the published values, which the paper need not state in words; where it is known to, that is "
-    "quoted. Every two of its rows are compared on the same seeds, with Holm's correction over the pairs: over "
-    "test examples and seeds where scores of the metric are kept, else by Student's t of paired seeds "
+    "quoted. Every two of its rows of at least three seeds are compared, with Holm's correction over the pairs: over "
+    "test examples and seeds where scores of the metric are kept, else by Welch's t of the seeds "
     "alone. It holds where every pair is sure (p < 0.05) and as published, holds in part where some are "
     "and none is surely reversed, is contradicted where one is, and is undecided otherwise. Kendall's tau is of the "
     "means' order with the published one."
@@ -60,7 +61,7 @@ class Ordered:
     @property
     def test(self) -> str:
         """Which test decided its pairs, in words."""
-        by_examples = sum(pair.comparison.paired.examples > 0 for pair in self.pairs)
+        by_examples = sum(pair.comparison.examples > 0 for pair in self.pairs)
         if by_examples == len(self.pairs):
             return "test examples and seeds"
         return f"test examples and seeds in {by_examples}, else by seeds alone" if by_examples else "seeds alone"
@@ -90,15 +91,14 @@ def ordered(ordering: Ordering, metric: Metric, rows: Mapping[str, Records], sco
         name: sum(values) / len(values) for name in ordering.rows if (values := _values(rows.get(name, ()), metric))
     }
     there = list(means)
-    names = [pair for pair in itertools.combinations(there, 2) if couples(rows[pair[0]], rows[pair[1]])]
-    if names and is_primary(metric.field, rows[there[0]][0]):
-        found = compare([(rows[first], rows[second]) for first, second in names], scores)
-    else:
-        found = compare_values([_coupled(rows[first], rows[second], metric) for first, second in names])
+    names = list(itertools.combinations(there, 2))
+    primary = bool(there) and is_primary(metric.field, rows[there[0]][0])
+    samples = {name: sample(rows[name], scores) if primary else _sample(rows[name], metric) for name in there}
+    found = compare([(samples[first], samples[second]) for first, second in names])
+    scaled = [_scaled(comparison, metric.scale) for comparison in found]
     pairs = tuple(
-        Pair(first, second, comparison, better(comparison.paired.difference, 0.0, metric.direction))
-        for (first, second), raw in zip(names, found, strict=True)
-        if (comparison := _scaled(raw, metric.scale)) is not None
+        Pair(first, second, comparison, better(comparison.difference, 0.0, metric.direction))
+        for (first, second), comparison in zip(names, scaled, strict=True)
     )
     sign = -1 if metric.direction == "higher" else 1
     return Ordered(
@@ -115,21 +115,14 @@ def _values(records: Records, metric: Metric) -> list[float]:
     return [metric.scale * found for record in records if (found := value_of(record, metric.field)) is not None]
 
 
-def _scaled(comparison: Comparison | None, scale: float) -> Comparison | None:
+def _scaled(comparison: Comparison, scale: float) -> Comparison:
     """A comparison of the records' numbers, in the published unit."""
-    if comparison is None:
-        return None
-    paired = comparison.paired
-    low, high = paired.low, paired.high
+    low, high = comparison.low, comparison.high
     if low is not None and high is not None:
         low, high = sorted((scale * low, scale * high))
-    return replace(comparison, paired=replace(paired, difference=scale * paired.difference, low=low, high=high))
+    return replace(comparison, difference=scale * comparison.difference, low=low, high=high)
 
 
-def _coupled(first: Records, second: Records, metric: Metric) -> tuple[Sequence[float], Sequence[float]]:
-    both = [
-        (one, other)
-        for a, b in couples(first, second)
-        if (one := value_of(a, metric.field)) is not None and (other := value_of(b, metric.field)) is not None
-    ]
-    return [one for one, _ in both], [other for _, other in both]
+def _sample(records: Records, metric: Metric) -> Sample:
+    there = [(record, found) for record in records if (found := value_of(record, metric.field)) is not None]
+    return of_values([record for record, _ in there], [found for _, found in there])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from unroll.config.compose import Composer, Make, of_its_method
+from unroll.config.half import half_planned
 from unroll.config.planned import Planned
 from unroll.config.trial import Trial
 from unroll.config.typed import check_seed
@@ -77,6 +78,10 @@ class TablePlan:
     def comparing(self) -> tuple[Planned, ...]:
         """The trials of rows, without repetition."""
         return _once([planned for row in self.rows for planned in row.trials])
+
+    def halves(self, make: Make) -> tuple[Planned, ...]:
+        """The networks of rows with half their budget, which `make` composes; UserError where a budget has no half."""
+        return _once([half_planned(item, make) for item in self.comparing if not item.trial.is_baseline])
 
 
 def plan_table(

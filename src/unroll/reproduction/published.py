@@ -1,4 +1,7 @@
-"""Published tables: `results/reported/*.yaml`, read and checked. A table's numbers, its protocol, and its trials."""
+"""Published tables, read and checked: a table's numbers, its protocol, and its trials.
+
+They lie in `results/reported/*.yaml`, and in `reported/*.yaml` of installed packages and of the user's folder.
+"""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -8,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from unroll import DISTRIBUTION
 from unroll.errors import UserError, suggest
+from unroll.registry.groups import config_directories
 from unroll.registry.yaml_files import yaml_file
 
 PAPER, CPU = "paper", "cpu"
@@ -22,9 +26,9 @@ class _CountedPart(BaseModel):
 class Tolerance(_CountedPart):
     """How far a mean may be from a published value to count as the same; one of the four."""
 
-    relative: float | None = None  # a share of the published value
-    absolute: float | None = None  # in the metric's unit
-    decimals: int | None = None  # equal when rounded to as many as were published
+    relative: float | None = Field(default=None, gt=0, allow_inf_nan=False)  # a share of the published value
+    absolute: float | None = Field(default=None, gt=0, allow_inf_nan=False)  # in the metric's unit
+    decimals: int | None = Field(default=None, ge=0)  # equal when rounded to as many as were published
     exact: bool = False
 
     @model_validator(mode="after")
@@ -55,11 +59,27 @@ class Metric(_CountedPart):
 
 
 class Value(_CountedPart):
-    """A published number, with the spread over n runs where that was published."""
+    """A published number, with the spread that was published beside it and of how many numbers that is."""
 
-    value: float
-    spread: float | None = None
-    n: int | None = None
+    value: float = Field(allow_inf_nan=False)
+    spread: float | None = Field(default=None, ge=0, allow_inf_nan=False)  # a standard deviation
+    n: int | None = Field(default=None, ge=1)
+    spread_of: Literal["runs", "evaluations"] = "runs"  # evaluations: the noise of a metric on one trained network
+
+    @model_validator(mode="after")
+    def _is_a_spread_of_something(self) -> "Value":
+        if self.spread is not None and self.n == 1:
+            raise ValueError("n: 1 has no spread")
+        if self.spread is None and self.spread_of == "evaluations":
+            raise ValueError("spread_of belongs to a spread")
+        return self
+
+    @property
+    def variance_of_mean(self) -> float:
+        """Of the published mean over training runs; 0 where the source does not give it, so that it is a constant."""
+        if self.spread is None or self.n is None or self.spread_of != "runs":
+            return 0.0
+        return self.spread**2 / self.n
 
 
 def _value(given: Any) -> Any:
@@ -199,32 +219,46 @@ def reported_directory() -> Path:
     )
 
 
-def table_names(folder: Path | None = None) -> list[str]:
-    """Return the names of all published tables, sorted."""
-    return sorted(path.stem for path in (folder or reported_directory()).glob("*.yaml"))
+def table_files(config_dir: str | None = None) -> dict[str, Path]:
+    """Return the published tables by name, sorted: shipped ones, and those in `reported/` of packages and the user.
+
+    Raises:
+        UserError: two folders have a table of one name.
+    """
+    others = [folder / "reported" for folder in config_directories(config_dir)[1:]]
+    found: dict[str, Path] = {}
+    for path in (path for folder in (reported_directory(), *others) for path in folder.glob("*.yaml")):
+        first = found.setdefault(path.stem, path)
+        if first != path:
+            raise UserError("Two published tables have one name.", saw=f"{first}, {path}", allowed="another file name")
+    return dict(sorted(found.items()))
 
 
-def read_table(name: str, folder: Path | None = None) -> Reported:
+def table_names(config_dir: str | None = None) -> list[str]:
+    """Return the names of all published tables, sorted; UserError as `table_files` raises it."""
+    return list(table_files(config_dir))
+
+
+def read_table(name: str, config_dir: str | None = None) -> Reported:
     """Return a published table.
 
     Raises:
         UserError: there is no such table, or its file does not follow the schema.
     """
-    folder = folder or reported_directory()
-    names = table_names(folder)
-    if name not in names:
-        raise UserError(
-            f"There is no published table '{name}'.{suggest(name, names)}",
-            saw=name,
-            allowed=names,
-        )
-    path = folder / f"{name}.yaml"
+    files = table_files(config_dir)
+    if name not in files:
+        raise UserError(f"There is no published table '{name}'.{suggest(name, files)}", saw=name, allowed=files)
+    return read_file(files[name])
+
+
+def read_file(path: Path) -> Reported:
+    """Return the published table of a file; UserError where it does not follow the schema."""
     try:
         found = Reported.model_validate(yaml_file(path).content)
     except (ValidationError, yaml.YAMLError) as error:
         raise UserError(f"{path.name} is not a published table.", saw=_described(error)) from None
-    if found.name != name:
-        raise UserError(f"{path.name} has another name inside.", saw=found.name, allowed=name)
+    if found.name != path.stem:
+        raise UserError(f"{path.name} has another name inside.", saw=found.name, allowed=path.stem)
     return found
 
 

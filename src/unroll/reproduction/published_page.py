@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from unroll.analysis import halves
 from unroll.analysis.render.cells import Grid, number
 from unroll.analysis.render.page import Section
 from unroll.reproduction import orderings, verdicts
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 HEADER = ["row", "metric", "reported", "reproduced", "seeds", "difference [95 %]", "verdict"]
 SIGNS = {"higher": "↑", "lower": "↓", "equal": "="}
+COUNTED, COMPUTED, TRAINED = "parameters, counted", "computed without a seed", "of networks trained with seeds"
 NO_SHARE = "How long the published trials trained is not stated, so that no share of it can be given."
 Link = Callable[[str], str]  # where the record of a trial lies, seen from the page
 
@@ -59,6 +61,9 @@ def _numbers(row: Outcome, cell: JudgedCell, decimals: int, link: Link | None) -
     verdict = "none published"
     if cell.reported is not None:
         verdict = str(found).replace(found.word, f"**{found.word}**", 1)
+        if cell.seeds_needed:
+            decided = f"to be {verdicts.REPRODUCED}" if found.word == verdicts.MEAN_WITHIN else "to decide"
+            verdict += f"; {cell.seeds_needed} seeds {decided}"
     return [published, mean, _seeds(row, cell, link), difference, verdict]
 
 
@@ -88,16 +93,22 @@ def _not_run(found: Reproduction) -> list[str]:
 
 def _places(value: Value | None, metric: Metric) -> int:
     """The metric's decimals, or as many as the published value has where those would round it."""
-    if value is None or round(value.value, metric.decimals) == value.value:
-        return metric.decimals
-    exponent = Decimal(repr(value.value)).as_tuple().exponent
-    return max(metric.decimals, -int(exponent))
+    return metric.decimals if value is None else _decimals(value.value, metric.decimals)
+
+
+def _decimals(value: float, decimals: int) -> int:
+    if round(value, decimals) == value:
+        return decimals
+    exponent = Decimal(repr(value)).as_tuple().exponent
+    return max(decimals, -int(exponent))
 
 
 def _published(value: Value, decimals: int) -> str:
     shown = f"{value.value:,.{decimals}f}"
     if value.spread is not None:
-        shown += f" ± {value.spread:g}"
+        shown += f" ± {value.spread:.{_decimals(value.spread, decimals)}f}"
+    if value.spread_of == "evaluations":
+        return f"{shown} ({value.n or 'several'} evaluations of one network)"
     return shown if value.n is None else f"{shown} (n = {value.n})"
 
 
@@ -114,25 +125,43 @@ def summary(found: Sequence[Reproduction]) -> Grid:
 
 
 def _counted(found: Reproduction, word: str) -> str:
-    """How many numbers have a verdict, and of how many the seeds leave it open."""
-    having = [verdict for verdict in found.verdicts if verdict.word == word]
-    if not having:
-        return ""
-    said, open_ = f"{len(having)} {word}", sum(not verdict.sure for verdict in having)
-    named = "not surely" if word == verdicts.REPRODUCED else "undecided"
-    return f"{said} (of which {open_} {named})" if open_ else said
+    """How many numbers have a verdict, and how many of those that are reproduced needed no seed for it."""
+    having = [cell for cell in found.judged if cell.verdict.word == word]
+    exact = sum(not cell.seeded for cell in having) if word == verdicts.REPRODUCED else 0
+    said = f"{len(having)} {word}" if having else ""
+    return f"{said} ({exact} without a seed)" if exact else said
+
+
+def totals(found: Sequence[Reproduction]) -> Grid:
+    """The verdicts of all tables by what gives our number: what is counted or computed proves nothing of training."""
+    counts = {kind: dict.fromkeys(verdicts.VERDICTS, 0) for kind in (COUNTED, COMPUTED, TRAINED)}
+    for row in (row for one in found for row in one.outcomes):
+        for cell in row.cells:
+            if cell.reported is not None and cell.values:
+                kind = COUNTED if row.plan.row.count is not None else TRAINED if cell.seeded else COMPUTED
+                counts[kind][cell.verdict.word] += 1
+    lines = [[kind, str(sum(of.values())), *map(str, of.values())] for kind, of in counts.items()]
+    return Grid(["our number is", "numbers", *verdicts.VERDICTS], lines)
+
+
+def rule(level: int) -> Section:
+    """The rule of verdicts, and how often its words are wrong."""
+    return Section("The rule of the verdicts", level, (verdicts.RULE, verdicts.SIMULATED))
 
 
 def sections(found: Reproduction, level: int = 1, link: Link | None = None) -> list[Section]:
-    """Return a table as sections: numbers and verdicts, rules, orders, deviations, choices, training, trials."""
+    """Return a table as sections: numbers and verdicts, tolerance, orders, deviations, choices, training, trials.
+
+    What the verdicts mean is `rule`, which a page prints once.
+    """
     table = found.plan.table
     source = f"{table.citation}, <{table.link}>. Numbers read in: {table.source.read}"
     source += "." if table.source.primary else " (a secondary source)."
     data = f"Data: {table.data}; {table.split}. Protocol: {' '.join(table.protocol.split())}"
-    rule = f"Rule. {verdicts.RULE} Tolerance: {table.tolerance}{_other_tolerances(found)}."
+    tolerance = f"Tolerance: {table.tolerance}{_other_tolerances(found)}."
     text, numbers = tuple(filter(None, (source, data, _budget(found)))), rows(found, link)
     grid = Grid(HEADER, numbers) if numbers else None
-    shown = [Section(table.title, level, text, grid, links=(table.link,)), Section(text=(rule,))]
+    shown = [Section(table.title, level, text, grid, links=(table.link,)), Section(text=(tolerance,))]
     if found.orderings:
         said = tuple(_order(found, one) for one in found.orderings)
         shown.append(Section("Orders of the published values", level + 1, (orderings.RULE,), notes=said))
@@ -164,7 +193,14 @@ def _budget(found: Reproduction) -> str:
     said = f"Budget `{found.plan.budget}` ({name}): {wanted.says}"
     published = found.plan.table.budgets.get(PAPER)
     unknown = published is None or not published.published
-    return " ".join(filter(None, [said, NO_SHARE if unknown else "", hours([found])]))
+    return " ".join(filter(None, [said, NO_SHARE if unknown else "", _how_far(found), hours([found])]))
+
+
+def _how_far(found: Reproduction) -> str:
+    """What is known of how far the training of its rows went; empty where none of them is a network's."""
+    asked = [row.half for row in found.outcomes if row.is_trained]
+    budget = "" if found.plan.budget == CPU else f" budget={found.plan.budget}"
+    return halves.said(asked, f"unroll reproduce {found.plan.table.name}{budget} --half") if asked else ""
 
 
 def hours(found: Sequence[Reproduction]) -> str:
@@ -212,7 +248,7 @@ def _choice(row: Outcome) -> str:
     """Every point with the validation metric that it was chosen by."""
     lines = []
     for number_, point in enumerate(row.plan.points):
-        trial = f"`{point.planned.trial.trial_id}`"
+        trial = f"`{point.planned.trial.trial_id if point.record is None else point.record['trial_id']}`"
         if point.record is not None and not point.failed:
             selection = point.record["result"]["selection"]
             trial = f"{selection['name']} {selection['value']:.4g}, {trial}"
@@ -238,7 +274,9 @@ def _is_at_an_end(row: Outcome) -> bool:
 
 def _trials(row: Outcome) -> str:
     ids = [record["trial_id"] for record in row.records] + [f"{trial_id} (failed)" for trial_id in row.failed]
-    return f"{row.plan.row.says}: {', '.join(f'`{trial_id}`' for trial_id in ids)}"
+    said = f"{row.plan.row.says}: {', '.join(f'`{trial_id}`' for trial_id in ids)}"
+    halves_ = [record["trial_id"] for record in row.half.records] if row.half else []
+    return f"{said}; half the budget: {', '.join(f'`{trial_id}`' for trial_id in halves_)}" if halves_ else said
 
 
 def rich_tables(found: Reproduction) -> list["rich.table.Table"]:
@@ -248,7 +286,12 @@ def rich_tables(found: Reproduction) -> list["rich.table.Table"]:
     from rich.table import Table as RichTable
 
     table = found.plan.table
-    said = [verdicts.RULE, f"Tolerance: {table.tolerance}{_other_tolerances(found)}.", _budget(found)]
+    said = [
+        verdicts.RULE,
+        verdicts.SIMULATED,
+        f"Tolerance: {table.tolerance}{_other_tolerances(found)}.",
+        _budget(found),
+    ]
     said += [orderings.RULE] if found.orderings else []
     said += [_order(found, one).replace("**", "") for one in found.orderings]
     said += [f"Deviates: {line}." for line in _deviations(found)]

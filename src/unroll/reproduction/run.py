@@ -15,7 +15,16 @@ from unroll.errors import UserError
 from unroll.registry.canonical import canonical
 from unroll.reproduction.files import report_path, write_report
 from unroll.reproduction.plan import Find, TablePlan, plan_table
-from unroll.reproduction.published import BUDGETS, COUNTS, CPU, Reported, read_table, reported_directory, table_names
+from unroll.reproduction.published import (
+    BUDGETS,
+    COUNTS,
+    CPU,
+    Reported,
+    read_table,
+    reported_directory,
+    table_files,
+    table_names,
+)
 from unroll.sweeps.suite import plan_of, sorted_out
 from unroll.sweeps.sweep import launch
 from unroll.visible import visible
@@ -32,6 +41,7 @@ def run_reproduction(
     config_dir: str | None = None,
     *,
     train: bool = True,
+    half: bool = False,
     runs: str | Path | None = None,
     out: str | Path | None = None,
 ) -> bool:
@@ -43,6 +53,7 @@ def run_reproduction(
         rows: names or patterns of rows; none: all.
         config_dir: a folder with more YAML in Hydra groups, or None.
         train: train what has no record; otherwise judge what is there.
+        half: also train each row's network with half its budget, which shows how far training went.
         runs: the folder of trials, or of records to judge; None: what the config says.
         out: a file of all tables, in the format of its suffix (.md, .tex, .csv); None: after training a `report.md`
             beside the trials of each.
@@ -51,21 +62,28 @@ def run_reproduction(
         UserError: an unknown table, row, budget or format, no such folder to judge, or a trial that is wrong; nothing
             was trained.
     """
+    from unroll.reproduction.verdicts import RULE, SIMULATED
+
     names = [word for word in words if "=" not in word]
     overrides = [word for word in words if "=" in word]
     if not names:
-        raise UserError("No published table is named.", allowed=table_names())
+        raise UserError("No published table is named.", allowed=table_names(config_dir))
     if runs is not None:
         overrides.append(f"paths.runs={runs}")
     if not train and runs is not None:
         _existing(runs)
     path = None if out is None else report_path(out)
-    _known_rows(names, rows)
+    if half and not train:
+        raise UserError("Where nothing is trained, no half is: those that are there are shown.", saw="--half --judge")
+    _known_rows(names, rows, config_dir)
     # every table is planned before any is trained: mistakes are told first
     refused: list[UserError] = []
     plans = [planned_table(name, overrides, rows, config_dir, stale=not train, refused=refused) for name in names]
     _read_by_a_trial(overrides, [plan for plan, _ in plans])
-    found = [_run(plan, folder, overrides, rows, config_dir, train, refused) for plan, folder in plans]
+    for plan, _ in plans if half else ():
+        plan.halves(shared_composer(config_dir).trial)
+    found = [_run(plan, folder, overrides, rows, config_dir, train, half, refused) for plan, folder in plans]
+    print(f"{RULE} {SIMULATED}", flush=True)
     if path is not None:
         write_report(found, path)
         print(f"Report: {path}", flush=True)
@@ -74,8 +92,8 @@ def run_reproduction(
     return all([_is_whole(one) for one in found]) and not refused
 
 
-def _known_rows(names: Sequence[str], rows: Sequence[str]) -> None:
-    known = [row for name in names for row in read_table(name).rows]
+def _known_rows(names: Sequence[str], rows: Sequence[str], config_dir: str | None) -> None:
+    known = [row for name in names for row in read_table(name, config_dir).rows]
     unknown = [glob for glob in rows if not fnmatch.filter(known, glob)]
     if unknown:
         raise UserError(f"There is no such row in {', '.join(names)}.", saw=", ".join(unknown), allowed=known)
@@ -111,7 +129,7 @@ def planned_table(
     What was chosen on validation is read from the records there, and from those in `records` where there are none;
     with `stale`, also from those of an earlier protocol. `refused` is as of `finder`.
     """
-    table = _narrowed(read_table(name), rows)
+    table = _narrowed(read_table(name, config_dir), rows)
     budgets = [text.partition("=")[2] for text in overrides if text.startswith("budget=")]
     budget = budgets[-1] if budgets else CPU
     if budget not in BUDGETS:
@@ -140,6 +158,7 @@ def _run(
     rows: Sequence[str],
     config_dir: str | None,
     train: bool,
+    half: bool,
     refused: list[UserError],
 ) -> "Reproduction":
     from rich.console import Console
@@ -153,6 +172,8 @@ def _run(
         plan, _ = planned_table(plan.table.name, overrides, rows, config_dir, refused=refused)
     if train and plan.comparing:
         launch(plan_of(folder, plan.comparing, own, hydra), plan.comparing, config_dir)
+    if half and (halves := plan.halves(shared_composer(config_dir).trial)):
+        launch(plan_of(folder, halves, own, hydra), halves, config_dir)
     found = judged(plan, runs, finder(runs, refused=refused))
     console = Console()
     for shown in rich_tables(found):
@@ -179,18 +200,19 @@ def finder(*folders: str | Path, refused: list[UserError] | None = None) -> Find
     A record that is damaged or not true to itself is none, with the error in `refused`; without that list it is raised.
     """
     from unroll.records.audit import trusted_record
+    from unroll.records.pool import Place, pool
     from unroll.records.record import FILE_NAME
 
     @functools.cache  # a published table asks for a trial in each of its budgets
     def find(trial_id: str) -> Mapping[str, Any] | None:
         for folder in map(Path, folders):
-            for path in (folder / trial_id / FILE_NAME, folder / f"{trial_id}.json"):
-                if path.is_file():
-                    errors: list[UserError] = [] if refused is None else refused
-                    record = trusted_record(path, errors)
-                    if record is None and refused is None:
-                        raise errors[0]
-                    return record
+            paths = [path for path in (folder / trial_id / FILE_NAME, folder / f"{trial_id}.json") if path.is_file()]
+            errors: list[UserError] = [] if refused is None else refused
+            read = [(Place("", path), trusted_record(path, errors)) for path in paths]
+            if errors and refused is None:
+                raise errors[0]
+            if paths:
+                return next(iter(pool((place, one) for place, one in read if one is not None).records), None)
         return None
 
     return find
@@ -225,13 +247,17 @@ def judged(plan: TablePlan, folder: str | Path, find: Find | None = None, count:
 
 
 def overview(
-    folder: str | Path, config_dir: str | None = None, refused: list[UserError] | None = None
+    folder: str | Path,
+    config_dir: str | None = None,
+    refused: list[UserError] | None = None,
+    find: Find | None = None,
 ) -> list["Reproduction"]:
-    """Every published table, judged by the records of a folder, under the budget that has more of them."""
-    found, find = [], finder(folder, refused=refused)
+    """Every published table, judged by the records of a folder, or those that `find` has, under the budget that has
+    more of them."""
+    found, find = [], find or finder(folder, refused=refused)
     composer = shared_composer(config_dir)
-    for name in table_names():
-        table = read_table(name)
+    for name in table_names(config_dir):
+        table = read_table(name, config_dir)
         plans = [
             plan_table(table, find, (), config_dir, budget, composer.trial, stale=True)
             for budget in table.budgets or (CPU,)
@@ -254,8 +280,11 @@ def _collecting_nothing() -> Iterator[None]:
         gc.enable()
 
 
-def show_list(runs: str | Path | None = None) -> None:
-    """Print each published table: its rows, how many can run and were run, and the verdicts of their numbers."""
+def show_list(runs: str | Path | None = None, config_dir: str | None = None) -> None:
+    """Print each published table: its rows, how many can run and were run, and the verdicts of their numbers.
+
+    Of tables that do not ship with Unroll it says where they lie.
+    """
     from rich.console import Console
     from rich.table import Table
 
@@ -264,12 +293,15 @@ def show_list(runs: str | Path | None = None) -> None:
     folder = _existing(runs) if runs is not None else PUBLISHED if PUBLISHED.is_dir() else Path("runs")
     refused: list[UserError] = []
     with _collecting_nothing():
-        header, lines, _ = summary(overview(folder, refused=refused))
+        header, lines, _ = summary(overview(folder, config_dir, refused=refused))
     shown = Table(title=f"Published tables, judged by the records of {folder}", title_justify="left")
     for name in header:
         shown.add_column(name, overflow="fold")
     for line in lines:
         shown.add_row(*line)
     Console().print(shown)
+    for name, path in table_files(config_dir).items():
+        if path.parent != reported_directory():
+            print(visible(f"{name} lies in {path}"), flush=True)
     for error in refused:
         print(visible(str(error)), file=sys.stderr)

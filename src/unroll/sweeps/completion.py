@@ -1,4 +1,4 @@
-"""Tab completion of `unroll train` and `unroll sweep` through Hydra's own shell scripts and plugins.
+"""Tab completion of `unroll train`, `unroll sweep` and `unroll cost` through Hydra's own shell scripts and plugins.
 
 Hydra's scripts call `unroll -sc query=bash` with the line typed so far in COMP_LINE and know of no commands.
 """
@@ -8,8 +8,11 @@ import os
 import re
 from collections.abc import Sequence
 
-COMMANDS = {"train": "train", "sweep": "sweep"}  # command: its root config
-_OTHERS = ("data", "doctor", "export", "matrix", "report", "reproduce", "show", "status", "verify")
+COMMANDS = {"train": "train", "sweep": "sweep", "cost": "sweep"}  # command: its root config
+_OTHERS = (
+    *("audit", "data", "dispute", "doctor", "export", "matrix", "report", "reproduce", "sample", "seeds", "show"),
+    *("status", "verify"),
+)
 _LINE = re.compile(r"^\s*(?:\S*python[\d.]*\s+-m\s+)?\S+\s+(?P<command>\S*)(?P<rest>.*)$", re.DOTALL)
 
 

@@ -2,11 +2,12 @@
 
 import contextlib
 import functools
+import gc
 import os
 import sys
 import traceback
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,7 +19,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from unroll.config.by_hydra import hydra_set_up, register_defaults, search_path
+from unroll.config.by_hydra import compose_node, hydra_set_up, register_defaults, search_path
 from unroll.config.compose import OF_HYDRA, Composer, trial_from
 from unroll.config.explain import COMPOSITION_ERRORS, explain
 from unroll.config.overrides import expand, refuse_repeated
@@ -30,6 +31,7 @@ from unroll.records.failed import record_mishap
 from unroll.records.lease import LeaseHeld, LeaseLost
 from unroll.records.state import record_identity
 from unroll.registry.groups import conf_directory
+from unroll.sweeps.capacity import refuse_one_gpu_for_all
 from unroll.visible import say
 
 
@@ -136,7 +138,8 @@ def check_everything(options: Namespace) -> list[Trial]:
     composer = Composer(options.config_dir)
     trials = [composer.trial(overrides, options.config_name or "train") for overrides in combinations]
     if options.multirun:
-        one_process_each(trials, options.overrides)
+        one_process_each(trials, lambda: _launcher(options))
+        refuse_one_gpu_for_all(trials, lambda: _launcher(options))
     from unroll.training.train import check
 
     for trial in trials:
@@ -167,6 +170,9 @@ def train_job(planned: Planned, flags: Sequence[str] = (), in_sweep: bool = True
         if in_sweep:
             say(error, err=True)
         raise
+    finally:
+        if in_sweep:
+            _give_back()
     primary: dict[str, Any] = record["result"]["primary"]
     if rank() == 0:
         say(f"{record['trial_id']}: test {primary['name']} {primary['value']:.6g} {primary['unit']}")
@@ -177,6 +183,16 @@ def train_job(planned: Planned, flags: Sequence[str] = (), in_sweep: bool = True
             for warning in (record["data"].get("profile") or {}).get("warnings", []):
                 say(f"note: {warning}", err=True)
     return float(primary["value"])
+
+
+def _give_back() -> None:
+    """Free what a trial left in reference cycles: its network, above all.
+
+    What the first trial has imported stays, so no later collection needs to walk through all of it.
+    """
+    gc.collect()
+    if not gc.get_freeze_count():
+        gc.freeze()
 
 
 def hydra_job(config: DictConfig) -> Any:
@@ -244,31 +260,69 @@ def combinations(overrides: Sequence[str], config_dir: str | None, name: str = "
     return list(found.values())
 
 
-def one_process_each(trials: Sequence[Trial], overrides: Sequence[str], in_sweep: bool = False) -> None:
-    """Raise UserError for trials of several ranks under a launcher that starts one process a job.
+def _launcher(options: Namespace) -> Mapping[str, Any]:
+    """The options of the launcher that a multirun's command line chooses."""
+    name, hydra = options.config_name or "train", [text for text in options.overrides if OF_HYDRA.match(text)]
+    found: Mapping[str, Any] = compose_node(name, hydra, options.config_dir, with_hydra=True).hydra.launcher
+    return found
 
-    Ranks that torchrun or srun started go through a multirun side by side; a sweep's workers would each be all of them.
+
+def one_process_each(
+    trials: Sequence[Trial], launcher: Callable[[], Mapping[str, Any]], in_sweep: bool = False
+) -> None:
+    """Raise UserError for trials of several ranks under a launcher that starts other processes for a job.
+
+    A launcher that starts the ranks of a trial has the options `tasks_per_node` and `nodes`; all others start one
+    process. Ranks that torchrun or srun started go through a multirun side by side; a sweep's workers would each be all
+    of them.
+
+    Args:
+        trials: that are to be launched.
+        launcher: gives its options; asked for where a trial has several ranks.
+        in_sweep: of a suite, and not of a multirun.
     """
-    launchers = [text.partition("=")[2] for text in overrides if text.startswith("hydra/launcher=")]
-    if launchers and launchers[-1] in ("slurm", "submitit_slurm"):
+    if all(_ranks(trial) == (1, 1) for trial in trials):
+        return
+    options = launcher()
+    if "tasks_per_node" in options:
+        _as_many_tasks(trials, (options["tasks_per_node"], options.get("nodes", 1)))
         return
     outside = max(int(os.environ.get(name) or 1) for name in ("WORLD_SIZE", "SLURM_NTASKS"))
     for trial in trials:
-        options = trial.plain["trainer"]
-        ranks = options["devices"] * options["num_nodes"]
+        devices, nodes = _ranks(trial)
+        ranks = devices * nodes
         if in_sweep and ranks > 1:
             raise UserError(
                 "A sweep's workers are one process each, and start no ranks.",
                 saw=f"{ranks} devices a trial ({trial.trial_id})",
-                allowed="one device a trial; hydra/launcher=slurm with that many tasks; or each trial by itself: "
-                f"torchrun --nproc-per-node {options['devices']} -m unroll train ...",
+                allowed="one device a trial; a launcher that starts ranks, as hydra/launcher=slurm does; or each trial "
+                f"by itself: torchrun --nproc-per-node {devices} -m unroll train ...",
             )
         if outside < ranks:
             raise UserError(
                 "A multirun starts no ranks of its own: each would start the whole multirun again.",
                 saw=f"{ranks} devices a trial ({trial.trial_id})",
-                allowed="one device a trial, ranks from torchrun or srun, or hydra/launcher=slurm with that many tasks",
-                run=f"torchrun --nproc-per-node {options['devices']} -m {COMMAND}",
+                allowed="one device a trial, ranks from torchrun or srun, or a launcher that starts ranks, as "
+                "hydra/launcher=slurm does",
+                run=f"torchrun --nproc-per-node {devices} -m {COMMAND}",
+            )
+
+
+def _ranks(trial: Trial) -> tuple[int, int]:
+    """Devices a node, and nodes."""
+    options = trial.plain["trainer"]
+    return options["devices"], options["num_nodes"]
+
+
+def _as_many_tasks(trials: Sequence[Trial], tasks: tuple[int, int]) -> None:
+    for trial in trials:
+        devices, nodes = _ranks(trial)
+        if (devices, nodes) != tasks:
+            raise UserError(
+                "The launcher starts another number of processes than the trial has devices.",
+                saw=f"hydra.launcher.tasks_per_node={tasks[0]} hydra.launcher.nodes={tasks[1]}; "
+                f"trainer.devices={devices} trainer.num_nodes={nodes} ({trial.trial_id})",
+                allowed=f"hydra.launcher.tasks_per_node={devices} hydra.launcher.nodes={nodes}",
             )
 
 

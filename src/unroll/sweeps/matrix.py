@@ -13,7 +13,8 @@ from unroll.config.compose import OF_NETWORKS, Composer
 from unroll.config.trial import Trial
 from unroll.errors import UserError, suggest
 from unroll.records.state import state
-from unroll.registry.groups import group_options
+from unroll.registry.groups import conf_directory, group_options
+from unroll.registry.plugins import troubles
 from unroll.sweeps.suite import plan
 
 
@@ -63,18 +64,16 @@ def matrix(
     notes: list[str] = []
     composer, tested = Composer(config_dir), not overrides and config_dir is None
     others = [text for text in overrides if not OF_NETWORKS.match(text)]
-    posed = {task: _refused(composer, [f"task={task}", *others]) for task in names}
+    posed = _all_refused(composer, {task: [f"task={task}", *others] for task in names})
     fitting = next((task for task, error in posed.items() if error is None), names[0])
-    chosen = {row: _refused(composer, [f"task={fitting}", f"architecture={row}", *overrides]) for row in rows}
-    for errors in (list(posed.values()), list(chosen.values())):
-        if len(errors) > 1 and errors[0] is not None and {error and error.what for error in errors} == {errors[0].what}:
-            raise errors[0]  # a mistake of the overrides, and of no cell
+    chosen = _all_refused(composer, {row: [f"task={fitting}", f"architecture={row}", *overrides] for row in rows})
     for task in names:
         trials: dict[str, Trial] = {}
         for row in rows:
             error = posed[task] or chosen[row]
             given = [f"task={task}", f"architecture={row}", *overrides]
-            found = error.what if error is not None else _checked(composer, given, tested)
+            ships = tested and _ships("task", task) and _ships("architecture", row)
+            found = error.what if error is not None else _checked(composer, given, ships)
             cells[task, row] = MatrixCell(reason=found) if isinstance(found, str) else MatrixCell()
             if isinstance(found, Trial):
                 trials[row] = found
@@ -117,12 +116,32 @@ def _chosen(group: str, wanted: Sequence[str], config_dir: str | None) -> list[s
     return _among(group, wanted, group_options(group, config_dir))
 
 
+def _ships(group: str, name: str) -> bool:
+    """Whether an option of a group is Unroll's own, and no installed package's."""
+    return (conf_directory() / group / f"{name}.yaml").is_file()
+
+
 def _among(group: str, wanted: Sequence[str], names: Iterable[str]) -> list[str]:
     known = list(names)
     for name in wanted:
         if name not in known:
-            raise UserError(f"There is no {group} '{name}' here.{suggest(name, known)}", saw=name, allowed=known)
+            what = f"There is no {group} '{name}' here.{suggest(name, known)}{troubles()}"
+            raise UserError(what, saw=name, allowed=known)
     return [name for name in known if not wanted or name in wanted]
+
+
+def _all_refused(composer: Composer, cells: dict[str, list[str]]) -> dict[str, UserError | None]:
+    """Why overrides do not compose, by cell; None where they do.
+
+    Raises UserError where the overrides have a mistake, and no cell: none composes, the first and the last for one
+    reason.
+    """
+    several = [cells[name] for name in (next(iter(cells)), next(reversed(cells)))] if len(cells) > 1 else []
+    if several and all(composer.needs_hydra("train", overrides) for overrides in cells.values()):
+        first, last = (_refused(composer, overrides) for overrides in several)
+        if first is not None and last is not None and first.what == last.what:
+            raise first
+    return {name: _refused(composer, overrides) for name, overrides in cells.items()}
 
 
 def _refused(composer: Composer, overrides: Sequence[str]) -> UserError | None:

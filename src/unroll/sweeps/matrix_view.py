@@ -1,6 +1,8 @@
 """The grid shown: a Rich table in a terminal, or Markdown."""
 
-from collections.abc import Callable
+import itertools
+import string
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from unroll.errors import UserError, suggest
@@ -10,7 +12,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 FORMATS = ("text", "md")
-LONGEST = 60  # characters of a reason
 
 
 def show(make: Callable[[], Matrix], form: str) -> None:
@@ -29,14 +30,21 @@ def show(make: Callable[[], Matrix], form: str) -> None:
     Console().print(rich_grid(make()))
 
 
-def cell_text(cell: MatrixCell | None, suite: bool) -> str:
-    """What a cell says: `runs` with its parameters, why it does not, or how many records it has."""
+def reasons(grid: Matrix) -> dict[str, str]:
+    """Why cells do not run, each reason once: reason -> the letters that stand for it."""
+    found = dict.fromkeys(cell.reason for cell in grid.cells.values() if cell.reason is not None)
+    letters = itertools.chain(string.ascii_lowercase, map("".join, itertools.product(string.ascii_lowercase, repeat=2)))
+    return dict(zip(found, letters, strict=False))
+
+
+def cell_text(cell: MatrixCell | None, suite: bool, marks: Mapping[str, str]) -> str:
+    """What a cell says: `runs` with its parameters, the mark of why it does not, or how many records it has."""
     if cell is None:
         return "—"
     if suite:
         return f"{cell.finished} of {cell.planned}"
     if cell.reason is not None:
-        return cell.reason if len(cell.reason) <= LONGEST else cell.reason[: LONGEST - 1] + "…"
+        return f"no ({marks[cell.reason]})"
     if cell.parameters is None:
         return "runs"
     return f"{cell.parameters['counted']:,} ({cell.parameters['total']:,})"
@@ -51,14 +59,15 @@ def caption(grid: Matrix) -> list[str]:
     said = [f"{running} of {len(grid.cells)} cells run."]
     if any(cell.parameters for cell in grid.cells.values()):
         said.append("Parameters without embeddings and the projection to the vocabulary (with them).")
-    return [*said, *grid.notes]
+    return [*said, *(f"({mark}) {reason}" for reason, mark in reasons(grid).items()), *grid.notes]
 
 
 def grid_rows(grid: Matrix) -> list[list[str]]:
     """A row an architecture: its name, then its cell on each task."""
-    suite = grid.suite is not None
+    suite, marks = grid.suite is not None, reasons(grid)
     return [
-        [row, *(cell_text(grid.cells.get((task, row)), suite) for task in grid.tasks)] for row in grid.architectures
+        [row, *(cell_text(grid.cells.get((task, row)), suite, marks) for task in grid.tasks)]
+        for row in grid.architectures
     ]
 
 

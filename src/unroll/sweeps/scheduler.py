@@ -97,7 +97,7 @@ def complete(planned: Sequence[Planned], launch: Launch, rules: Rules, stop: Pat
                 raise UserError(
                     f"The launcher ended {useless} times before any trial began.",
                     saw=f"{type(error).__name__}: {error}",
-                    allowed="a launcher that can start processes here: hydra/launcher=local|joblib|basic|slurm",
+                    allowed="a launcher that can start processes here, such as hydra/launcher=local",
                     run="unroll doctor",
                 ) from error
 

@@ -14,6 +14,7 @@ from unroll.records.schema import wrong_config
 from unroll.records.state import why_stale
 from unroll.records.store import flatten, locate
 from unroll.registry.components import refuse_foreign
+from unroll.registry.facts import facts
 from unroll.sweeps.status import look_at
 
 _OPTIONAL = ("error", "data", "parameters", "flops", "result")  # that a record may lack
@@ -104,6 +105,9 @@ def _result(record: Mapping[str, Any] | None) -> dict[str, Any] | None:
         return None
     kept = ("primary", "metrics", "selection", "train", "examples", "steps", "epochs", "labels")
     found = {key: record["result"].get(key) for key in kept}
+    known = facts(record["config"]["task"])
+    found["units"] = {name: known.unit(name) for metrics in found["metrics"].values() for name in metrics}
+    found["units"] |= {name: known.unit(name) for name in (found["train"] or {"metrics": ()})["metrics"]}
     return {**found, "parameters": record["parameters"], "flops": record["flops"]}
 
 

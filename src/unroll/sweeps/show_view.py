@@ -5,8 +5,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from unroll.records.units import unit
-
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _WIDTH = 60  # characters of a curve at most
 _LABEL = 14
@@ -20,7 +18,7 @@ def lines(shown: Mapping[str, Any]) -> Iterator[str]:
     yield from _config(shown["config"])
     if shown["result"] is not None:
         yield "result"
-        yield from _result(shown["result"], shown["trial_id"].partition("-")[0])
+        yield from _result(shown["result"])
     if shown["error"] is not None:
         yield "error"
         yield _line(shown["error"]["type"], shown["error"]["message"])
@@ -107,7 +105,7 @@ def _sections(flat: Mapping[str, Any]) -> Iterator[str]:
         yield f"    {section:{_LABEL - 2}} {' '.join(values)}"
 
 
-def _result(result: Mapping[str, Any], task: str) -> Iterator[str]:
+def _result(result: Mapping[str, Any]) -> Iterator[str]:
     primary, selection, examples = result["primary"], result["selection"], result["examples"]
     better = f"{primary['direction']} is better"
     yield _line("primary", f"test {primary['name']} {primary['value']:.5g} {primary['unit']}, {better}")
@@ -129,7 +127,7 @@ def _result(result: Mapping[str, Any], task: str) -> Iterator[str]:
     rows = [["metric", *columns]]
     for name in names:
         cells = [f"{metrics[name]:.5g}" if name in metrics else "" for metrics in columns.values()]
-        rows.append([", ".join(filter(None, [name, unit(task, name)])), *cells])
+        rows.append([", ".join(filter(None, [name, result["units"].get(name)])), *cells])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for first, *cells in rows:
         yield "  " + "  ".join([first.ljust(widths[0]), *map(str.rjust, cells, widths[1:])]).rstrip()

@@ -14,12 +14,13 @@ from typing import Any
 
 from unroll.config.filters import keep
 from unroll.config.identity import is_baseline
-from unroll.config.planned import Planned
+from unroll.config.planned import Plan, Planned
 from unroll.config.trial import Trial
 from unroll.errors import UserError
 from unroll.records.lease import PROGRESS
 from unroll.records.state import read_head, state, why_stale
 from unroll.registry.groups import group_options, group_value
+from unroll.sweeps.stopping import needed_now
 from unroll.sweeps.suite import plan
 from unroll.visible import visible
 
@@ -54,6 +55,8 @@ class Seen:
 class Watched:
     """Trials to look at again and again. What has finished is not read twice.
 
+    With `sweep.stop=decided` a suite's trials are those that its rule asks for at each look.
+
     Args:
         overrides: of a suite (`suite=NAME ...`); empty, or `paths.runs=FOLDER` alone: every trial under `runs`.
         runs: the folder of trial directories; None: the suite's own, or else `runs`.
@@ -76,16 +79,19 @@ class Watched:
             overrides, runs = (), runs or Path(folders[-1].strip("'\""))
         self.runs, self.filters, self.config_dir = runs or Path("runs"), filters, config_dir
         self.suite: str | None = None
+        self._deciding: Plan | None = None
         self._planned: list[Trial] = []
         self._seen: dict[str, Seen] = {}
         if overrides:
             own = [] if runs is None else [f"paths.runs={json.dumps(str(runs))}"]
             todo = plan([*overrides, *own], config_dir)
-            self.suite = todo.name
+            self.suite, self._deciding = todo.name, todo if todo.until_decided else None
             self._planned = [item.trial for item in keep(todo.trials, filters)]
 
     def look(self) -> list[Seen]:
         """Return what the files say now, in the suite's order, or sorted by directory."""
+        if self._deciding is not None:
+            self._planned = needed_now(self._deciding)
         trials = self._planned if self.suite is not None else self._under_runs()
         there = _directories({trial.plain["paths"]["runs"] for trial in trials})
         waiting = [trial for trial in trials if not self._has_finished(trial, there)]

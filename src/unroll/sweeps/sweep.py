@@ -1,11 +1,13 @@
 """`unroll sweep`: the trials of a suite that have no finished record are trained, then the table is printed."""
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unroll.config.filters import keep
+from unroll.config.half import half_of
 from unroll.config.planned import Plan, Planned
 from unroll.config.search_space import tunes
 from unroll.config.trial import Trial
@@ -14,8 +16,10 @@ from unroll.errors import UserError
 from unroll.interruption import Asked, interrupt, tell
 from unroll.records.state import read_head, state, why_stale
 from unroll.registry.canonical import canonical
+from unroll.sweeps.capacity import refuse_one_gpu_for_all
 from unroll.sweeps.scheduler import to_launch
 from unroll.sweeps.silence import telling
+from unroll.sweeps.stopping import believed, decisions, until_decided, wanted
 from unroll.sweeps.suite import plan
 from unroll.visible import say
 
@@ -36,9 +40,12 @@ def run_sweep(
 ) -> bool:
     """Run a suite, print its table and write `report.md`; return whether every trial has a finished record.
 
+    With `sweep.stop=decided`, every trial that its claims needed; see `unroll.sweeps.stopping`.
+
     Args:
         overrides: `suite=NAME`, `workers`, `sweep.*` and `hydra*`; all others go to each trial.
-        dry_run: only print each trial's id, state and overrides.
+        dry_run: only print each trial's id, state and overrides, and what records say that all of them cost; with
+            `sweep.stop=decided`, of those needed now.
         retry_failed: also train trials that have a failed record.
         filters: see `unroll.config.filters.keep`.
         job: what is done with a trial; None: unroll.sweeps.job.train_job.
@@ -51,20 +58,50 @@ def run_sweep(
     console = Console()
     with console.status("Planning") if console.is_terminal else _nothing():
         todo = plan(overrides, config_dir)
-        trials = keep(todo.trials, filters)
+        if todo.until_decided and filters:
+            raise UserError(
+                "A claim is decided by all trials that it asks for.",
+                saw=f"sweep.stop=decided --filter {' '.join(filters)}",
+                allowed="one of the two",
+            )
+        trials = wanted(todo, decisions(todo)) if todo.until_decided else keep(todo.trials, filters)
     states = {item.trial.trial_id: state(item.trial) for item in trials}
     counts = ", ".join(f"{count} {name}" for name, count in sorted(Counter(states.values()).items()))
     print(f"Suite {todo.name}: {len(trials)} trials ({counts})", flush=True)
+    if todo.until_decided and todo.stop:
+        looks = todo.stop["looks"]
+        most = f"at most {looks[-1]} ({len(todo.trials)} trials)"
+        print(f"Seeds are added until the claims are decided: {looks[0]} at first, {most}", flush=True)
+    for reason, pairs in todo.refused.items():
+        print(f"Left out ({len(pairs)}): {reason} {', '.join(pairs)}", flush=True)
     if dry_run:
         for item in trials:
             print(f"{states[item.trial.trial_id]:8} {item.trial.trial_id}  {' '.join(item.overrides)}")
             if states[item.trial.trial_id] == "stale":
                 say(f"{'':8} {why_stale(read_head(item.trial.record_path) or {}, item.trial)}")
+        options = [*(f"--filter={text}" for text in filters), *(["--config-dir", config_dir] if config_dir else [])]
+        _show_costs(todo, trials, retry_failed, shlex.join(["unroll", "cost", *overrides, *options]))
         if tunes(todo.hydra):
             print("Networks are tuned: the points of the space take the place of what is listed.")
         return True
-    trials = launch(todo, trials, config_dir, retry_failed=retry_failed, job=job)
+
+    def train(some: Sequence[Planned]) -> list[Planned]:
+        return launch(todo, some, config_dir, retry_failed=retry_failed, job=job)
+
+    if todo.until_decided:
+        until_decided(todo, train, lambda line: print(line, flush=True))
+        trials = wanted(todo, decisions(todo))
+    else:
+        trials = train(trials)
     return _report(todo, [item.trial for item in trials], _folder(todo, trials), console)
+
+
+def _show_costs(todo: Plan, trials: Sequence[Planned], retry_failed: bool, advice: str) -> None:
+    """Say what is known of costs without training anything; `advice` is the command that times the rest."""
+    from unroll.sweeps.cost import forecast
+    from unroll.sweeps.cost_view import show
+
+    show(forecast(todo, trials, retry_failed=retry_failed), advice)
 
 
 def launch(
@@ -138,7 +175,8 @@ def _launch(
         config = compose_node("train", [*own, *todo.hydra], config_dir, with_hydra=True)
         with open_dict(config):
             config.hydra.overrides.task = []
-        jobs.one_process_each([item.trial for item in planned], todo.hydra, in_sweep=True)
+        jobs.one_process_each([item.trial for item in planned], lambda: config.hydra.launcher, in_sweep=True)
+        refuse_one_gpu_for_all([item.trial for item in planned], lambda: config.hydra.launcher)
         if job is None:
             unchecked = [item.trial for item in to_launch(planned, retry_failed)]
             with telling(f"Trials are checked and their data prepared; log: {log_of(folder, 0)}", tell):
@@ -176,19 +214,16 @@ def _callbacks(config: Any) -> Any:
 def _report(todo: Plan, trials: Sequence[Trial], folder: Path, console: "Console") -> bool:
     from unroll.analysis.hypotheses import answers
     from unroll.analysis.report import rich_table, write_report
-    from unroll.records.audit import trusted_record
     from unroll.records.scores import scores_under
 
     states = {trial.trial_id: state(trial) for trial in trials}
-    ended = [trial for trial in trials if states[trial.trial_id] in ("finished", "failed")]
+    halves = [half for trial in trials if (half := half_of(trial.plain)) is not None and state(half) == "finished"]
     refused: list[UserError] = []
-    records = [record for trial in ended if (record := trusted_record(trial.record_path, refused)) is not None]
-    for table in rich_table(records, trials):
+    records, scores = believed([*trials, *halves], refused), scores_under(folder.parent)
+    for table in rich_table(records, trials, None if todo.stop else scores, todo.name):
         console.print(table)
-    scores = scores_under(folder.parent)
-    path = write_report(
-        records, folder / "report.md", trials, f"Suite {todo.name}", scores, answers(todo, records, scores), refused
-    )
+    said = answers(todo, records, scores)
+    path = write_report(records, folder / "report.md", trials, f"Suite {todo.name}", scores, said, refused, todo.name)
     for error in refused:
         say(error, err=True)
     unfinished = [trial for trial in trials if states[trial.trial_id] != "finished"]
@@ -198,6 +233,8 @@ def _report(todo: Plan, trials: Sequence[Trial], folder: Path, console: "Console
     if any(value == "failed" for value in states.values()):
         print("Failed trials are trained again with --retry-failed.")
     print(f"Report: {path}", flush=True)
+    if todo.of is not None:
+        print(f"Beside the whole budget: unroll report suite={todo.of} --runs {folder.parent}", flush=True)
     return not unfinished and not refused
 
 

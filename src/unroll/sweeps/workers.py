@@ -4,12 +4,10 @@ One executor of one process for each worker, so that a process that is killed co
 """
 
 import contextlib
-import gc
 import multiprocessing
 import os
 import pickle
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -22,17 +20,13 @@ from typing import Any
 
 from unroll.errors import UserError, portable
 from unroll.interruption import ASKING, Asked, tell_now
+from unroll.sweeps.capacity import visible_gpus
 from unroll.threads import VARIABLES, environment
 
-# glibc gives a freed tensor's memory back at once and takes it again at the next step; kept, two workers side by side
-# no longer wait for the kernel's page faults.
-_MEMORY_VARIABLES = {"MALLOC_MMAP_THRESHOLD_": str(2**32), "MALLOC_TRIM_THRESHOLD_": str(2**33)}
-
-_LOOK_SECONDS = 0.2  # between looks at whether the sweep was asked to leave
+LOOK_SECONDS = 0.2  # between looks at whether the sweep was asked to leave
 
 _work: Callable[[Any], Any]
 _jobs: Sequence[Any]
-_begun = 0  # jobs, in this worker
 
 
 class WorkerKilled(Exception):
@@ -53,7 +47,7 @@ def run_all(work: Callable[[Any], Any], jobs: Sequence[Any], workers: int, log_f
     running: dict[Future[Any], tuple[int, int]] = {}
     others = multiprocessing.active_children()
     parcel = _Parcel(work, jobs)
-    with parcel.file, one_thread_each(), Asked(_say_that_it_stops) as asked:
+    with parcel.file, one_thread_each(), Asked(say_that_it_stops) as asked:
         pools = {number: _start(log_folder, number, parcel) for number in range(min(workers, len(jobs)))}
         try:
             while (waiting or running) and not asked.noticed:
@@ -65,7 +59,7 @@ def run_all(work: Callable[[Any], Any], jobs: Sequence[Any], workers: int, log_f
                     except BrokenProcessPool:  # killed while it had no job
                         waiting.append(index)
                         pools[number] = _replaced(pools[number], log_folder, number, parcel)
-                done, _ = wait(running, timeout=_LOOK_SECONDS, return_when=FIRST_COMPLETED)
+                done, _ = wait(running, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
                 for future in done:
                     number, index = running.pop(future)
                     try:
@@ -104,28 +98,10 @@ def run_one(work: Callable[[Any], Any], job: Any, log_folder: Path, retries: int
     return result
 
 
-def workers_here() -> int:
-    """One worker a visible GPU; without GPUs, one a core."""
-    return len(visible_gpus()) or len(os.sched_getaffinity(0))
-
-
-def visible_gpus() -> list[str]:
-    """The GPUs that a process started now would see, as CUDA_VISIBLE_DEVICES writes them; asks without torch."""
-    stated = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if stated is not None:
-        return [part.strip() for part in stated.split(",") if part.strip() not in ("", "-1", "NoDevFiles")]
-    try:
-        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return [str(number) for number, line in enumerate(listed.splitlines()) if line.startswith("GPU ")]
-
-
 @contextlib.contextmanager
 def one_thread_each() -> Iterator[None]:
-    """Let processes that start inside compute with one thread each, whatever the library, and keep freed memory."""
-    wanted = {**dict.fromkeys(VARIABLES, "1"), **_MEMORY_VARIABLES}
-    with environment({name: os.environ.get(name) or value for name, value in wanted.items()}):
+    """Let processes that start inside compute with one thread each, whatever the library."""
+    with environment({name: os.environ.get(name) or "1" for name in VARIABLES}):
         yield
 
 
@@ -168,6 +144,14 @@ def log_of(log_folder: Path, number: int) -> Path:
     return log_folder / f"worker-{number}.log"
 
 
+def print_to(log: str | Path) -> None:
+    """Let all that this process prints go to the end of a file."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+
+
 def _submitted(pool: ProcessPoolExecutor, index: int) -> "Future[Any]":
     """Give a pool a job. Its process may start here, which no signal is to interrupt before it is ready for one."""
     resource_tracker.ensure_running()  # on its own it would lift the block
@@ -180,10 +164,7 @@ def _submitted(pool: ProcessPoolExecutor, index: int) -> "Future[Any]":
 
 def _prepare(log: str, gpu: str | None, parcel: bytes) -> None:
     """Run in a new worker, before torch is imported: its log, its GPU, its work, and its end with its parent's."""
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.dup2(descriptor, 1)
-    os.dup2(descriptor, 2)
-    os.close(descriptor)
+    print_to(log)
     for number in (signal.SIGINT, signal.SIGHUP):  # a terminal's, sent to all: the parent passes them on as SIGTERM
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ASKING)
@@ -202,15 +183,19 @@ def _end_with_parent() -> None:
 
 
 def _run(index: int) -> Any:
-    """Run in a worker: one job, after which the process is as it was."""
-    global _begun
-    _begun += 1
-    if _begun == 2:  # what the first has imported stays: no later collection needs to walk through all of it
-        gc.collect()
-        gc.freeze()
+    return done(_work, _jobs[index])
+
+
+def done(work: Callable[[Any], Any], job: Any) -> Any:
+    """Run in a worker: one job, after which the process is as it was.
+
+    Raises:
+        WorkerKilled: the process was asked to leave.
+        Exception: what the job raised, in a form that can be sent to another process.
+    """
     environment, arguments, folder = dict(os.environ), list(sys.argv), os.getcwd()
     try:
-        return _work(_jobs[index])
+        return work(job)
     except Exception as error:
         raise portable(error) from None
     except BaseException as error:  # a signal to this process alone: not the end of the whole sweep
@@ -243,5 +228,5 @@ def _stop(pools: Iterable[ProcessPoolExecutor], processes: Sequence[Any], early:
         raise
 
 
-def _say_that_it_stops() -> None:
+def say_that_it_stops() -> None:
     tell_now("Stopping: each trial saves after its current step. Ctrl-C again leaves at once.")

@@ -1,7 +1,7 @@
 """Adding: numbers in, two of them marked; their sum out (many-to-one)."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -9,10 +9,12 @@ from torch import Tensor, nn
 
 from unroll.data.batching import train_share
 from unroll.data.examples import Examples
-from unroll.data.splits import Batch, SequenceSplit
-from unroll.models.contracts import Shape
+from unroll.data.fields import Dense
+from unroll.data.splits import Batch, Split
+from unroll.models.contracts import Relation, Shape, Side
 from unroll.models.network import Network
 from unroll.models.noise import Dropout
+from unroll.registry.metric import Metric, Score, percentage
 from unroll.registry.options import NotNegative, Share
 from unroll.tasks.baselines.views import SequenceView
 from unroll.tasks.task import GaussianNoise, Losses, Outputs, Task
@@ -31,6 +33,13 @@ class Adding(Task):
         reconstruction_weight: of the sequence's Gaussian nats (sum over it) where the architecture reconstructs.
     """
 
+    known_metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric(name="mse", unit="squared", direction="lower", score=Score(name="mse", least=0), least=0),
+        Metric(name="mae", unit="absolute", direction="lower", least=0),
+        percentage("solved"),
+    )
+    relation: ClassVar[Relation] = "same"
+
     def __init__(self, dropout: Share, reconstruction_weight: NotNegative):
         self.dropout, self.reconstruction_weight = dropout, reconstruction_weight
 
@@ -42,19 +51,13 @@ class Adding(Task):
             places = np.stack((table["first"][:], table["second"][:]), axis=1)[kept]
             sums = np.take_along_axis(numbers, places, axis=1).sum(axis=1)
             packed = np.concatenate((numbers, places.astype(np.float32)), axis=1)
-            self.splits[name] = SequenceSplit(torch.from_numpy(packed), torch.from_numpy(sums), _marked)
-        self.length = self.splits["train"].kept.shape[1] - 2
+            self.splits[name] = Split(Dense(torch.from_numpy(packed), _marked), Dense(torch.from_numpy(sums)))
+            self.length = numbers.shape[1]
 
     def network(self, architecture: Mapping[str, Any], bottleneck: Mapping[str, Any]) -> Network:
         """Sequence -> code -> sum; with reconstruction also code -> sequence."""
-        shape = Shape(
-            input_width=2,
-            max_length=self.length,
-            output_width=2,
-            output_length=self.length,
-            reference_code=2 * self.length,
-            own_input=True,
-        )
+        steps = Side(2, self.length)
+        shape = Shape(input=steps, output=steps, reference_code=2 * self.length, relation=self.relation)
         decodes = self.decodes(architecture)
         network = Network(shape, architecture, bottleneck, nn.Identity(), decodes)
         network.heads["sum"] = nn.Sequential(Dropout(self.dropout), nn.Linear(network.bottleneck.size, 1))
@@ -76,22 +79,24 @@ class Adding(Task):
     def evaluate(self, network: Network, batch: Batch) -> Outputs:
         return {"prediction": network.heads["sum"](network.encode(batch).code)[:, 0].float().cpu().numpy()}
 
-    def reports(self) -> dict[str, str]:
-        return {"mse": "lower", "mae": "lower", "solved": "higher"}
-
     def metrics(self, outputs: Outputs, split: str) -> dict[str, float]:
         """mse and mae of the sums, and the share within 0.04 of the truth in per cent."""
         found = {name: float(values.mean()) for name, values in self.scores(outputs, split).items()}
         return {"mse": found["mse"], "mae": found["mae"], "solved": 100 * found["solved"]}
 
     def scores(self, outputs: Outputs, split: str) -> Outputs:
-        truth = self.splits[split].targets.numpy().astype(np.float64)
+        truth = self.truth(split).astype(np.float64)
         error = np.abs(np.asarray(outputs["prediction"], np.float64) - truth)
         return {"mse": np.square(error), "mae": error, "solved": (error < SOLVED).astype(np.float64)}
 
+    def truth(self, split: str) -> np.ndarray:
+        """The sums [N]."""
+        sums: np.ndarray = self.splits[split].all_targets().numpy()
+        return sums
+
     def view(self, split: str) -> SequenceView:
-        part = self.splits[split]
-        return SequenceView(part.values(part.kept).numpy(), part.targets.numpy())
+        whole = self.splits[split].batch(torch.arange(len(self.splits[split])))
+        return SequenceView(whole.inputs.numpy(), self.truth(split))
 
 
 def _marked(packed: Tensor) -> Tensor:

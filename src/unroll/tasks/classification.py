@@ -1,7 +1,7 @@
 """Classification: an image in, read row by row or pixel by pixel, a class out (many-to-one)."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -9,16 +9,18 @@ from torch import Tensor, nn
 
 from unroll.data.batching import train_share
 from unroll.data.examples import Examples
+from unroll.data.fields import Dense
 from unroll.data.profile import class_counts, require_classes
-from unroll.data.splits import Batch, SequenceSplit
+from unroll.data.splits import Batch, Split
 from unroll.errors import UserError
-from unroll.models.contracts import Shape
+from unroll.models.contracts import Relation, Shape, Side
 from unroll.models.network import Network
+from unroll.registry.metric import CORRECT, Metric, percentage
 from unroll.registry.options import Count, NotNegative, Positive, Share
 from unroll.seeds import generator
 from unroll.tasks.baselines.views import ImageView
 from unroll.tasks.classifier import Classifier
-from unroll.tasks.compression import image_shape, image_splits
+from unroll.tasks.compression import image_shape, images_of
 from unroll.tasks.likelihoods import Likelihood, PixelLikelihood, PixelOutput
 from unroll.tasks.pretraining import PretrainingOptions
 from unroll.tasks.task import Outputs
@@ -47,6 +49,13 @@ class Classification(Classifier):
         UserError: an unknown order or likelihood, or a chunk that has no effect or does not divide the image.
     """
 
+    known_metrics: ClassVar[tuple[Metric, ...]] = (
+        percentage("error", "lower", score=CORRECT.model_copy(update={"factor": -100, "offset": 100})),
+        *Classifier.known_metrics,
+    )
+    ways: ClassVar[tuple[str, ...]] = ("order", "chunk", "protocol")
+    relation: ClassVar[Relation] = "same"
+
     def __init__(
         self,
         order: Order,
@@ -69,7 +78,7 @@ class Classification(Classifier):
 
     def prepare(self, examples: Examples, data: Mapping[str, Any]) -> None:
         """The classes are those of train."""
-        images = image_splits(examples, 1.0)
+        images = images_of(examples)
         self.side = images["test"].pixels.shape[1]
         if self.side**2 % self.chunk:
             saw = f"task.chunk={self.chunk} of {self.side**2} pixels"
@@ -78,19 +87,24 @@ class Classification(Classifier):
         if self.order == "permuted":
             order = generator(0, "pixel order").permutation(order)
         self.places = torch.from_numpy(order)
-        self.splits = {}
-        for name, split in images.items():
-            rows = torch.from_numpy(train_share(len(split), data["fraction"] if name == "train" else 1.0))
-            self.splits[name] = SequenceSplit(split.pixels[rows], split.labels[rows], self._sequences)
-        labels = {name: class_counts(split.targets.numpy()) for name, split in self.splits.items()}
-        require_classes(labels, data["fraction"])
-        self.classes = int(self.splits["train"].targets.max()) + 1
+        self.splits, self.pixels = {}, {}
+        for name, (pixels, labels) in images.items():
+            rows = torch.from_numpy(train_share(len(pixels), data["fraction"] if name == "train" else 1.0))
+            self.pixels[name] = pixels[rows]
+            self.splits[name] = Split(Dense(self._ordered(self.pixels[name]), self._sequences), Dense(labels[rows]))
+        require_classes({name: class_counts(self.truth(name)) for name in self.splits}, data["fraction"])
+        self.classes = int(self.truth("train").max()) + 1
+
+    def _ordered(self, pixels: Tensor) -> Tensor:
+        """Grey values [N,H,W] in the order in which they are read [N,T,D]."""
+        if self.order == "rows":
+            return pixels
+        flat = pixels.flatten(1)
+        return (flat if self.order == "pixels" else flat[:, self.places]).unflatten(1, (-1, self.chunk))
 
     def _sequences(self, pixels: Tensor) -> Tensor:
-        """Grey values [B,H,W] of uint8 -> steps [B,T,D] in [0, 1]."""
-        if self.order == "rows":
-            return pixels.float().div_(255)
-        return pixels.flatten(1)[:, self.places].unflatten(1, (-1, self.chunk)).float().div_(255)
+        """Grey values [B,T,D] of uint8 -> steps in [0, 1]."""
+        return pixels.float().div_(255)
 
     def network(self, architecture: Mapping[str, Any], bottleneck: Mapping[str, Any]) -> Network:
         """Steps -> code -> class; with reconstruction also code -> steps."""
@@ -99,36 +113,24 @@ class Classification(Classifier):
             pixels, width = self.side**2, self.chunk
             steps = pixels // width
             shape = Shape(
-                input_width=width,
-                max_length=steps,
-                output_width=width,
-                output_length=steps,
-                reference_code=pixels,
-                own_input=True,
+                input=Side(width, steps), output=Side(width, steps), reference_code=pixels, relation=self.relation
             )
         decodes = self.decodes(architecture)
         network = Network(shape, architecture, bottleneck, nn.Identity(), decodes)
         self.add_classifier(network)
         if decodes:
-            network.add_output_head(shape.output_width)
+            network.add_output_head(shape.output.width)
             self.likelihood.add_head(network)
         return network
 
     def reconstruction(self, network: Network, code: Tensor, batch: Batch) -> Tensor:
         return self.likelihood.nats(network, network.decode(code, None, batch.inputs.shape[1]), batch.inputs)
 
-    def reports(self) -> dict[str, str]:
-        return {"error": "lower", **super().reports()}
-
     def metrics(self, outputs: Outputs, split: str) -> dict[str, float]:
         """error, accuracy, macro_f1 and ece in per cent, nll in nats an image."""
         found = super().metrics(outputs, split)
         return {"error": 100 - found["accuracy"], **found}
 
-    def truth(self, split: str) -> np.ndarray:
-        labels: np.ndarray = self.splits[split].targets.numpy()
-        return labels
-
     def view(self, split: str) -> ImageView:
         """Images as baselines see them, whatever the order of reading: [N, pixels] in [0, 1], in scan order."""
-        return ImageView(self.splits[split].kept.flatten(1).float().div_(255).numpy(), self.truth(split))
+        return ImageView(self.pixels[split].flatten(1).float().div_(255).numpy(), self.truth(split))

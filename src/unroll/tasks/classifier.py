@@ -1,8 +1,6 @@
 """What the tasks that end in a class share: a classifier on the code, its loss and its metrics."""
 
-from abc import abstractmethod
-from collections.abc import Mapping
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -10,33 +8,31 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unroll.data.splits import Batch
-from unroll.errors import UserError
-from unroll.models.network import Code, Network
+from unroll.models.network import Coded, Network
 from unroll.models.noise import Dropout
+from unroll.registry.declared import Need
+from unroll.registry.metric import BINNED, CORRECT, Metric, Score, percentage
 from unroll.tasks.metrics import classification
 from unroll.tasks.pretraining import evaluating
-from unroll.tasks.task import Losses, Outputs, Task
+from unroll.tasks.task import Losses, Outputs, Task, lacks
 
 
 class Classifier(Task):
     """Input -> code -> class (many-to-one), and the input again where the architecture reconstructs.
 
-    Loss: cross-entropy in nats an example. Subclasses set `dropout` (on the code), `classes` and `pretraining`, and
-    give `reconstruction` and `truth`.
+    Loss: cross-entropy in nats an example. Subclasses set `classes` when they prepare their splits, whose targets are
+    the labels [N]. Those that reconstruct their input give `reconstruction`; others need "forward".
     """
 
-    dropout: float
+    known_metrics: ClassVar[tuple[Metric, ...]] = (
+        percentage("accuracy", score=CORRECT),
+        percentage("macro_f1"),
+        percentage("ece", "lower", tolerance=BINNED),
+        Metric(name="nll", unit="nats", direction="lower", score=Score(name="nll")),
+    )
+    needs: ClassVar[tuple[Need, ...]] = (Need("reconstructs", {"protocol": "pretrain"}),)
+    dropout: float = 0.0  # share of the code's values that the classifier does not see in training
     classes: int
-
-    def check(self, architecture: Mapping[str, Any], bottleneck: Mapping[str, Any]) -> None:
-        """Pretraining needs something to pretrain on."""
-        if self.pretraining is not None and not self.decodes(architecture):
-            raise UserError(
-                "Pretraining is by reconstruction, and this architecture does not reconstruct.",
-                saw=f"task.protocol=pretrain architecture={architecture['name']} "
-                f"task.reconstruction_weight={self.reconstruction_weight}",
-                allowed="an architecture with reconstructs: true and a weight above 0, or task.protocol=joint",
-            )
 
     def add_classifier(self, network: Network) -> None:
         """Give a network its head from the code to the classes."""
@@ -44,19 +40,20 @@ class Classifier(Task):
             Dropout(self.dropout), nn.Linear(network.bottleneck.size, self.classes)
         )
 
-    @abstractmethod
     def reconstruction(self, network: Network, code: Tensor, batch: Batch) -> Tensor:
-        """Nats of each example's input under the decoder [B]."""
+        """Nats of each example's input under the decoder [B]; asked where `reconstruction_weight` is above 0."""
+        raise lacks(self, "reconstruction(network, code, batch)", "how it reconstructs its input")
 
-    @abstractmethod
     def truth(self, split: str) -> np.ndarray:
         """The labels of a split [N], in its examples' order."""
+        labels: np.ndarray = self.splits[split].all_targets().numpy()
+        return labels
 
-    def nats(self, network: Network, code: Code, batch: Batch) -> Tensor:
+    def nats(self, network: Network, code: Coded, batch: Batch) -> Tensor:
         """Cross-entropy of each example [B]."""
         return F.cross_entropy(network.heads["classifier"](code.code), batch.targets, reduction="none")
 
-    def _reconstruction(self, network: Network, code: Code, batch: Batch) -> Tensor | None:
+    def _reconstruction(self, network: Network, code: Coded, batch: Batch) -> Tensor | None:
         return self.reconstruction(network, code.code, batch) if network.decoder else None
 
     def losses(self, network: Network, batch: Batch) -> Losses:
@@ -81,13 +78,10 @@ class Classifier(Task):
     def evaluate(self, network: Network, batch: Batch) -> Outputs:
         return self.probabilities(network, network.encode(batch))
 
-    def probabilities(self, network: Network, code: Code) -> Outputs:
+    def probabilities(self, network: Network, code: Coded) -> Outputs:
         """Of each class [B, classes]."""
         found = network.heads["classifier"](code.code).double().softmax(dim=-1)
         return {"probabilities": found.cpu().numpy()}
-
-    def reports(self) -> dict[str, str]:
-        return {"accuracy": "higher", "macro_f1": "higher", "ece": "lower", "nll": "lower"}
 
     def metrics(self, outputs: Outputs, split: str) -> dict[str, float]:
         """accuracy, macro_f1 and ece in per cent, nll in nats an example."""

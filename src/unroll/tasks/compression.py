@@ -1,55 +1,59 @@
 """Compression: an image in, a code, real bytes, and the image again (many-to-many, aligned)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from unroll.data.batching import train_share
 from unroll.data.examples import Examples
-from unroll.data.splits import Batch, ImageSplit
-from unroll.models.contracts import Shape
+from unroll.data.fields import Dense
+from unroll.data.splits import Batch, Split
+from unroll.models.contracts import Relation, Shape, Side
 from unroll.models.network import Network
+from unroll.registry.metric import Former, Metric, Score
 from unroll.registry.options import Positive
 from unroll.tasks.baselines.views import ImageView
 from unroll.tasks.likelihoods import Likelihood, PixelLikelihood
 from unroll.tasks.metrics import coding, images
-from unroll.tasks.task import Collect, Final, Losses, Outputs, Task, reconstruction_nats, shared_split
+from unroll.tasks.task import Collect, Final, Losses, Outputs, Task, reconstruction_nats
 
 
-def image_splits(examples: Examples, fraction: float) -> dict[str, Any]:
-    """Square grey images as `ImageSplit`s, train cut to its share."""
-    splits: dict[str, Any] = {}
+class Images(NamedTuple):
+    """Square grey images with their labels."""
+
+    pixels: Tensor  # [N, side, side] uint8
+    labels: Tensor  # [N] int64
+
+    def split(self) -> Split:
+        """The images as sequences of rows, grey values in [0, 1]; they are their own targets."""
+        return Split(Dense(self.pixels, lambda pixels: pixels.float().div_(255)))
+
+    def view(self) -> ImageView:
+        """The images as baselines see them: [N, pixels] in [0, 1]."""
+        pixels = np.concatenate([part.float().div_(255).flatten(1).numpy() for part in self.pixels.split(4096)])
+        return ImageView(pixels, self.labels.numpy())
+
+
+def images_of(examples: Examples, fraction: float = 1.0) -> dict[str, Images]:
+    """The images of each split, train's cut to its share."""
+    found = {}
     for name, table in examples.splits.items():
         rows = table["pixels"][:]
         side = round(len(rows[0]) ** 0.5)
         pixels = np.frombuffer(b"".join(rows), np.uint8).reshape(-1, side, side)
+        kept = train_share(len(pixels), fraction if name == "train" else 1.0)
         labels = torch.tensor(table["label"][:], dtype=torch.int64)
-        splits[name] = ImageSplit(torch.from_numpy(pixels.copy()), labels)
-    splits["train"] = shared_split(splits["train"], fraction)
-    return splits
+        found[name] = Images(torch.from_numpy(pixels[kept]), labels[kept])
+    return found
 
 
 def image_shape(side: int) -> Shape:
     """Images of side x side as sequences of rows."""
-    return Shape(
-        input_width=side,
-        max_length=side,
-        output_width=side,
-        output_length=side,
-        reference_code=side * side,
-        image=True,
-        own_input=True,
-    )
-
-
-def image_view(split: Any) -> ImageView:
-    """A split's images as baselines see them: [N, pixels] in [0, 1]."""
-    index = torch.arange(len(split))
-    pixels = np.concatenate([split.batch(part).targets.flatten(1).numpy() for part in index.split(4096)])
-    labels = split.labels if hasattr(split, "labels") else split.whole.labels[split.kept]
-    return ImageView(pixels, labels.numpy())
+    rows = Side(side, side, image=True)
+    return Shape(input=rows, output=rows, reference_code=side * side, relation="same")
 
 
 class Compression(Task):
@@ -57,6 +61,7 @@ class Compression(Task):
 
     After training, codes are quantised by one step, entropy-coded into one stream a split, and decoded from those
     bytes. The step is the finest whose measured rate on validation is at most `rate`; it is then applied to test.
+    Weights are selected by `mse_uncoded`, the error before that, which costs no coding; all else is of decoded images.
 
     Args:
         rate: bits per pixel.
@@ -68,16 +73,35 @@ class Compression(Task):
         UserError: an unknown likelihood.
     """
 
+    known_metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric(name="psnr", unit="dB", direction="higher", score=Score(name="psnr")),
+        Metric(name="bits_per_pixel", unit="bits", direction="lower", least=0),
+        Metric(name="mse", unit="pixel² (range 1)", direction="lower", score=Score(name="mse", least=0), least=0),
+        Metric(
+            name="mse_uncoded",
+            unit="pixel² (range 1)",
+            direction="lower",
+            least=0,
+            former=(Former(until=1, name="mse"),),
+        ),
+        Metric(name="ssim", unit="of 1", direction="higher"),
+        Metric(name="sharpness", unit="of the images' own", direction="higher", least=0),
+        Metric(name="quantiser_step", unit="code units", direction="lower", least=0),
+    )
+    poses: ClassVar[tuple[str, ...]] = ("rate",)
+    relation: ClassVar[Relation] = "same"
     autoencodes: ClassVar[bool] = True
+    window_fits: bool = True  # SSIM's, into the images; smaller ones have no SSIM
 
     def __init__(self, rate: Positive, curve: Sequence[float], likelihood: Likelihood = "gaussian"):
         self.rate, self.curve = rate, list(curve)
         self.likelihood = PixelLikelihood(likelihood)
 
     def prepare(self, examples: Examples, data: Mapping[str, Any]) -> None:
-        self.splits = image_splits(examples, data["fraction"])
-        self.side = self.splits["test"].pixels.shape[1]
-        self.values = self.side**2
+        self.images = images_of(examples, data["fraction"])
+        self.splits = {name: images.split() for name, images in self.images.items()}
+        self.side = self.images["test"].pixels.shape[1]
+        self.values, self.window_fits = self.side**2, self.side >= images.SSIM_WINDOW
 
     def network(self, architecture: Mapping[str, Any], bottleneck: Mapping[str, Any]) -> Network:
         """Rows -> code -> rows of pixels in (0, 1)."""
@@ -103,14 +127,14 @@ class Compression(Task):
         error = (self._decode(network, code.code) - batch.targets).square().flatten(1).mean(dim=1)
         return {"squared_error": error.double().cpu().numpy()}
 
-    def reports(self) -> dict[str, str]:
-        return {"psnr": "higher", "bits_per_pixel": "lower", "mse": "lower", "ssim": "higher", "sharpness": "higher"}
+    def reports(self) -> Sequence[str]:
+        return ["psnr", "bits_per_pixel", "mse", *(["ssim"] if self.window_fits else []), "sharpness"]
 
-    def selects_by(self) -> dict[str, str]:
-        return {"mse": "lower"}
+    def selects_by(self) -> Sequence[str]:
+        return ["mse_uncoded"]
 
     def selection(self, outputs: Outputs, split: str) -> dict[str, float]:
-        return {"mse": float(outputs["squared_error"].mean())}
+        return {"mse_uncoded": float(outputs["squared_error"].mean())}
 
     def evaluate(self, network: Network, batch: Batch) -> Outputs:
         code = network.encode(batch).code
@@ -131,10 +155,12 @@ class Compression(Task):
         for split, values in codes.items():
             stream = coding.encode(values, step)
             outputs = {"reconstruction": self.reconstruct(network, coding.decode(stream)), "bytes": len(stream)}
-            final.metrics[split] = {**self.metrics(outputs, split), "quantiser_step": step}
-            final.predictions[split] = {"code": values, **self.predictions(outputs, split)}
+            scores = self.scores(outputs, split)
+            final.metrics[split] = {**self._means(scores, outputs, split), "quantiser_step": step}
+            final.predictions[split] = {"code": values, **scores}
+            self.measure_extra(final, outputs, split)
             final.images = self.shown(outputs, split)
-        truth = self.view("test").pixels
+        truth = self.truth("test")
 
         def distortion(decoded: np.ndarray) -> dict[str, float]:
             return {"psnr": float(images.psnr(self.reconstruct(network, decoded), truth).mean())}
@@ -144,25 +170,22 @@ class Compression(Task):
         return final
 
     def metrics(self, outputs: Outputs, split: str) -> dict[str, float]:
-        """psnr (mean over images, dB), bits_per_pixel of the real bytes, mse, ssim (means over images), sharpness."""
-        found = {name: float(values.mean()) for name, values in self.scores(outputs, split).items()}
-        rate = coding.bits_per_pixel(outputs["bytes"], len(self.splits[split]), self.values)
-        sharpness = images.sharpness(np.asarray(outputs["reconstruction"]), self.view(split).pixels)
-        return {
-            "psnr": found["psnr"],
-            "bits_per_pixel": rate,
-            "mse": found["mse"],
-            "ssim": found["ssim"],
-            "sharpness": sharpness,
-        }
+        """psnr (mean over images, dB), bits_per_pixel of the real bytes, mse, ssim (means over images), sharpness.
+
+        Images smaller than SSIM's window have no ssim.
+        """
+        return self._means(self.scores(outputs, split), outputs, split)
+
+    def _means(self, scores: Outputs, outputs: Outputs, split: str) -> dict[str, float]:
+        found = {name: float(values.mean()) for name, values in scores.items()}
+        found["bits_per_pixel"] = coding.bits_per_pixel(outputs["bytes"], len(self.splits[split]), self.values)
+        found["sharpness"] = images.sharpness(np.asarray(outputs["reconstruction"]), self.view(split).pixels)
+        return {name: found[name] for name in self.reports()}
 
     def scores(self, outputs: Outputs, split: str) -> Outputs:
-        truth, shown = self.view(split).pixels, np.asarray(outputs["reconstruction"])
-        return {
-            "psnr": images.psnr(shown, truth),
-            "mse": images.squared_error(shown, truth),
-            "ssim": images.ssim(shown, truth),
-        }
+        truth, shown = self.truth(split), np.asarray(outputs["reconstruction"])
+        found = {"psnr": images.psnr(shown, truth), "mse": images.squared_error(shown, truth)}
+        return {**found, "ssim": images.ssim(shown, truth)} if self.window_fits else found
 
     def predictions(self, outputs: Outputs, split: str) -> Outputs:
         return self.scores(outputs, split)
@@ -171,5 +194,9 @@ class Compression(Task):
         both = {"original": self.view(split).pixels, "reconstruction": outputs["reconstruction"]}
         return {name: images.to_look_at(pixels[: images.KEPT]) for name, pixels in both.items()}
 
+    def truth(self, split: str) -> np.ndarray:
+        """The pixels [N, side^2] in [0, 1]."""
+        return self.view(split).pixels
+
     def view(self, split: str) -> ImageView:
-        return image_view(self.splits[split])
+        return self.images[split].view()

@@ -1,7 +1,7 @@
 """Copying: symbols in, blanks, a delimiter; the symbols out again (many-to-many, not aligned)."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -10,10 +10,12 @@ from torch.nn import functional as F
 
 from unroll.data.batching import train_share
 from unroll.data.examples import Examples
-from unroll.data.splits import Batch, SequenceSplit
-from unroll.models.contracts import Shape
-from unroll.models.network import Code, Network
+from unroll.data.fields import Dense
+from unroll.data.splits import Batch, Split
+from unroll.models.contracts import Shape, Side
+from unroll.models.network import Coded, Network
 from unroll.models.noise import Dropout
+from unroll.registry.metric import Metric, Score, percentage
 from unroll.registry.options import NotNegative, Share
 from unroll.tasks.baselines.views import SequenceView
 from unroll.tasks.metrics.classification import SMALLEST_PROBABILITY
@@ -31,6 +33,12 @@ class Copying(Task):
         dropout: on the code.
         reconstruction_weight: of the nats of the input's steps (sum over them) where the architecture reconstructs.
     """
+
+    known_metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric(name="nll", unit="nats", direction="lower", score=Score(name="nll")),
+        percentage("accuracy", score=Score(name="accuracy", factor=100, least=0, most=1)),
+        percentage("whole_sequences"),
+    )
 
     def __init__(self, dropout: Share, reconstruction_weight: NotNegative):
         self.dropout, self.reconstruction_weight = dropout, reconstruction_weight
@@ -50,20 +58,19 @@ class Copying(Task):
             blanks = np.full((len(kept), examples.splits[name]["blanks"][0]), blank, np.uint8)
             ends = np.full((len(kept), 1), delimiter, np.uint8)
             steps = torch.from_numpy(np.concatenate((kept, blanks, ends), axis=1))
-            self.splits[name] = SequenceSplit(steps, torch.from_numpy(kept.astype(np.int64)), self._one_hot)
+            wanted = Dense(torch.from_numpy(kept.astype(np.int64)))
+            self.splits[name] = Split(Dense(steps, self._one_hot), wanted)
         self.length, self.values = steps.shape[1], kept.shape[1]
 
     def _one_hot(self, steps: Tensor) -> Tensor:
-        return F.one_hot(steps.long(), self.classes).float()
+        return (steps[..., None] == torch.arange(self.classes, device=steps.device)).float()
 
     def network(self, architecture: Mapping[str, Any], bottleneck: Mapping[str, Any]) -> Network:
         """Input -> code -> symbols, and the input's steps behind them where the architecture reconstructs."""
         decodes = self.decodes(architecture)
         shape = Shape(
-            input_width=self.classes,
-            max_length=self.length,
-            output_width=self.classes,
-            output_length=self.values + (self.length if decodes else 0),
+            input=Side(self.classes, self.length),
+            output=Side(self.classes, self.values + (self.length if decodes else 0)),
             reference_code=self.length * self.classes,
         )
         network = Network(shape, architecture, bottleneck, nn.Identity(), decodes=True)
@@ -71,7 +78,7 @@ class Copying(Task):
         network.heads["dropout"] = Dropout(self.dropout)
         return network
 
-    def _decode(self, network: Network, code: Code, length: int) -> Tensor:
+    def _decode(self, network: Network, code: Coded, length: int) -> Tensor:
         """Logits [B, length, classes]: the recalled symbols first."""
         return network.decode(network.heads["dropout"](code.code), code.memory, length)
 
@@ -88,9 +95,6 @@ class Copying(Task):
         logits = self._decode(network, network.encode(batch), self.values)
         return {"probabilities": logits.double().softmax(dim=2).float().cpu().numpy()}
 
-    def reports(self) -> dict[str, str]:
-        return {"nll": "lower", "accuracy": "higher", "whole_sequences": "higher"}
-
     def metrics(self, outputs: Outputs, split: str) -> dict[str, float]:
         """nll in nats a symbol; accuracy of symbols, and the share of wholly right sequences, in per cent."""
         found = {name: float(values.mean()) for name, values in self.scores(outputs, split).items()}
@@ -101,7 +105,7 @@ class Copying(Task):
         }
 
     def scores(self, outputs: Outputs, split: str) -> Outputs:
-        probabilities, truth = np.asarray(outputs["probabilities"], np.float64), self.splits[split].targets.numpy()
+        probabilities, truth = np.asarray(outputs["probabilities"], np.float64), self.truth(split)
         given = np.take_along_axis(probabilities, truth[:, :, None], axis=2)[:, :, 0]
         right = probabilities.argmax(axis=2) == truth
         return {
@@ -113,6 +117,11 @@ class Copying(Task):
     def predictions(self, outputs: Outputs, split: str) -> Outputs:
         return {"predicted": np.asarray(outputs["probabilities"]).argmax(axis=2), **self.scores(outputs, split)}
 
+    def truth(self, split: str) -> np.ndarray:
+        """The symbols [N, R]."""
+        symbols: np.ndarray = self.splits[split].all_targets().numpy()
+        return symbols
+
     def view(self, split: str) -> SequenceView:
-        part = self.splits[split]
-        return SequenceView(part.values(part.kept).numpy(), part.targets.numpy())
+        whole = self.splits[split].batch(torch.arange(len(self.splits[split])))
+        return SequenceView(whole.inputs.numpy(), self.truth(split))

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from unroll.data.splits import Split
 
@@ -10,10 +11,12 @@ TOPICS = 50  # dimensions that TF-IDF is reduced to
 
 
 def features(split: Split, index: Tensor) -> np.ndarray:
-    """Features [N,F] of the examples at index [N]: pixels; a window's values; TF-IDF of tokens, reduced by SVD."""
+    """Features [N,F] of the examples at index [N]: pixels; values of the steps; TF-IDF of tokens, reduced by SVD."""
     parts = [split.batch(part) for part in index.split(1024)]
     if parts[0].inputs.is_floating_point():
-        return torch.cat([part.inputs.flatten(1) for part in parts]).double().numpy()
+        longest = max(part.inputs.shape[1] for part in parts)
+        padded = [F.pad(part.inputs, (0, 0, 0, longest - part.inputs.shape[1])) for part in parts]
+        return torch.cat(padded).flatten(1).double().numpy()
     rows = [ids[:length].numpy() for part in parts for ids, length in zip(part.inputs, part.lengths, strict=True)]
     return _topics(rows)
 

@@ -1,20 +1,22 @@
 """Forecasting: a window of a series in, its next steps out (many-to-many, not aligned)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from unroll.data.examples import Examples
-from unroll.data.splits import Batch, WindowSplit
+from unroll.data.fields import Windows
+from unroll.data.splits import Batch, Split
 from unroll.data.spread import spread
 from unroll.errors import UserError
-from unroll.models.contracts import Shape
+from unroll.models.contracts import Relation, Shape, Side
 from unroll.models.network import Network
 from unroll.models.noise import Dropout
+from unroll.registry.metric import Metric, Score
 from unroll.registry.options import Count, NotNegative, Share
 from unroll.tasks.baselines.views import WindowView
 from unroll.tasks.task import GaussianNoise, Losses, Outputs, Task, shared_split
@@ -44,6 +46,23 @@ class Forecasting(Task):
     Raises:
         UserError: an unknown option, or a window or horizon below 1.
     """
+
+    known_metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric(
+            name="mse",
+            unit="standardised²",
+            direction="lower",
+            score=Score(name="mse", least=0),
+            least=0,
+            suffixes=("_drop_last",),
+        ),
+        Metric(name="mae", unit="standardised", direction="lower", least=0, suffixes=("_drop_last",)),
+        Metric(name="mse_original", unit="original unit²", direction="lower", least=0),
+        Metric(name="mae_original", unit="original unit", direction="lower", least=0),
+    )
+    poses: ClassVar[tuple[str, ...]] = ("horizon",)
+    overlap: ClassVar[tuple[str, ...]] = ("window", "horizon")
+    relation: ClassVar[Relation] = "continues"
 
     def __init__(
         self,
@@ -79,7 +98,7 @@ class Forecasting(Task):
         series = torch.from_numpy(standardised).float()
         self.width = 1 if self.independent else len(names)
         self.values = self.horizon * self.width
-        self.splits = {}
+        self.splits, self.spans = {}, {}
         begin = 0
         for split, count in zip(("train", "validation", "test"), rows, strict=True):
             first = 0 if split == "train" else begin - self.window
@@ -89,7 +108,9 @@ class Forecasting(Task):
                 raise UserError(
                     "No window is left where the last batch is dropped.", saw=saw, allowed=f"1 to {windows}"
                 )
-            self.splits[split] = WindowSplit(series, first, windows, self.window, self.horizon, self.independent)
+            seen = Windows(series, first, windows, self.window, self.independent)
+            self.splits[split] = Split(seen, replace(seen, first=first + self.window, size=self.horizon))
+            self.spans[split] = first, windows
             begin += count
         self.channels = len(names)
         self.series = series.numpy()
@@ -99,12 +120,10 @@ class Forecasting(Task):
         """Window -> code -> horizon, and the window again where the architecture reconstructs."""
         reconstructs = self.decodes(architecture)
         shape = Shape(
-            input_width=self.width,
-            max_length=self.window,
-            output_width=self.width,
-            output_length=self.horizon + (self.window if reconstructs else 0),
+            input=Side(self.width, self.window),
+            output=Side(self.width, self.horizon + (self.window if reconstructs else 0)),
             reference_code=self.window * self.width,
-            forecasts=not reconstructs,
+            relation="free" if reconstructs else self.relation,
         )
         network = Network(shape, architecture, bottleneck, nn.Identity(), decodes=True)
         network.add_output_head(self.width)
@@ -149,9 +168,12 @@ class Forecasting(Task):
         index = torch.arange(len(self.splits[split]))
         return np.concatenate([self.splits[split].batch(part).targets.numpy() for part in index.split(4096)])
 
-    def reports(self) -> dict[str, str]:
-        dropped = [] if self.drop_last is None else ["mse_drop_last", "mae_drop_last"]
-        return dict.fromkeys(["mse", "mae", "mse_original", "mae_original", *dropped], "lower")
+    def comparable(self, outputs: Outputs, split: str) -> tuple[Outputs, np.ndarray]:
+        """Forecasts and targets [N,H,C] of windows, in standardised units, whatever reads the channels."""
+        return {"forecast": self._together(np.asarray(outputs["forecast"]))}, self._together(self.truth(split))
+
+    def reports(self) -> Sequence[str]:
+        return [*super().reports(), *([] if self.drop_last is None else ["mse_drop_last", "mae_drop_last"])]
 
     def metrics(self, outputs: Outputs, split: str) -> dict[str, float]:
         """mse and mae over every window, step and channel, in standardised and in original units."""
@@ -173,8 +195,7 @@ class Forecasting(Task):
         return {"mse": np.square(errors).mean(axis=(1, 2)), "mae": np.abs(errors).mean(axis=(1, 2))}
 
     def view(self, split: str) -> WindowView:
-        whole: Any = getattr(self.splits[split], "whole", self.splits[split])
-        return WindowView.from_series(self.series, self.window, self.horizon, whole.first, whole.windows)
+        return WindowView.from_series(self.series, self.window, self.horizon, *self.spans[split])
 
 
 def standardise(values: np.ndarray, trained: int, names: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,7 +1,7 @@
 """Generation: images are learned, then drawn from codes (one-to-many)."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -11,17 +11,19 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from unroll.config.parts import parts_of
 from unroll.data.examples import Examples
-from unroll.data.splits import Batch, ImageSplit, SubsetSplit
+from unroll.data.splits import Batch
 from unroll.errors import UserError
-from unroll.models.bottlenecks.variational import Variational
-from unroll.models.network import Code, Network
+from unroll.models.bottlenecks.variational import log_weights
+from unroll.models.contracts import Relation
+from unroll.models.network import Coded, Network
 from unroll.models.noise import bernoulli
-from unroll.registry.components import locate
+from unroll.registry.metric import FITTED, SAMPLED, Metric
 from unroll.registry.options import Count
 from unroll.seeds import derive, generator
 from unroll.tasks.baselines.views import ImageView
-from unroll.tasks.compression import image_shape, image_splits, image_view
+from unroll.tasks.compression import Images, image_shape, images_of
 from unroll.tasks.metrics import frechet
 from unroll.tasks.metrics.images import KEPT, sharpness, spread_out, to_look_at
 from unroll.tasks.task import Collect, Final, Losses, Outputs, Task, reconstruction_nats
@@ -34,11 +36,11 @@ FULL_COVARIANCE = 512  # widest code whose mixture has full covariances; wider o
 ROWS_AT_ONCE = 8192  # images decoded together for the importance-weighted bound
 
 
-def binarised(split: ImageSplit, purpose: str) -> ImageSplit:
+def binarised(images: Images, purpose: str) -> Images:
     """The images binarised once: each pixel is 1 with its grey value as probability; the same for every trial."""
-    grey = split.pixels.numpy()
+    grey = images.pixels.numpy()
     ones = generator(0, "binarise " + purpose).random(grey.shape, dtype=np.float32) * 255 < grey
-    return ImageSplit(torch.from_numpy(ones.astype(np.uint8) * 255), split.labels)
+    return Images(torch.from_numpy(ones.astype(np.uint8) * 255), images.labels)
 
 
 class Generation(Task):
@@ -56,6 +58,36 @@ class Generation(Task):
         importance_samples: k.
     """
 
+    known_metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric(
+            name="frechet_mnist_classifier",
+            unit="squared feature distance",
+            direction="lower",
+            tolerance=FITTED,
+            least=0,
+            counted=True,
+            suffixes=("_prior",),
+        ),
+        *(
+            Metric(
+                name=name,
+                unit="share",
+                direction="higher",
+                tolerance=SAMPLED,
+                least=0,
+                most=1,
+                suffixes=("_prior",),
+            )
+            for name in ("precision", "recall")
+        ),
+        Metric(name="nats", unit="nats", direction="lower"),
+        Metric(name="reconstruction_nats", unit="nats", direction="lower"),
+        Metric(name="elbo", unit="nats", direction="higher"),
+        Metric(name="importance_bound", unit="nats", direction="higher", counted=True),
+        Metric(name="sharpness", unit="of the images' own", direction="higher", least=0),
+    )
+    poses: ClassVar[tuple[str, ...]] = ("samples",)
+    relation: ClassVar[Relation] = "same"
     autoencodes: ClassVar[bool] = True
     seen: ClassVar[str] = "density"
 
@@ -64,19 +96,16 @@ class Generation(Task):
         self.importance_samples = importance_samples
 
     def prepare(self, examples: Examples, data: Mapping[str, Any]) -> None:
-        self.grey = image_splits(examples, data["fraction"])
+        self.grey = images_of(examples, data["fraction"])
         self.side = self.grey["test"].pixels.shape[1]
         self.values = self.side**2
-        train: Any = self.grey["train"]
-        first = torch.arange(min(DENSITY_EXAMPLES, len(train)))
-        whole: Any = train.whole if isinstance(train, SubsetSplit) else train
-        kept = train.kept[first] if isinstance(train, SubsetSplit) else first
-        density = ImageSplit(whole.pixels[kept], whole.labels[kept])
-        self.splits = {
-            "train": train,
-            "density": binarised(density, "train"),
+        self.real_features: dict[str, np.ndarray] = {}  # of the grey images, by split; found when they are needed
+        first = Images(*(part[:DENSITY_EXAMPLES] for part in self.grey["train"]))
+        self.binary = {
+            "density": binarised(first, "train"),
             **{name: binarised(self.grey[name], name) for name in ("validation", "test")},
         }
+        self.splits = {name: images.split() for name, images in {"train": self.grey["train"], **self.binary}.items()}
 
     def network(self, architecture: Mapping[str, Any], bottleneck: Mapping[str, Any]) -> Network:
         """Rows -> code -> rows of pixel logits; UserError where the mixture of codes has more components than codes."""
@@ -104,43 +133,44 @@ class Generation(Task):
 
     def validate(self, network: Network, batch: Batch) -> Outputs:
         code = network.encode(batch)
-        if "log_variance" in code.context.found:
+        if code.context.posterior is not None:
             nats = -self._log_weights(network, code, batch.inputs, 1)[0]
         else:
             nats = self._nats(network, code.code, batch.inputs)
         return {"nats": nats.double().cpu().numpy()}
 
-    def reports(self) -> dict[str, str]:
-        return {frechet.frechet_name(self.samples): "lower", "precision": "higher", "recall": "higher"}
+    def reports(self) -> Sequence[str]:
+        return [frechet.frechet_name(self.samples), "precision", "recall"]
 
-    def reports_of_networks(self, config: Mapping[str, Any]) -> dict[str, str]:
-        found = {"reconstruction_nats": "lower", "sharpness": "higher"}
-        terms = [locate(node, f"bottleneck.terms.{name}") for name, node in config["bottleneck"]["terms"].items()]
-        if any(issubclass(term, Variational) for term in terms):
-            found |= dict.fromkeys(("elbo", self.bound_name), "higher")
+    def reports_of_networks(self, config: Mapping[str, Any]) -> Sequence[str]:
+        found = ["reconstruction_nats", "sharpness"]
+        if any(term.says("posterior") for term in parts_of(config).terms):
+            found += ["elbo", self.bound_name]
         return found
 
-    def selects_by(self) -> dict[str, str]:
-        return {"nats": "lower"}
+    def selects_by(self) -> Sequence[str]:
+        return ["nats"]
 
     def selection(self, outputs: Outputs, split: str) -> dict[str, float]:
         """nats: -ELBO (one sample) of variational codes, else the reconstruction's, per image."""
         return {"nats": float(outputs["nats"].mean())}
 
-    def _log_weights(self, network: Network, code: Code, images: Tensor, k: int) -> Tensor:
+    def _log_weights(self, network: Network, code: Coded, images: Tensor, k: int) -> Tensor:
         """log p(x, z_i) - log q(z_i | x) for k samples of each image [k, B]."""
-        mean, log_variance = code.context.found["mean"], code.context.found["log_variance"]
+        posterior, prior = code.context.posterior, code.context.prior
+        assert posterior is not None
+        assert prior is not None
+        mean = posterior.mean
         at_once = max(1, ROWS_AT_ONCE // len(mean))
         weights = []
         for start in range(0, k, at_once):
             count = min(at_once, k - start)
             noise = torch.randn(count, *mean.shape, device=mean.device, dtype=mean.dtype)
-            z = mean + torch.exp(0.5 * log_variance) * noise
-            repeated = images.expand(count, *images.shape).flatten(0, 1)
-            nats = self._nats(network, z.flatten(0, 1), repeated).view(count, -1)
-            log_prior = -0.5 * z.square().sum(dim=-1)
-            log_posterior = -0.5 * (noise.square() + log_variance).sum(dim=-1)
-            weights.append(log_prior - log_posterior - nats)
+
+            def nats(codes: Tensor, samples: int) -> Tensor:
+                return self._nats(network, codes, images.expand(samples, *images.shape).flatten(0, 1))
+
+            weights.append(log_weights(posterior, prior, noise, nats))
         return torch.cat(weights)
 
     def evaluate(self, network: Network, batch: Batch) -> Outputs:
@@ -150,7 +180,7 @@ class Generation(Task):
             "code": code.code.float().cpu().numpy(),
             "reconstruction_nats": nats.double().cpu().numpy(),
         }
-        if "log_variance" in code.context.found:
+        if code.context.posterior is not None:
             weights = self._log_weights(network, code, batch.inputs, self.importance_samples).double()
             bound = weights.logsumexp(dim=0) - math.log(len(weights))
             outputs |= {"elbo": weights.mean(dim=0).cpu().numpy(), self.bound_name: bound.cpu().numpy()}
@@ -178,9 +208,11 @@ class Generation(Task):
             final.predictions[split] = outputs
             means = {name: float(values.mean()) for name, values in outputs.items() if name != "code"}
             final.metrics[split] |= means
+            self.measure_extra(final, {"samples": samples[""]}, split)
             blurred = self.draw(network, outputs["code"])
             final.metrics[split]["sharpness"] = sharpness(blurred, self.view(split).pixels)
-            both = {"original": self.splits[split].pixels[:KEPT].flatten(1).numpy() / 255, "reconstruction": blurred}
+            original = self.binary[split].pixels[:KEPT].flatten(1).numpy() / 255
+            both = {"original": original, "reconstruction": blurred}
             final.images = {name: to_look_at(images[:KEPT]) for name, images in both.items()}
             for suffix, images in samples.items():
                 final.images |= self.shown({"samples" + suffix: images}, split)
@@ -216,7 +248,9 @@ class Generation(Task):
     def metrics(self, outputs: Outputs, split: str) -> dict[str, float]:
         """Fréchet distance, precision and recall of samples against the split's grey images."""
         samples = np.asarray(outputs["samples"])
-        real = frechet.features(self.view(split).pixels)
+        if split not in self.real_features:
+            self.real_features[split] = frechet.features(self.view(split).pixels)
+        real = self.real_features[split]
         drawn = frechet.features(samples)
         even = min(len(real), len(drawn))
         precision, recall = frechet.precision_recall(real[:even], drawn[:even])
@@ -226,5 +260,9 @@ class Generation(Task):
     def shown(self, outputs: Outputs, split: str) -> Outputs:
         return {name: to_look_at(images[spread_out(len(images))]) for name, images in outputs.items()}
 
+    def truth(self, split: str) -> np.ndarray:
+        """The grey pixels [N, side^2] in [0, 1], which the samples are compared with as a whole."""
+        return self.view(split).pixels
+
     def view(self, split: str) -> ImageView:
-        return image_view(self.grey[split])
+        return self.grey[split].view()

@@ -1,7 +1,7 @@
 """Sentiment: a sentence in, a class out (many-to-one); with reconstruction of the tokens for autoencoders."""
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -9,18 +9,21 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unroll.data.examples import Examples
+from unroll.data.fields import Dense, Ragged
 from unroll.data.profile import class_counts, require_classes
-from unroll.data.splits import Batch, LabelledTextSplit, TreeTextSplit
-from unroll.data.text import Ragged, build_tokenizer
+from unroll.data.splits import Batch, Split
+from unroll.data.tokenizers import build_tokenizer
 from unroll.data.treebanks import has_trees, labelled_phrases, node_classes, treebank, whole_sentences
 from unroll.data.trees import UNLABELLED
-from unroll.errors import UserError
-from unroll.models.contracts import Shape, length_mask
-from unroll.models.network import Code, Network
+from unroll.models.contracts import Relation, Shape, Side
+from unroll.models.network import Coded, Network
+from unroll.registry.declared import Need, Unless
+from unroll.registry.metric import Metric, percentage
 from unroll.registry.options import Count, NotNegative, Positive, Share
 from unroll.tasks.baselines.views import TextView
 from unroll.tasks.classifier import Classifier
 from unroll.tasks.pretraining import PretrainingOptions
+from unroll.tasks.sequences import token_nats
 from unroll.tasks.task import Collect, Final, Outputs, TokenAdapter, shared_rows
 
 NODES = "_nodes"  # after the name of a split whose trees' labelled nodes are phrases
@@ -50,6 +53,11 @@ class Sentiment(Classifier):
         frozen: whether the pretrained code stays as it is, or is fine-tuned.
     """
 
+    known_metrics: ClassVar[tuple[Metric, ...]] = (*Classifier.known_metrics, percentage("accuracy_all"))
+    ways: ClassVar[tuple[str, ...]] = ("protocol",)
+    relation: ClassVar[Relation] = "same"
+    needs = (*Classifier.needs, Need("nodes", {"loss_per": Unless("node")}))
+
     def __init__(
         self,
         embedding: Count,
@@ -66,16 +74,6 @@ class Sentiment(Classifier):
         self.word_dropout = dropout if word_dropout is None else word_dropout
         self.nodes, self.loss_per = nodes, loss_per
         self.pretraining = phases.pretraining()
-
-    def check(self, architecture: Mapping[str, Any], bottleneck: Mapping[str, Any]) -> None:
-        """As of every classifier; only trees have nodes to take the loss's mean over."""
-        super().check(architecture, bottleneck)
-        if self.loss_per != "node" and not self.trees:
-            raise UserError(
-                "This option would change nothing.",
-                saw=f"task.loss_per={self.loss_per} architecture={architecture['name']}",
-                allowed="task.loss_per=node, or an architecture that reads trees",
-            )
 
     def prepare(self, examples: Examples, data: Mapping[str, Any]) -> None:
         """Vocabulary, classes and the longest sentence come from train; longer ones elsewhere are cut and counted."""
@@ -96,23 +94,22 @@ class Sentiment(Classifier):
         self.splits, self.owners = {}, {}
         for name, table in tables.items():
             tokens, labels = Ragged.pack(ids[name], self.max_length), torch.tensor(table["label"][:], dtype=torch.int64)
-            self.splits[name] = LabelledTextSplit(tokens, labels)
+            self.splits[name] = Split(tokens, Dense(labels))
             if trees or (parsed and name != "train"):
                 bank = treebank(table, ids[name], self.tokenizer, classes, self.max_length)
                 if trees:
-                    self.splits[name] = TreeTextSplit(tokens, labels, bank, self.loss_per == "sentence")
+                    nodes = None if self.loss_per == "sentence" else bank.labelled()
+                    self.splits[name] = Split(tokens, Dense(labels), bank, normalisers=nodes)
                 else:
                     self.splits[f"{name}{NODES}"], self.owners[name] = labelled_phrases(tokens, bank)
 
     def network(self, architecture: Mapping[str, Any], bottleneck: Mapping[str, Any]) -> Network:
         """Word vectors -> code -> class; with reconstruction also code -> tokens."""
         shape = Shape(
-            input_width=self.embedding,
-            max_length=self.max_length,
-            output_width=self.embedding,
-            output_length=self.max_length,
+            input=Side(self.embedding, self.max_length),
+            output=Side(self.embedding, self.max_length),
             reference_code=self.embedding,
-            own_input=True,
+            relation=self.relation,
         )
         adapter = TokenAdapter(len(self.tokenizer), self.embedding, self.word_dropout, self.embedding_scale)
         decodes = self.decodes(architecture)
@@ -123,7 +120,7 @@ class Sentiment(Classifier):
             network.heads["vocabulary"] = nn.Linear(self.embedding, len(self.tokenizer))
         return network
 
-    def nats(self, network: Network, code: Code, batch: Batch) -> Tensor:
+    def nats(self, network: Network, code: Coded, batch: Batch) -> Tensor:
         """Of each text [B]; of a tree, summed over its labelled nodes."""
         if batch.tree is None:
             return super().nats(network, code, batch)
@@ -143,11 +140,11 @@ class Sentiment(Classifier):
             "nodes_correct": right.sum(dim=1).cpu().numpy(),
         }
 
-    def reports(self) -> dict[str, str]:
-        return {**super().reports(), **({"accuracy_all": "higher"} if self.nodes else {})}
+    def reports(self) -> Sequence[str]:
+        return [*self.selects_by(), *(["accuracy_all"] if self.nodes else [])]
 
-    def selects_by(self) -> dict[str, str]:
-        return super().reports()
+    def selects_by(self) -> Sequence[str]:
+        return [metric.name for metric in Classifier.known_metrics]
 
     def metrics(self, outputs: Outputs, split: str) -> dict[str, float]:
         """As of every classifier, and accuracy_all in per cent of all labelled nodes where they were evaluated."""
@@ -174,14 +171,7 @@ class Sentiment(Classifier):
     def reconstruction(self, network: Network, code: Tensor, batch: Batch) -> Tensor:
         """Nats of each sentence's tokens under the decoder [B]; only real positions reach the vocabulary."""
         decoded = network.decode(code, None, batch.inputs.shape[1])
-        real = length_mask(batch.lengths, batch.inputs.shape[1])
-        logits = network.heads["vocabulary"](decoded[real])
-        nats = F.cross_entropy(logits, batch.inputs[real], reduction="none")
-        return decoded.new_zeros(real.shape).masked_scatter(real, nats.to(decoded.dtype)).sum(dim=1)
-
-    def truth(self, split: str) -> np.ndarray:
-        labels: np.ndarray = self.splits[split].labels.numpy()
-        return labels
+        return token_nats(network.heads["vocabulary"], decoded, batch.inputs, batch.real_inputs).sum(dim=1)
 
     def view(self, split: str) -> TextView:
         words = [self.tokenizer.split(text) for text in self.texts[split]]

@@ -1,7 +1,7 @@
 """What every task is: the contract that training and evaluation rely on."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -12,10 +12,17 @@ from torch.nn import functional as F
 
 from unroll.data.batching import train_share
 from unroll.data.examples import Examples
-from unroll.data.splits import Batch, Split, SubsetSplit
+from unroll.data.splits import Batch, Split, unpadded
+from unroll.data.tokenizers import PAD, UNKNOWN
+from unroll.errors import UserError
 from unroll.models.bottlenecks.variational import importance_weighted_nats
-from unroll.models.network import Code, Network
-from unroll.models.noise import Dropout
+from unroll.models.contracts import Relation
+from unroll.models.network import Coded, Network
+from unroll.models.noise import Dropout, chosen
+from unroll.registry.declared import Need
+from unroll.registry.metric import ExtraMetric, Measured
+from unroll.tasks.baselines.views import SequenceView
+from unroll.tasks.extra import extra_metrics
 from unroll.tasks.features import features
 from unroll.tasks.pretraining import Pretraining
 
@@ -43,16 +50,23 @@ class Final:
     images: Outputs = field(default_factory=dict)  # to look at: uint8 [n, side, side] each, no part of the result
 
 
-class Task(ABC):
-    """A task on one data set. Subclasses take their YAML's options as constructor arguments."""
+class Task(Measured, ABC):
+    """A task on one data set. Subclasses take their YAML's options as constructor arguments.
+
+    `known_metrics` declares every metric that it reports, `poses`, `ways` and `overlap` what tables and statistics
+    must know of its options; see `Measured`.
+    """
 
     reconstruction_weight: float = 0.0
     values: int = 1  # values that an example's loss sums over; the objective is divided by them
-    splits: dict[str, Any]  # of `Split`s
+    splits: dict[str, Split]
     trees: bool = False  # the architecture's encoder reads trees: prepare them where the data has some
+    relation: ClassVar[Relation] = "free"  # of its output to its input, where nothing is reconstructed beside it
     autoencodes: ClassVar[bool] = False  # the task itself is to reconstruct its input
+    needs: ClassVar[tuple[Need, ...]] = ()  # of an architecture; see `unroll.registry.declared`
     seen: ClassVar[str] = "train"  # the split whose examples show the train-test gap, made as validation is
     pretraining: Pretraining | None = None  # None: one phase, by `losses`
+    extra: Mapping[str, ExtraMetric] = {}  # metrics of one's own, by name: `task.metrics` of the config
 
     @abstractmethod
     def prepare(self, examples: Examples, data: Mapping[str, Any]) -> None:
@@ -62,26 +76,30 @@ class Task(ABC):
     def network(self, architecture: Mapping[str, Any], bottleneck: Mapping[str, Any]) -> Network:
         """Build the network of an architecture for this task's prepared data."""
 
-    def check(self, architecture: Mapping[str, Any], bottleneck: Mapping[str, Any]) -> None:  # noqa: B027 few refuse
-        """Raise UserError where options contradict each other or the architecture; needs no data."""
-
-    def reports(self) -> Mapping[str, str]:
-        """Metrics of test that may be primary, with the direction that is better: higher | lower. Needs no data.
+    def reports(self) -> Sequence[str]:
+        """Names of the metrics of test that may be primary, of those declared or their variants. Needs no data.
 
         Empty: the task does not say, and a name that it has not got is found out at the end.
         """
-        return {}
+        return [metric.name for metric in self.known_metrics]
 
-    def reports_of_networks(self, config: Mapping[str, Any]) -> Mapping[str, str]:
+    def reports_of_data(self, data: Mapping[str, Any]) -> Sequence[str]:
+        """Further ones that a data config gives networks and baselines alike."""
+        return ()
+
+    def check_data(self, data: Mapping[str, Any]) -> None:
+        """Raise UserError where the task reads an option of a data config in no way; needs no data."""
+
+    def reports_of_networks(self, config: Mapping[str, Any]) -> Sequence[str]:
         """Further ones that a network has and a baseline lacks.
 
         Args:
             config: of the trial, resolved.
         """
-        return {}
+        return ()
 
-    def selects_by(self) -> Mapping[str, str]:
-        """Metrics of validation that may select the weights, as `reports` says them."""
+    def selects_by(self) -> Sequence[str]:
+        """Names of the metrics of validation that may select the weights."""
         return self.reports()
 
     @abstractmethod
@@ -126,6 +144,30 @@ class Task(ABC):
         """Scores of each example, for paired statistics."""
         return {}
 
+    def truth(self, split: str) -> Any:
+        """What is right, of each example in a split's order: labels [N], targets, references, pixels.
+
+        A task that does not say it takes no extra metrics, and no baselines unless it has a `view` of its own.
+        """
+        raise lacks(self, "truth(split)", "what is right")
+
+    def comparable(self, outputs: Outputs, split: str) -> tuple[Outputs, Any]:
+        """The outputs and the truth of a split as extra metrics see them: example by example alike."""
+        return outputs, self.truth(split)
+
+    def measure_extra(self, final: Final, outputs: Outputs, split: str) -> None:
+        """Add the extra metrics of a whole split's outputs, and their scores of each example.
+
+        Args:
+            final: whose metrics and predictions of the split there are.
+            outputs: as `metrics` takes them.
+        """
+        if self.extra:
+            seen, truth = self.comparable(outputs, split)
+            values, scores = extra_metrics(self.extra, seen, truth, len(truth))
+            final.metrics[split] |= values
+            final.predictions[split] = {**final.predictions[split], **scores}
+
     def predictions(self, outputs: Outputs, split: str) -> Outputs:
         """What is kept of each example: outputs and scores."""
         return {**outputs, **self.scores(outputs, split)}
@@ -146,32 +188,34 @@ class Task(ABC):
             final.metrics[split] = self.metrics(outputs, split)
             final.predictions[split] = self.predictions(outputs, split)
             final.labels.update(self.labels(outputs, split))
+            self.measure_extra(final, outputs, split)
         return final
 
     def features(self, split: str, index: Tensor) -> np.ndarray:
         """Features [N,F] of a split's examples at index [N], for geometry; see `unroll.tasks.features`."""
         return features(self.splits[split], index)
 
-    @abstractmethod
     def view(self, split: str) -> Any:
-        """A split as baselines see it, from `unroll.tasks.baselines.views`."""
+        """A split as baselines see it, from `unroll.tasks.baselines.views`: inputs without padding, and `truth`."""
+        return SequenceView(unpadded(self.splits[split])[0], self.truth(split))
 
     def decodes(self, architecture: Mapping[str, Any]) -> bool:
         """Whether the decoder is used."""
         return self.autoencodes or (architecture["reconstructs"] and self.reconstruction_weight > 0)
 
 
-def reconstruction_nats(code: Code, inputs: Tensor, nats: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+def lacks(task: Task, method: str, what: str) -> UserError:
+    """Return the error for a method that a task does not have and that something asks for."""
+    name = type(task).__name__
+    return UserError(f"The task {name} does not say {what}.", saw=f"no {method}", allowed=f"{name}.{method}")
+
+
+def reconstruction_nats(code: Coded, inputs: Tensor, nats: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
     """-log p(x | z) of each example [B] from `nats` (codes, inputs) -> [B]; the importance-weighted bound's nats where
     the bottleneck asks for that in training."""
-    found = code.context.found
-    if "importance_samples" not in found:
+    if code.context.importance is None:
         return nats(code.code, inputs)
-
-    def repeated(codes: Tensor, samples: int) -> Tensor:
-        return nats(codes, inputs.repeat_interleave(samples, dim=0))
-
-    return importance_weighted_nats(code.context, repeated, found["importance_samples"], found["beta"])
+    return importance_weighted_nats(code.context, lambda codes, samples: nats(codes, torch.cat([inputs] * samples)))
 
 
 def shared_rows(examples: Examples, fraction: float) -> dict[str, Any]:
@@ -186,14 +230,18 @@ def shared_split(split: Split, fraction: float) -> Split:
     """A train split cut to its seeded share."""
     if fraction == 1.0:
         return split
-    return SubsetSplit(split, torch.from_numpy(train_share(len(split), fraction)))
+    return split.part(torch.from_numpy(train_share(len(split), fraction)))
 
 
 class TokenAdapter(nn.Module):
-    """Token ids [B,T] -> word vectors [B,T,E] with dropout, started from N(0, scale^2); padding is zero."""
+    """Token ids [B,T] -> word vectors [B,T,E] with dropout, started from N(0, scale^2); padding is zero.
 
-    def __init__(self, vocabulary: int, width: int, dropout: float, scale: float):
+    In training a share of the tokens is read as <unk> (word dropout: Bowman et al. 2016, section 3.1).
+    """
+
+    def __init__(self, vocabulary: int, width: int, dropout: float, scale: float, word_dropout: float = 0.0):
         super().__init__()
+        self.word_dropout = word_dropout
         self.embedding = nn.Embedding(vocabulary, width, padding_idx=0)
         nn.init.normal_(self.embedding.weight, std=scale)
         with torch.no_grad():
@@ -201,6 +249,9 @@ class TokenAdapter(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, ids: Tensor) -> Tensor:
+        if self.training and self.word_dropout:
+            hit = chosen(self.word_dropout, ids.shape, ids.device)
+            ids = ids.masked_fill(hit & (ids != PAD), UNKNOWN)
         return self.dropout(self.embedding(ids))
 
 

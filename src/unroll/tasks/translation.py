@@ -1,25 +1,26 @@
 """Translation: a sentence in, a sentence of another language out (many-to-many, not aligned)."""
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
 import numpy as np
-import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from unroll.data.examples import Examples
-from unroll.data.splits import Batch, PairSplit
-from unroll.data.text import BEGIN, END, Ragged, Tokenizer, build_tokenizer
+from unroll.data.fields import Ragged
+from unroll.data.splits import Batch, Split
+from unroll.data.tokenizers import END, Tokenizer, build_tokenizer
 from unroll.errors import UserError
-from unroll.models.contracts import Encoded, Shape, length_mask
-from unroll.models.network import Code, Network
+from unroll.models.contracts import Shape, Side
+from unroll.models.network import Coded, Network, is_parallel
 from unroll.models.noise import Dropout
 from unroll.registry.components import locate
+from unroll.registry.declared import Need, Unless
+from unroll.registry.metric import DISCRETE, Former, Metric, Score
 from unroll.registry.options import Count, NotNegative, Positive, Share
 from unroll.tasks.baselines.views import PairView
-from unroll.tasks.decoding import beam_search
 from unroll.tasks.metrics import text as scores
+from unroll.tasks.sequences import TeacherForcing, beam_search, next_tokens, teacher_forced, token_nats
 from unroll.tasks.task import Losses, Outputs, Task, TokenAdapter, shared_rows
 
 
@@ -37,11 +38,46 @@ class Translation(Task):
         beam: hypotheses kept; 1 = greedy. Recurrent decoders only.
         length_penalty: see `beam_search`.
         max_output: tokens a hypothesis may have; None = the longest target of train.
+        forcing: what a decoder that works step by step is fed in training, see `TeacherForcing`.
         reconstruction_weight: must be 0: the target stands for the input here.
 
     Raises:
-        UserError: beam search or attention with a parallel decoder.
+        UserError: a length penalty that greedy decoding does not read, or a weight for what there is not.
     """
+
+    known_metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric(
+            name="sacrebleu",
+            unit="BLEU",
+            direction="higher",
+            score=Score(name="bleu_counts", mean=False, corpus="bleu", least=0),
+            tolerance=DISCRETE,
+            least=0,
+            most=100,
+            signature="sacrebleu_signature",
+            former=(Former(until=1, score=Score(name="sentence_bleu", mean=False, least=0, most=100)),),
+        ),
+        Metric(
+            name="chrf",
+            unit="chrF",
+            direction="higher",
+            score=Score(name="chrf_counts", mean=False, corpus="chrf", least=0),
+            tolerance=DISCRETE,
+            least=0,
+            most=100,
+            signature="chrf_signature",
+            former=(Former(until=1, score=Score(name="sentence_chrf", mean=False, least=0, most=100)),),
+        ),
+        Metric(name="nll_per_token", unit="nats", direction="lower", suffixes=("_parallel",)),
+        Metric(name="perplexity", unit="per token", direction="lower", least=0, suffixes=("_parallel",)),
+    )
+    needs = (
+        Need("sequential", {"beam": Unless(1)}),
+        *TeacherForcing.needs,
+        Need("attends", {"attention": Unless(None)}),
+        Need("states", {"attention": Unless(None)}),
+        Need("coded_states", {"attention": Unless(None)}),
+    )
 
     def __init__(
         self,
@@ -53,10 +89,12 @@ class Translation(Task):
         length_penalty: NotNegative,
         max_output: Count | None,
         reconstruction_weight: NotNegative,
+        forcing: TeacherForcing,
     ):
         self.embedding, self.embedding_scale = embedding, embedding_scale
         self.dropout, self.attention = dropout, attention
         self.beam, self.length_penalty, self.max_output = beam, length_penalty, max_output
+        self.forcing = forcing
         self.reconstruction_weight = reconstruction_weight
         if beam == 1 and length_penalty != 1:
             raise UserError(
@@ -71,21 +109,10 @@ class Translation(Task):
                 allowed=0.0,
             )
 
-    def check(self, architecture: Mapping[str, Any], bottleneck: Mapping[str, Any]) -> None:
-        parallel = locate(architecture["decoder"], "architecture.decoder", nn.Module).parallel  # type: ignore[attr-defined]
-        asked = {"task.beam": self.beam if self.beam > 1 else None, "task.attention": self.attention}
-        for key, value in asked.items():
-            if parallel and value is not None:
-                raise UserError(
-                    f"{key} needs a decoder that works step by step.",
-                    saw=f"{key}={value} with architecture={architecture['name']}, whose decoder is parallel",
-                    allowed="task.beam=1 task.attention=null, or a recurrent architecture",
-                )
-
     def prepare(self, examples: Examples, data: Mapping[str, Any]) -> None:
         """Both vocabularies and both longest lengths come from train; longer sentences are cut and counted."""
         tables = shared_rows(examples, data["fraction"])
-        self.lowercase, self.languages = data["tokenizer"]["lowercase"], data["languages"]
+        self.lowercase, self.languages = data["tokenizer"].get("lowercase", False), data["languages"]
         self.texts = {name: (table["source"][:], table["target"][:]) for name, table in tables.items()}
         sides = [build_tokenizer(data["tokenizer"], self.texts["train"][side], self.languages[side]) for side in (0, 1)]
         self.source_tokenizer, self.target_tokenizer = sides
@@ -94,19 +121,18 @@ class Translation(Task):
             for name, texts in self.texts.items()
         }
         self.max_source, self.max_target = (data["max_length"] or max(map(len, ids["train"][side])) for side in (0, 1))
-        self.splits = {
-            name: PairSplit(Ragged.pack(sources, self.max_source), Ragged.pack(targets, self.max_target))
-            for name, (sources, targets) in ids.items()
-        }
+        self.splits = {}
+        for name, (sources, targets) in ids.items():
+            wanted = Ragged.pack(targets, self.max_target)
+            packed = Ragged.pack(sources, self.max_source)
+            self.splits[name] = Split(packed, wanted, normalisers=wanted.lengths.float())
 
     def network(self, architecture: Mapping[str, Any], bottleneck: Mapping[str, Any]) -> Network:
         """Source words -> code (and states) -> target words."""
-        parallel = locate(architecture["decoder"], "architecture.decoder", nn.Module).parallel  # type: ignore[attr-defined]
+        parallel = is_parallel(architecture)
         shape = Shape(
-            input_width=self.embedding,
-            max_length=self.max_source,
-            output_width=self.embedding,
-            output_length=self.max_target,
+            input=Side(self.embedding, self.max_source),
+            output=Side(self.embedding, self.max_target),
             reference_code=self.embedding,
             decoder_input=0 if parallel else self.embedding,
             attention=self.attention,
@@ -123,38 +149,30 @@ class Translation(Task):
     def _adapter(self, tokenizer: Tokenizer) -> TokenAdapter:
         return TokenAdapter(len(tokenizer), self.embedding, self.dropout, self.embedding_scale)
 
-    def _teacher_forced(self, network: Network, batch: Batch) -> tuple[Tensor, Code]:
-        """Nats of each target, end token included [B]; only real positions reach the vocabulary."""
+    def _nats(self, network: Network, batch: Batch, share: float = 1.0) -> tuple[Tensor, Coded]:
+        """Nats of each target, end token included [B]."""
         code = network.encode(batch)
-        targets = batch.targets
-        inputs = None
-        if "target" in network.heads:
-            begin = torch.full_like(targets[:, :1], BEGIN)
-            inputs = network.heads["target"](torch.cat((begin, targets[:, :-1]), dim=1))
-        decoded = network.decode(code.code, code.memory, targets.shape[1], inputs)
-        real = length_mask(batch.target_lengths, targets.shape[1])
-        logits = network.heads["vocabulary"](decoded[real])
-        nats = F.cross_entropy(logits, targets[real], reduction="none")
-        summed = decoded.new_zeros(real.shape).masked_scatter(real, nats.to(decoded.dtype)).sum(dim=1)
-        return summed, code
+        decoded = teacher_forced(network, code, batch.targets, share)
+        nats = token_nats(network.heads["vocabulary"], decoded, batch.targets, batch.real_targets)
+        return nats.sum(dim=1), code
 
     def losses(self, network: Network, batch: Batch) -> Losses:
-        nats, code = self._teacher_forced(network, batch)
+        nats, code = self._nats(network, batch, self.forcing.share(network.done))
         return Losses(nats, code.penalty)
 
     def validate(self, network: Network, batch: Batch) -> Outputs:
-        nats, _ = self._teacher_forced(network, batch)
+        nats, _ = self._nats(network, batch)
         return {"nll": nats.double().cpu().numpy(), "tokens": batch.target_lengths.cpu().numpy()}
 
-    def reports(self) -> dict[str, str]:
-        return {"sacrebleu": "higher", "chrf": "higher"}
+    def reports(self) -> Sequence[str]:
+        return ["sacrebleu", "chrf"]
 
-    def reports_of_networks(self, config: Mapping[str, Any]) -> dict[str, str]:
+    def reports_of_networks(self, config: Mapping[str, Any]) -> Sequence[str]:
         parallel = getattr(locate(config["architecture"]["decoder"], "architecture.decoder"), "parallel", False)
-        return dict.fromkeys([f"{name}{'_parallel' * parallel}" for name in ("nll_per_token", "perplexity")], "lower")
+        return [f"{name}{'_parallel' * parallel}" for name in ("nll_per_token", "perplexity")]
 
-    def selects_by(self) -> dict[str, str]:
-        return {"nll_per_token": "lower"}
+    def selects_by(self) -> Sequence[str]:
+        return ["nll_per_token"]
 
     def selection(self, outputs: Outputs, split: str) -> dict[str, float]:
         return {"nll_per_token": float(outputs["nll"].sum() / outputs["tokens"].sum())}
@@ -171,18 +189,12 @@ class Translation(Task):
         if "target" not in network.heads:
             decoded = network.decode(code.code, code.memory, min(longest, self.max_target))
             return network.heads["vocabulary"](decoded).argmax(dim=-1)
-        decoder, heads = network.decoder, network.heads
-
-        def step(state: list[Tensor], last: Tensor, code: Tensor, memory: Encoded) -> tuple[list[Tensor], Tensor]:
-            state, output = decoder.step(state, heads["target"](last), code, memory)  # type: ignore[union-attr]
-            return state, heads["vocabulary"](output).log_softmax(dim=-1)
-
-        start = decoder.start(code.code)  # type: ignore[union-attr]
-        return beam_search(step, start, code.code, code.memory, self.beam, longest, self.length_penalty)
+        state, step = next_tokens(network, code, copies=self.beam)
+        return beam_search(state, step, self.beam, longest, self.length_penalty)
 
     def metrics(self, outputs: Outputs, split: str) -> dict[str, float]:
         """sacrebleu and chrf in 0..100; nll_per_token in nats and its exponential, for networks."""
-        references = self.texts[split][1]
+        references = self.truth(split)
         hypotheses = outputs["hypotheses"]
         found = {
             "sacrebleu": scores.corpus_bleu(hypotheses, references, self.lowercase, self.languages[1]).value,
@@ -196,13 +208,18 @@ class Translation(Task):
         return found
 
     def scores(self, outputs: Outputs, split: str) -> Outputs:
-        return scores.sentence_scores(outputs["hypotheses"], self.texts[split][1], self.lowercase, self.languages[1])
+        return scores.corpus_counts(outputs["hypotheses"], self.texts[split][1], self.lowercase, self.languages[1])
 
     def labels(self, outputs: Outputs, split: str) -> dict[str, str]:
         hypotheses, references = outputs["hypotheses"], self.texts[split][1]
         bleu = scores.corpus_bleu(hypotheses, references, self.lowercase, self.languages[1])
         chrf = scores.corpus_chrf(hypotheses, references, self.lowercase)
         return {"sacrebleu_signature": bleu.signature, "chrf_signature": chrf.signature}
+
+    def truth(self, split: str) -> list[str]:
+        """The reference sentences, as text."""
+        references: list[str] = self.texts[split][1]
+        return references
 
     def view(self, split: str) -> PairView:
         return PairView(*self.texts[split], *self.languages)

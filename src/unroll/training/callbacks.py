@@ -1,6 +1,8 @@
 """What happens between steps: validation, the best and the last checkpoint, stopping, and the metric log.
 
-All of it looks at the absolute step, so that an interrupted trial does the same at the same steps.
+All of it looks at the absolute step, so that an interrupted trial does the same at the same steps. Of several ranks,
+what one of them notices (a signal, a lost lease, the time to save, the end of a budget in seconds) all heed one step
+later; what comes in the last step, in that one.
 """
 
 import math
@@ -18,7 +20,7 @@ from unroll.training import checkpoint
 from unroll.training.checkpoint import Progress
 from unroll.training.module import TrialModule
 from unroll.training.preemption import Preemption
-from unroll.training.ranks import Ranks
+from unroll.training.ranks import Poll, Ranks
 
 Validate = Callable[[TrialModule, lightning.Trainer], dict[str, float]]
 
@@ -70,6 +72,7 @@ class Training(lightning.Callback):
         self.every, self.budget, self.config = every, budget, trainer
         self.seconds_before = progress.seconds
         self.preemption, self.preempted, self.report, self.ranks = preemption, False, report, ranks
+        self.clock, self.leaving = Poll(ranks), Poll(ranks)
 
     def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         """Diagnose what training starts from, and start the clocks."""
@@ -89,13 +92,11 @@ class Training(lightning.Callback):
     ) -> None:
         """After each optimizer step."""
         assert isinstance(module, TrialModule)
-        gone = self._lost()
-        step, now = module.step, time.monotonic()
+        gone, step, now = self._lost(), module.step, time.monotonic()
         self.progress.step = step
         self.progress.seconds = self.seconds_before + now - self.started
-        clock_out = self.budget.seconds is not None and self.progress.seconds >= self.budget.seconds
-        if self.budget.seconds is not None:
-            (clock_out,) = self.ranks.any(clock_out)
+        timed = self.budget.seconds is not None
+        clock_out = timed and self.clock.answer(self._clock_out())[0]
         last = step == module.steps or clock_out
         if step % self.config.log_every == 0 or last or step == module.phases.boundary:
             self._log(step, module.take_logged(self.ranks.totals))
@@ -106,8 +107,9 @@ class Training(lightning.Callback):
             self._select(trainer, module, step)
         patience = self.budget.patience
         self.progress.stopped = clock_out or (patience is not None and self.progress.stale >= patience)
-        late = now - self.saved >= 60 * self.config.checkpoint_minutes
-        lost, self.preempted, late = self.ranks.any(gone is not None, self.preemption.noticed, late)
+        ends = last or self.progress.stopped
+        signs = gone is not None, self.preemption.noticed, self._late(now)
+        lost, self.preempted, late = self.leaving.answer(*signs, now=ends)
         if lost:
             with self.ranks.agreeing():
                 if gone is not None:
@@ -116,6 +118,16 @@ class Training(lightning.Callback):
             self._save(trainer, module, step)
         if self.progress.stopped or self.preempted:
             trainer.should_stop = True
+        elif not ends:
+            if timed:
+                self.clock.ask(self._clock_out())
+            self.leaving.ask(gone is not None, self.preemption.noticed, self._late(time.monotonic()))
+
+    def _clock_out(self) -> bool:
+        return self.budget.seconds is not None and self.progress.seconds >= self.budget.seconds
+
+    def _late(self, now: float) -> bool:
+        return now - self.saved >= 60 * self.config.checkpoint_minutes
 
     def _lost(self) -> LeaseLost | None:
         try:
@@ -131,7 +143,7 @@ class Training(lightning.Callback):
             raise FloatingPointError(f"{', '.join(bad)} is not finite at step {step}")
 
     def _select(self, trainer: lightning.Trainer, module: TrialModule, step: int) -> None:
-        found = self.validate(module, trainer)
+        found = {name: float(value) for name, value in self.validate(module, trainer).items()}
         self._log(step, {f"validation/{name}": value for name, value in found.items()})
         if self.diagnose is not None:
             self._log(step, self.diagnose(module))
@@ -149,12 +161,12 @@ class Training(lightning.Callback):
 
     def _save(self, trainer: lightning.Trainer, module: TrialModule, step: int) -> None:
         self.saved = time.monotonic()
-        logged = self.ranks.gathered(module.logged_sums())
+        logged, carried = self.ranks.gathered(module.logged_sums()), self.ranks.gathered(module.carry.saved())
         with self.ranks.agreeing():
             if self.ranks.number > 0:
                 return
             scaler, optimizer = trainer.precision_plugin.state_dict(), trainer.optimizers[0]
-            content = checkpoint.content(module.network, self.progress, optimizer, scaler, logged)
+            content = checkpoint.content(module.network, self.progress, optimizer, scaler, logged, carried)
             checkpoint.save(self.directory / checkpoint.LAST, content, self.replacing)
             if self.config.keep_checkpoints:
                 checkpoint.save(self.directory / f"step-{step}.ckpt", content, self.replacing)

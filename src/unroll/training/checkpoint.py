@@ -146,16 +146,18 @@ def content(
     optimizer: torch.optim.Optimizer | None = None,
     scaler: Any = None,
     logged: Sequence[Mapping[str, Any]] = (),
+    carried: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """What a checkpoint holds: weights and progress; with an optimizer, all that resuming needs.
 
-    `logged` are each rank's sums since the last log line, so that the next line is the same after resuming.
+    `logged` are each rank's sums since the last log line, so that the next line is the same after resuming; `carried`
+    is what each rank's encoder carries from batch to batch.
     """
     found: dict[str, Any] = {"network": network.state_dict(), "progress": asdict(progress)}
     if optimizer is not None:
         found["optimizer"] = optimizer.state_dict()
         found["scaler"] = scaler
-        found["logged"] = list(logged)
+        found["logged"], found["carried"] = list(logged), list(carried)
     return found
 
 

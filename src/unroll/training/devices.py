@@ -1,6 +1,7 @@
 """The device that a trial runs on: its kind, the precision that it really computes in, and what a record says of it."""
 
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -25,23 +26,41 @@ def kind_of(accelerator: str) -> str:
     return "cuda" if accelerator == "gpu" or torch.cuda.is_available() else "cpu"
 
 
+def no_cuda() -> str | None:
+    """Why torch uses no NVIDIA GPU in this process; None where it does."""
+    if torch.cuda.is_available():
+        return None
+    built, found = torch.version.cuda or "none", "no" if driver() is None else "yes"
+    return f"no CUDA device: torch {torch.__version__}, built for CUDA {built}, driver {found}"
+
+
 def check_precision(trial: Trial) -> None:
     """Refuse a precision that the device does not have: Lightning and torch would take another without a word.
 
     Raises:
-        UserError: 16-mixed on a CPU, TF32 on anything but a GPU that has it.
+        UserError: 16-mixed on a CPU, an LSTM in bfloat16 on a CPU without it, TF32 on anything but a GPU that has it.
     """
     trainer = trial.config.trainer
     if trainer.accelerator != "cpu" and not trains_here():
         return
     kind = kind_of(trainer.accelerator)
     seen = f"trainer.accelerator={trainer.accelerator}, which is {'a CPU' if kind == 'cpu' else kind} here"
-    if trainer.precision == "16-mixed" and kind == "cpu":
+    short = kind == "cpu" and trainer.precision != "32-true"
+    bf16 = short and (bf16_lstms() or not _has_lstm(trial.plain))
+    if short and trainer.precision == "16-mixed":
+        possible = ["bf16-mixed", "32-true"] if bf16 else ["32-true"]
         raise UserError(
             "A CPU has no 16-bit mixed precision: Lightning would train in bfloat16 under this trial's name.",
             saw=f"trainer.precision=16-mixed, {seen}",
-            allowed="trainer.precision=bf16-mixed or 32-true, or a GPU",
-            change=["trainer.precision=bf16-mixed"],
+            allowed=f"trainer.precision={' or '.join(possible)}, or a GPU",
+            change=[f"trainer.precision={possible[0]}"],
+        )
+    if short and not bf16:
+        raise UserError(
+            "This CPU computes no LSTM in bfloat16: oneDNN has no kernel for it.",
+            saw=f"trainer.precision={trainer.precision}, {seen}",
+            allowed="trainer.precision=32-true, another cell, or a GPU",
+            change=["trainer.precision=32-true"],
         )
     if trainer.tf32 and (kind != "cuda" or torch.cuda.get_device_capability() < TF32_SINCE):
         raise UserError(
@@ -50,6 +69,21 @@ def check_precision(trial: Trial) -> None:
             allowed="trainer.tf32=false, or an NVIDIA GPU from Ampere on",
             change=["trainer.tf32=false"],
         )
+
+
+def _has_lstm(config: Mapping[str, Any]) -> bool:
+    parts = (config.get("architecture", {}).get(part, {}) for part in ("encoder", "decoder"))
+    return any(part.get("cell") == "lstm" for part in parts)
+
+
+def bf16_lstms() -> bool:
+    """Whether this CPU computes LSTMs in bfloat16; asking draws nothing from torch's generator."""
+    try:
+        with torch.random.fork_rng(devices=[]), torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            torch.nn.LSTM(1, 1)(torch.zeros(1, 1, 1))
+    except RuntimeError:
+        return False
+    return True
 
 
 def set_tf32(allowed: bool) -> None:
@@ -71,7 +105,7 @@ def set_tf32(allowed: bool) -> None:
             part.fp32_precision = "ieee"
 
 
-def device_fields(device: torch.device, precision: str) -> dict[str, Any]:
+def device_fields(device: torch.device, precision: str, cuda_graphs: bool) -> dict[str, Any]:
     """The record's `run.device`: what was used, by all ranks, and what its numbers depend on. Collective."""
     found = _own(device)
     ranks = [found]
@@ -84,6 +118,7 @@ def device_fields(device: torch.device, precision: str) -> dict[str, Any]:
         "count": len(ranks),
         "name": ", ".join(sorted({rank["name"] for rank in ranks})),
         "precision": precision,
+        "cuda_graphs": cuda_graphs,
         "peak_memory_bytes": max(peaks, default=None),
     }
 
@@ -115,3 +150,18 @@ def driver() -> str | None:
         said = re.search(r"Kernel Module.*?(\d+\.[\d.]+)", DRIVER.read_text(encoding="utf-8"))
         return said and said[1]
     return None
+
+
+def seed_noise(seed: int, device: torch.device) -> None:
+    """Seed what a step on a device draws from, as `torch.manual_seed` does.
+
+    It leaves out the other kinds of device: each that is not in use yet would format a traceback of this call, to be
+    shown should its own, later seeding fail. That took 0.17 ms on its own.
+    """
+    if device.type == "cpu":
+        torch.default_generator.manual_seed(seed)
+    elif device.type == "cuda":
+        index = torch.cuda.current_device() if device.index is None else device.index
+        torch.cuda.default_generators[index].manual_seed(seed)
+    else:
+        torch.manual_seed(seed)

@@ -1,6 +1,7 @@
 """Evaluation: every example of a split exactly once, whatever the number of ranks; one loop for all."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,6 +12,8 @@ from unroll.data.splits import Batch, Split
 from unroll.models.network import Network
 from unroll.seeds import derive
 from unroll.tasks.task import Outputs, gather_outputs
+from unroll.training.carry import Carry
+from unroll.training.devices import seed_noise
 
 Score = Callable[[Network, Batch], Outputs]
 
@@ -27,7 +30,8 @@ def evaluate_split(
     """Run `score` over a split: per-example outputs in the split's order, gathered from all ranks.
 
     Batches are fixed by the split alone, and each one's noise by the seed and its first example, so that no result
-    depends on the training batch size or the number of ranks.
+    depends on the training batch size or the number of ranks. A stream is read by one rank, from its beginning to its
+    end, the encoder's state carried on.
 
     Raises:
         RuntimeError: an example was missed or counted twice.
@@ -35,11 +39,14 @@ def evaluate_split(
     was_training = network.training
     network.eval()
     mine: list[tuple[np.ndarray, Outputs]] = []
+    carry = Carry()
     with torch.inference_mode(), network.precision():
         for number, index in enumerate(evaluation_order(split)):
-            if number % world == rank:
-                torch.manual_seed(derive(seed, "evaluation", int(index[0])))
-                mine.append((index.numpy(), score(network, split.batch(index).to(device))))
+            if (0 if split.in_order else number % world) == rank:
+                seed_noise(derive(seed, "evaluation", int(index[0])), device)
+                batch = replace(split.batch(index).to(device), goes_on=split.in_order and number > 0)
+                mine.append((index.numpy(), score(network, carry.into(batch))))
+                carry.keep(batch, network)
     network.train(was_training)
     shares = [mine]
     if world > 1:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from unroll.config.schema import TaskConfig
-from unroll.data.splits import Split, SubsetSplit
+from unroll.data.splits import Split
 from unroll.seeds import generator
 from unroll.tasks.task import Final, Outputs, Task
 
@@ -18,11 +18,16 @@ SAMPLE = "train_sample"  # the split's name
 
 
 def train_sample(splits: Mapping[str, Any], seen: str = "train") -> Split:
-    """As many examples of the split `seen` as of test, at most: drawn without regard to a trial's seed, in order."""
-    train = splits[seen]
+    """As many examples of the split `seen` as of test, at most: drawn without regard to a trial's seed, in order.
+
+    Of a stream they are the first ones.
+    """
+    train: Split = splits[seen]
     count = min(len(train), len(splits["test"]))
+    if train.in_order:
+        return train.part(torch.arange(count))
     kept = generator(0, SAMPLE).permutation(len(train))[:count]
-    return SubsetSplit(train, torch.from_numpy(kept).sort().values)
+    return train.part(torch.from_numpy(kept).sort().values)
 
 
 def train_scores(described: TaskConfig, task: Task, final: Final, validate: Callable[[str], Outputs]) -> dict[str, Any]:

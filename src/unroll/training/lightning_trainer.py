@@ -30,9 +30,7 @@ def build_trainer(config: Config, training: Training) -> lightning.Trainer:
             accelerator=options.accelerator,
             devices=options.devices,
             num_nodes=options.num_nodes,
-            strategy=DDPStrategy(static_graph=False, find_unused_parameters=unused, broadcast_buffers=False)
-            if ranks > 1
-            else "auto",
+            strategy=_together(unused) if ranks > 1 else "auto",
             precision=options.precision,
             plugins=lightning_plugins() or slurm_plugins(),
             max_epochs=1,
@@ -51,6 +49,13 @@ def build_trainer(config: Config, training: Training) -> lightning.Trainer:
     # It would ask rank 0 before each step whether a SIGTERM came, and take a lost connection for a no. Ours agree.
     trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None  # type: ignore[method-assign]
     return trainer
+
+
+def _together(unused: bool) -> DDPStrategy:
+    """Gradients lie where they are exchanged, and are not copied there; buffers are constants, equal on all ranks."""
+    return DDPStrategy(
+        static_graph=False, find_unused_parameters=unused, broadcast_buffers=False, gradient_as_bucket_view=True
+    )
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from unroll.models.network import Network
 from unroll.names import check_id
 from unroll.records.record import FILE_NAME, read_record
 from unroll.registry.components import refuse_foreign
+from unroll.tasks.task import Task
 from unroll.training import checkpoint
 from unroll.training.predictions import weights_sha256
 from unroll.training.prepared import prepared_task, sized
@@ -20,6 +21,14 @@ from unroll.training.prepared import prepared_task, sized
 
 def load_network(place: Trial | str | Path, trust: bool = False) -> Network:
     """Return the network of a trial, or of a trial's directory, with its best weights, in evaluation mode.
+
+    Args and errors are those of `load_trained`.
+    """
+    return load_trained(place, trust)[1]
+
+
+def load_trained(place: Trial | str | Path, trust: bool = False) -> tuple[Task, Network]:
+    """Return the task of a trial, its data prepared, and its network with the best weights, in evaluation mode.
 
     Args:
         place: a trial, whose config is the caller's own, or a directory, whose config may be anyone's.
@@ -36,8 +45,10 @@ def load_network(place: Trial | str | Path, trust: bool = False) -> Network:
     else:
         config = _config(directory) if record is None else record["config"]
         if not trust:
-            refuse_foreign(config, f"The trial in {directory}", "load_model(..., trust=True)")
+            refuse_foreign(config, f"The trial in {directory}", "trust=True, at the command line --trust,")
         trial = Trial(completed(config), check_id(directory.resolve().name))
+    if trial.is_baseline:
+        raise UserError("A baseline has no network.", saw=trial.trial_id, allowed="a trial of an architecture")
     task, examples = prepared_task(trial)
     network = sized(trial, task)[0]()
     best = directory / checkpoint.BEST
@@ -64,7 +75,7 @@ def load_network(place: Trial | str | Path, trust: bool = False) -> Network:
             allowed=f"sha256 {recorded}",
             run=f"unroll verify {shlex.quote(str(directory))}   # trains it again",
         )
-    return network.eval()
+    return task, network.eval()
 
 
 def _weights(record: dict[str, Any] | None) -> str | None:

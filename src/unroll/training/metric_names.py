@@ -2,12 +2,12 @@
 
 from unroll.config.trial import Trial
 from unroll.errors import UserError, suggest
-from unroll.records.units import unit
+from unroll.registry.facts import facts
 from unroll.tasks.task import Task
 
 
 def check_metrics(task: Task, trial: Trial) -> None:
-    """Refuse a name, direction or unit that no metric of the task has.
+    """Refuse a name, direction or unit that no metric of the task has, and metrics of one's own that it cannot take.
 
     Args:
         task: needs no data yet.
@@ -16,22 +16,29 @@ def check_metrics(task: Task, trial: Trial) -> None:
     Raises:
         UserError: with the metrics that there are.
     """
-    described, known_of_test = trial.plain["task"], dict(task.reports())
-    if known_of_test and not trial.is_baseline:
-        known_of_test |= task.reports_of_networks(trial.plain)
-    for role, known in (("primary", known_of_test), ("selection", task.selects_by())):
+    described = trial.plain["task"]
+    known, of_test = facts(described), list(task.reports())
+    if of_test:
+        of_test += task.reports_of_data(trial.plain["data"])
+        of_test += [*([] if trial.is_baseline else task.reports_of_networks(trial.plain)), *task.extra]
+    for role, names in (("primary", of_test), ("selection", list(task.selects_by()))):
         asked = described[role]
-        if not known:
-            continue
-        if asked["name"] not in known:
+        if names and asked["name"] not in names:
             raise UserError(
-                f"The task {described['name']} has no such metric.{suggest(asked['name'], known)}",
+                f"The task {described['name']} has no such metric.{suggest(asked['name'], names)}",
                 saw=f"task.{role}.name={asked['name']}",
-                allowed=known,
+                allowed=names,
             )
-        right = {"direction": known[asked["name"]]}
-        if role == "primary" and unit(described["name"], asked["name"]):
-            right["unit"] = unit(described["name"], asked["name"])
+        metric = known.metric(asked["name"])
+        if metric is None:
+            if names:
+                raise UserError(
+                    f"The task {described['name']} reports a metric that it does not declare.",
+                    saw=asked["name"],
+                    allowed=f"a Metric of that name in {type(task).__name__}.known_metrics",
+                )
+            continue
+        right = {"direction": metric.direction} | ({"unit": metric.unit} if role == "primary" else {})
         for key, value in right.items():
             if asked[key] != value:
                 raise UserError(
@@ -40,3 +47,9 @@ def check_metrics(task: Task, trial: Trial) -> None:
                     allowed=value,
                     change=[f"task.{role}.{key}='{value}'"],
                 )
+    if task.extra and type(task).truth is Task.truth:
+        raise UserError(
+            f"The task {described['name']} does not say what is right, so it takes no metrics of one's own.",
+            saw=", ".join(f"task.metrics.{name}" for name in task.extra),
+            allowed=f"a method truth(split) of {type(task).__name__}",
+        )

@@ -1,7 +1,8 @@
-"""The LightningModule of a trial: loss, optimizer, learning rate and noise, each a function of the step alone."""
+"""The LightningModule of a trial: loss, learning rate and noise, each a function of the step alone."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytorch_lightning as lightning
@@ -14,7 +15,11 @@ from unroll.data.splits import Batch
 from unroll.models.network import Network, weight_scales
 from unroll.models.noise import Rows, drawing
 from unroll.seeds import derive
-from unroll.tasks.task import Task
+from unroll.tasks.task import Losses, Task
+from unroll.training.carry import Carry
+from unroll.training.devices import seed_noise
+from unroll.training.graphs import Captured, capture
+from unroll.training.optimizers import build_optimizer, group_options
 from unroll.training.phases import phases_of
 
 
@@ -31,53 +36,6 @@ def learning_rate(config: Optimizer, step: int, steps: int) -> float:
         return float(base * (final / base) ** done)
     left = (1 + math.cos(math.pi * done)) / 2 if config.schedule == "cosine" else 1 - done
     return final + (base - final) * left
-
-
-def group_options(config: Optimizer, scales: Iterable[float]) -> list[dict[str, Any]]:
-    """In what the optimizer's groups differ from the config: all other parameters; word vectors, where they have
-    options of their own; each scaled weight, whose decay is that of what it stands for. AdamW's decay shrinks both by
-    the same factor; elsewhere it is the gradient of a square, which the scale enters twice.
-    """
-    own = {key: getattr(config, f"embedding_{key}") for key in ("learning_rate", "weight_decay")}
-    given = {key: value for key, value in own.items() if value is not None}
-    power = 0 if config.name == "adamw" else 2
-    scaled = [{"weight_decay": config.weight_decay / scale**power} for scale in scales]
-    return [{}, *([given] if given else []), *scaled]
-
-
-def build_optimizer(network: torch.nn.Module, config: Optimizer, fused: bool) -> torch.optim.Optimizer:
-    """The optimizer that a config names; fused where that kernel exists."""
-    rate, decay, scales = config.learning_rate, config.weight_decay, weight_scales(network)
-    first, *others = group_options(config, scales.values())
-    vectors = [module.weight for module in network.modules() if isinstance(module, torch.nn.Embedding)]
-    members: list[list[torch.Tensor]] = [[weight] for weight in scales]
-    if len(others) > len(scales):
-        members.insert(0, vectors)
-    known = {id(parameter) for group in members for parameter in group}
-    rest = [parameter for parameter in network.parameters() if id(parameter) not in known]
-    names = {"learning_rate": "lr", "weight_decay": "weight_decay"}
-    groups = [
-        {"params": parameters} | {names[key]: value for key, value in own.items()}
-        for parameters, own in zip([rest, *members], [first, *others], strict=True)
-    ]
-    if config.name == "sgd":
-        return torch.optim.SGD(groups, rate, config.momentum, weight_decay=decay, fused=fused)
-    if config.name == "adagrad":
-        return torch.optim.Adagrad(groups, rate, weight_decay=decay, fused=fused)
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.name]
-    return kind(groups, rate, tuple(config.betas), weight_decay=decay, fused=fused)
-
-
-def seed_noise(seed: int, device: torch.device) -> None:
-    """Seed what a step on a device draws from, as `torch.manual_seed` does.
-
-    On the CPU it leaves out the other kinds of device: each that is not in use yet would format a traceback of this
-    call, to be shown should its own, later seeding fail. That took 0.17 ms on its own.
-    """
-    if device.type == "cpu":
-        torch.default_generator.manual_seed(seed)
-    else:
-        torch.manual_seed(seed)
 
 
 def own_sums(logged: Any, rank: int, world: int) -> dict[str, Any] | None:
@@ -106,6 +64,8 @@ class TrialModule(lightning.LightningModule):
         steps: the budget, for the learning rate.
         optimizer_state: of the checkpoint that training goes on from.
         logged: this rank's sums of that checkpoint, from `logged_sums`.
+        carry: this rank's state of that checkpoint.
+        graphed: examples of the batches whose losses are replayed as a CUDA graph; None: of no batch.
     """
 
     def __init__(
@@ -118,6 +78,8 @@ class TrialModule(lightning.LightningModule):
         steps: int,
         optimizer_state: dict[str, Any] | None = None,
         logged: dict[str, Any] | None = None,
+        carry: Carry | None = None,
+        graphed: int | None = None,
     ):
         super().__init__()
         self.task, self.network, self.config = task, network, optimizer
@@ -125,6 +87,9 @@ class TrialModule(lightning.LightningModule):
         self.seed, self.start, self.steps = seed, start, steps
         self.phases = phases_of(task, steps)
         self.optimizer_state = optimizer_state
+        self.carry = Carry() if carry is None else carry
+        self.graphed = graphed
+        self.captured: Captured | None = None
         logged = logged or {"losses": {}, "examples": 0.0}
         self.logged: dict[str, Tensor] = dict(logged["losses"])  # sums since the last log line
         self.logged_examples: Tensor | float = logged["examples"]
@@ -153,30 +118,47 @@ class TrialModule(lightning.LightningModule):
         fused = self.trainer.precision == "32-true"  # Lightning cannot clip a fused optimizer under mixed precision
         return build_optimizer(self.network, self.config, fused)
 
-    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Noise, schedules and options of this step; a second phase begins with an optimizer without state.
+    def on_train_start(self) -> None:
+        """Record the CUDA graph, where there is to be one; UserError where torch cannot."""
+        if self.graphed is None:
+            return
+        split = self.task.splits["train"]
+        index = torch.arange(min(self.graphed, len(split)))
+        batches = [split.batch(rows).to(self.device) for rows in (index, len(split) - 1 - index)]
+        steps = [partial(self.begin, step) for step in (self.start, self.steps - 1)]
+        self.captured = capture(self.task, self.network.train(), batches, steps)
 
-        All ranks have one seed: each takes its rows of what it gives.
-        """
-        seed_noise(derive(self.seed, "noise", self.step, 0), self.device)
+    def on_train_end(self) -> None:
+        """Let go of the graph: Lightning moves the parameters away from where it reads them."""
+        self.captured = None
+
+    def begin(self, step: int) -> None:
+        """Set noise and schedules of a step. All ranks have one seed: each takes its rows of what it gives."""
+        seed_noise(derive(self.seed, "noise", step, 0), self.device)
+        done, length = self.phases.within(step)
+        self.network.schedule(done / length)
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Noise, schedules and options of this step; a second phase begins with an optimizer without state."""
+        self.begin(self.step)
         optimizer, (done, length) = self.trainer.optimizers[0], self.phases.within(self.step)
         config = self.phases.optimizer(self.config, self.step)
-        self.network.bottleneck.schedule(done / length)
         if self.phases.begins_second(self.step):
             optimizer.load_state_dict(self._new_optimizer().state_dict())
         for group, own in zip(optimizer.param_groups, group_options(config, self.scales), strict=True):
             options = config.model_copy(update=own) if own else config
-            group["lr"], group["weight_decay"] = learning_rate(options, done, length), options.weight_decay
-            if "momentum" in group:
+            group["lr"] = learning_rate(options, done, length)
+            if "weight_decay" in group:
+                group["weight_decay"] = options.weight_decay
+            if options.name == "sgd":
                 group["momentum"] = options.momentum
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The objective's mean over the global batch; ranks' gradients are averaged, hence the world size."""
-        if isinstance(batch, Share):
-            with drawing(Rows(batch.examples, batch.rows)):
-                losses = self.phases.losses(self.task, self.network, batch, self.start + batch_idx)
-        else:
-            losses = self.phases.losses(self.task, self.network, batch, self.start + batch_idx)
+        step, rows = self.start + batch_idx, Rows(batch.examples, batch.rows) if isinstance(batch, Share) else None
+        with drawing(rows):
+            losses = self._losses(self.carry.into(batch), step)
+        self.carry.keep(batch, self.network)
         share = batch.weight * (self.trainer.world_size / batch.normaliser)
         loss = (self.task.objective(losses) * share).sum()
         task = None if self.phases.pretrains(self.start + batch_idx) else losses.task
@@ -186,6 +168,11 @@ class TrialModule(lightning.LightningModule):
                 self.logged[name] = self.logged.get(name, 0.0) + (part.detach() * batch.weight).sum()
         self.logged_examples = self.logged_examples + batch.weight.sum()
         return loss
+
+    def _losses(self, batch: Batch, step: int) -> Losses:
+        if self.captured is not None and self.captured.takes(batch):
+            return self.captured.losses(batch)
+        return self.phases.losses(self.task, self.network, batch, step)
 
     def logged_sums(self) -> dict[str, Any]:
         """What the next log line is made of so far, of this rank's examples; on the CPU."""

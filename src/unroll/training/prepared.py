@@ -4,18 +4,18 @@ A warm worker keeps the last few, since trials of a sweep share them. No trial c
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from torch import nn
-
 from unroll.config import schema
+from unroll.config.parts import parts_of
 from unroll.config.trial import Trial
 from unroll.data.examples import Examples, load_examples
-from unroll.models.contracts import reads_trees
 from unroll.models.network import Network
 from unroll.models.sizing import Sizing, solve
 from unroll.registry.canonical import canonical
-from unroll.registry.components import create, locate
+from unroll.registry.components import create
+from unroll.registry.metric import ExtraMetric
 from unroll.tasks.baselines.views import Baseline
 from unroll.tasks.task import Task
 from unroll.training.generalisation import SAMPLE, train_sample
@@ -24,12 +24,19 @@ KEPT = 8
 _kept: dict[str, Task] = {}  # the least recently used first
 
 
-def build_task(trial: Trial) -> Task:
-    """The task that a trial's config describes, without data."""
-    options = {key: value for key, value in trial.plain["task"].items() if key not in schema.TaskConfig.described}
+def task_of(node: Mapping[str, Any]) -> Task:
+    """The task that the `task` node of a config describes, whatever is trained on it, without data."""
+    options = {key: value for key, value in node.items() if key not in schema.TaskConfig.described}
     task: Task = create(options, "task", Task)
-    encoder = trial.plain.get("architecture", {}).get("encoder")
-    task.trees = encoder is not None and reads_trees(locate(encoder, "architecture.encoder", nn.Module))
+    metrics = node.get("metrics", {})
+    task.extra = {name: create(each, f"task.metrics.{name}", ExtraMetric) for name, each in metrics.items()}
+    return task
+
+
+def build_task(trial: Trial) -> Task:
+    """The task of a trial, without data."""
+    task = task_of(trial.plain["task"])
+    task.trees = not trial.is_baseline and parts_of(trial.plain).encoder.says("states") == "nodes"
     return task
 
 
@@ -59,8 +66,10 @@ def sized(trial: Trial, task: Task) -> tuple[Callable[[], Network], Sizing | Non
     return lambda: task.network(nodes["architecture"], nodes["bottleneck"]), sizing
 
 
-def prepared_task(trial: Trial, download: bool = True) -> tuple[Task, Examples]:
+def prepared_task(trial: Trial, download: bool = True, blind: bool = False) -> tuple[Task, Examples]:
     """The task with its splits, and the examples that they are made of; preprocessing is fitted on train.
+
+    `blind`: in the task validation stands in for test, which stays shut.
 
     Raises:
         UserError: the data are nowhere, or not on this machine where nothing may be downloaded.
@@ -68,11 +77,11 @@ def prepared_task(trial: Trial, download: bool = True) -> tuple[Task, Examples]:
     examples = load_examples(trial.plain["data"], trial.plain["paths"], download)
     data = {key: value for key, value in trial.plain["data"].items() if key != "origin"}
     built = build_task(trial)
-    key = canonical([trial.plain["task"], data, examples.content_sha256, built.trees])
+    key = canonical([trial.plain["task"], data, examples.content_sha256, built.trees, blind])
     task = _kept.pop(key, None)
     if task is None:
-        task = built
-        task.prepare(examples, trial.plain["data"])
+        task, shut = built, {"test": examples.splits["validation"]} if blind else {}
+        task.prepare(replace(examples, splits={**examples.splits, **shut}), trial.plain["data"])
         task.splits[SAMPLE] = train_sample(task.splits, task.seen)
     _kept[key] = task
     while len(_kept) > KEPT:

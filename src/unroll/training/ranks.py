@@ -58,7 +58,7 @@ class Ranks:
         self.number, self.world, self._store = number, world, store
 
     def any(self, *flags: bool) -> list[bool]:
-        """Whether each flag is true on some rank: one small collective, as often as every step."""
+        """Whether each flag is true on some rank now: all wait for the slowest."""
         if self.world == 1:
             return list(flags)
         found = torch.tensor(flags, dtype=torch.uint8)
@@ -128,6 +128,35 @@ class Ranks:
                     return found
                 time.sleep(0.1)
         return None
+
+
+class Poll:
+    """What ranks ask each other after every step: which flags are true on some of them?
+
+    What is asked after one step is answered after the next, when all have met over its gradients anyway: no rank waits
+    for a slower one, and all hear the same after the same step. A process alone has its answer at once.
+    """
+
+    def __init__(self, ranks: Ranks):
+        self._ranks = ranks
+        self._asked: tuple[Any, torch.Tensor] | None = None
+
+    def answer(self, *own: bool, now: bool = False) -> list[bool]:
+        """Whether each flag was true on some rank when they last asked; `now`: or is true on one now."""
+        told = [False] * len(own)
+        if self._asked is not None:
+            work, found = self._asked
+            work.wait()
+            self._asked, told = None, [bool(flag) for flag in found.tolist()]
+        if self._ranks.world > 1 and not now:
+            return told
+        return [before or is_now for before, is_now in zip(told, self._ranks.any(*own), strict=True)]
+
+    def ask(self, *flags: bool) -> None:
+        """Tell the other ranks, and go on."""
+        if self._ranks.world > 1:
+            found = torch.tensor(flags, dtype=torch.uint8)
+            self._asked = distributed.all_reduce(found, op=distributed.ReduceOp.MAX, async_op=True), found
 
 
 @contextmanager

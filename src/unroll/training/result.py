@@ -12,7 +12,8 @@ from unroll.data.examples import Examples, stated_content_sha256
 from unroll.data.profile import in_short
 from unroll.errors import UserError
 from unroll.models.sizing import count_parameters
-from unroll.records.scores import score_name, scores_sha256
+from unroll.records.scores import scores_sha256
+from unroll.registry.facts import facts
 from unroll.tasks.task import Final, Task
 from unroll.training import predictions
 from unroll.training.devices import device_fields
@@ -38,6 +39,13 @@ def result_fields(
         bad = [name for name, value in found.items() if not math.isfinite(value)]
         if bad:
             raise FloatingPointError(f"{', '.join(bad)} of {split} is not finite")
+    missing = [name for name in task.extra if any(name not in found for found in final.metrics.values())]
+    if missing:
+        raise UserError(
+            "The task's final evaluation measures no extra metrics.",
+            saw=f"task.metrics.{missing[0]} with {type(task).__name__}",
+            allowed="self.measure_extra(final, outputs, split) in the task's `finish`",
+        )
     primary = config.task.primary
     if primary.name not in final.metrics["test"]:
         raise UserError(
@@ -47,14 +55,14 @@ def result_fields(
         )
     if rank() == 0:
         predictions.save_images(directory, final.images, replacing)
-    scored = score_name(primary.name)
-    scores = final.predictions["test"].get(scored) if scored is not None else None
+    score = facts(config.plain()["task"]).score(primary.name)
+    scores = None if score is None else final.predictions["test"].get(score.name)
     return {
         "metrics": final.metrics,
         "primary": {**primary.model_dump(), "value": final.metrics["test"][primary.name]},
         "examples": {split: len(task.splits[split]) for split in ("train", "validation", "test")},
         "predictions_sha256": predictions.save(directory, final.predictions, replacing) if rank() == 0 else "",
-        **({} if scores is None else {"scores_sha256": scores_sha256(str(scored), np.asarray(scores))}),
+        **({} if score is None or scores is None else {"scores_sha256": scores_sha256(score, np.asarray(scores))}),
         "data_sha256": examples.content_sha256,
         "labels": final.labels,
         "curves": dict(final.curves),
@@ -155,5 +163,5 @@ def _timing(run: Run) -> dict[str, Any]:
         "attempts": progress.attempts,
         "world_size": run.trainer.world_size,
         "padding_share": run.cost.padding,
-        "device": device_fields(run.module.device, run.trainer.precision),
+        "device": device_fields(run.module.device, run.trainer.precision, run.module.graphed is not None),
     }

@@ -1,5 +1,6 @@
 """A trial under way: what it is given, and what each step of its story leaves for the next ones."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -10,12 +11,14 @@ from unroll.atomic import Replacing, replacing
 from unroll.config.schema import Config
 from unroll.config.trial import Trial
 from unroll.data.examples import Examples
+from unroll.data.splits import Split, placed
 from unroll.models.network import Network
 from unroll.models.sizing import Sizing
 from unroll.records.lease import Lease
 from unroll.tasks.task import Final, Task
 from unroll.tracking.tracking import Tracking
 from unroll.training.callbacks import Training
+from unroll.training.carry import Carry
 from unroll.training.checkpoint import Progress
 from unroll.training.diagnostics.probe import diagnose
 from unroll.training.evaluation import Score, evaluate_split
@@ -50,6 +53,7 @@ class Saved:
     optimizer: dict[str, Any] | None = None
     scaler: dict[str, Any] | None = None
     logged: Any = None
+    carry: Carry | None = None
 
 
 @dataclass
@@ -88,6 +92,12 @@ class Run:
         return self.saved.progress
 
     @cached_property
+    def splits(self) -> Mapping[str, Split]:
+        """The task's splits for the device that trains: what they hold lies there where `trainer` lets it."""
+        device, most = self.trainer.strategy.root_device, self.config.trainer.data_on_device_mb
+        return placed(self.task.splits, device, most)
+
+    @cached_property
     def replacing(self) -> Replacing:
         """How files are replaced: only while the trial is still ours."""
         return replacing if self.lease is None else self.lease.replacing
@@ -96,8 +106,7 @@ class Run:
         """Per-example outputs of a split, where and in the precision in which the network trains."""
         assert self.module.device == self.trainer.strategy.root_device, f"training ran on {self.module.device}"
         ranks = self.trainer.global_rank, self.trainer.world_size
-        split_ = self.task.splits[split]
-        return evaluate_split(score, self.network, split_, self.module.seed, self.module.device, *ranks)
+        return evaluate_split(score, self.network, self.splits[split], self.module.seed, self.module.device, *ranks)
 
     def diagnose(self) -> dict[str, Any]:
         """Diagnostics of the network as it is now."""

@@ -1,7 +1,6 @@
 """A trial in steps, each a function over one `Run`. A network's: data, network, cost, budget, checkpoint, trackers,
 training, the best weights, the final evaluation, the result. A baseline's are those that training has no part in."""
 
-import gc
 import time
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from unroll.tasks.task import Final
 from unroll.training import checkpoint, flops
 from unroll.training.budget import budget_steps
 from unroll.training.callbacks import Training
+from unroll.training.carry import own_carry
 from unroll.training.checkpoint import Progress
 from unroll.training.diagnostics.pretrained import pretrained
 from unroll.training.diagnostics.probe import logged_names
@@ -38,14 +38,11 @@ def run_trial(run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
     count_cost(run)
     plan_steps(run)
     find_checkpoint(run)
-    try:
-        set_up(run)
-        fit(run)
-        take_best(run)
-        evaluate(run)
-        return result(run)
-    finally:
-        gc.collect()
+    set_up(run)
+    fit(run)
+    take_best(run)
+    evaluate(run)
+    return result(run)
 
 
 def read_data(run: Run) -> None:
@@ -64,6 +61,7 @@ def fit_baseline(run: Run) -> None:
         run.final.metrics[split] = task.metrics(outputs, split)
         run.final.predictions[split] = task.predictions(outputs, split)
         run.final.labels.update(task.labels(outputs, split))
+        task.measure_extra(run.final, outputs, split)
     run.final.images = task.shown(outputs, "test")
     run.evaluation_seconds = time.monotonic() - began
 
@@ -116,7 +114,8 @@ def find_checkpoint(run: Run) -> None:
             checkpoint.load_best(directory, progress, ahead=True)  # a damaged one is told of now, not after training
         progress.attempts += 1
         logged = own_sums(found.get("logged"), run.ranks.number, run.ranks.world)
-        run.saved = Saved(progress, found["optimizer"], found["scaler"], logged)
+        carry = own_carry(found.get("carried", ()), run.ranks.number, run.ranks.world)
+        run.saved = Saved(progress, found["optimizer"], found["scaler"], logged, carry)
     run.progress.data_sha256 = data
 
 
@@ -155,6 +154,8 @@ def set_up(run: Run) -> None:
         run.schedule.steps,
         run.saved.optimizer,
         run.saved.logged,
+        run.saved.carry,
+        config.data.batch_size if config.trainer.cuda_graphs else None,
     )
     run.network.precision = run.trainer.precision_plugin.forward_context
     if run.saved.scaler:
@@ -165,7 +166,7 @@ def fit(run: Run) -> None:
     """Step 7: training, to its end or to a signal, which raises KeyboardInterrupt once all is saved."""
     progress, trainer, steps = run.progress, run.trainer, run.schedule.steps
     batches = TrainingBatches(
-        run.task.splits["train"],
+        run.splits["train"],
         run.config.data.batch_size,
         run.config.seed,
         progress.step,

@@ -19,7 +19,10 @@ from unroll.records.provenance import peak_memory_bytes, provenance, reset_peak_
 from unroll.records.record import read_record
 from unroll.records.schema import SCHEMA_VERSION
 from unroll.records.state import state
+from unroll.records.store import folder_bytes
 from unroll.registry.components import create, locate
+from unroll.registry.options import grouped
+from unroll.registry.versions import own_options
 from unroll.storage import storage_trouble
 from unroll.threads import computing_threads
 from unroll.tracking.tracking import Tracking
@@ -28,7 +31,11 @@ from unroll.training import checkpoint
 from unroll.training.cluster import check_cluster
 from unroll.training.devices import check_precision, kind_of, reset_peak, set_tf32
 from unroll.training.ending import tracked, write_and_finish
+from unroll.training.graphs import check_graphs
+from unroll.training.memory import FreedMemory, keep_freed_memory
 from unroll.training.metric_names import check_metrics
+from unroll.training.optimizers import check_optimizer
+from unroll.training.out_of_memory import message, release
 from unroll.training.phases import check_phases, check_schedule
 from unroll.training.preemption import Preemption
 from unroll.training.prepared import build_baseline, build_task, prepared_task
@@ -43,6 +50,7 @@ class Began(NamedTuple):
 
     clock: float  # seconds of the monotonic clock
     at: str  # in UTC, ISO 8601
+    freed_memory: FreedMemory
 
 
 def check(trial: Trial) -> None:
@@ -59,6 +67,7 @@ def check_here(trial: Trial) -> None:
     """Check that this process can train a trial: ranks, devices, the runs folder, W&B; UserError where it cannot."""
     check_cluster(trial)
     check_precision(trial)
+    check_graphs(trial)
     if rank() == 0:  # the only one that a tracker hears
         check_wandb(trial)
 
@@ -67,6 +76,7 @@ def check_components(trial: Trial) -> None:
     """Check that a trial's components exist and go together; UserError where they do not."""
     task = build_task(trial)
     check_metrics(task, trial)
+    task.check_data(trial.plain["data"])
     if trial.is_baseline:
         build_baseline(trial)
         return
@@ -76,13 +86,11 @@ def check_components(trial: Trial) -> None:
         trial.config.network.budget,
     )
     for part in ("encoder", "decoder"):
-        locate(architecture[part], f"architecture.{part}", torch.nn.Module)
-    terms = bottleneck["terms"]
-    for name, node in terms.items():
-        term = create(node, f"bottleneck.terms.{name}", Term)
-        term.check(task.autoencodes, last=name == list(terms)[-1])
-        check_schedule(name, term, budget)
-    task.check(architecture, bottleneck)
+        kind = locate(architecture[part], f"architecture.{part}", torch.nn.Module)
+        grouped(kind, own_options(architecture[part]))
+    check_optimizer(trial.config.network.optimizer)
+    for name, node in bottleneck["terms"].items():
+        check_schedule(name, create(node, f"bottleneck.terms.{name}", Term), budget)
     check_phases(task, budget)
 
 
@@ -103,7 +111,7 @@ def train(trial: Trial, checked: bool = False) -> dict[str, Any]:
     check_here(trial)
     if not checked:
         check_components(trial)
-    began = Began(time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds"))
+    began = Began(time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds"), keep_freed_memory())
     reset_peak_memory()
     reset_peak()
     trainer, lease, finished = trial.config.trainer, None, None
@@ -136,9 +144,13 @@ def train(trial: Trial, checked: bool = False) -> dict[str, Any]:
 
 
 def _check_data(trial: Trial) -> None:
-    """Say what is wrong with the data before anything is written; all else is the record's to tell."""
+    """Say what is wrong with the data before anything is written; all else is the record's to tell.
+
+    Of some data a task reports fewer metrics: of images smaller than its window no SSIM.
+    """
     try:
-        prepared_task(trial)
+        task, _ = prepared_task(trial)
+        check_metrics(task, trial)
     except UserError:
         raise
     except Exception:
@@ -148,8 +160,7 @@ def _check_data(trial: Trial) -> None:
 def _train(trial: Trial, began: Began, lease: Lease | None, tracking: Tracking, ranks: Ranks) -> dict[str, Any]:
     directory = trial.directory
     if lease is not None:
-        text = yaml.safe_dump(trial.plain, sort_keys=False, allow_unicode=True)
-        (directory / "config.yaml").write_text(text, encoding="utf-8")
+        write_config(trial)
     record: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "trial_id": trial.trial_id,
@@ -158,7 +169,8 @@ def _train(trial: Trial, began: Began, lease: Lease | None, tracking: Tracking, 
         "protocol_version": trial.config.task.protocol_version,
         "error": None,
     }
-    run: dict[str, Any] = {"started": began.at, "command": " ".join(["unroll", *sys.argv[1:]])}
+    command = " ".join(["unroll", *sys.argv[1:]])
+    run: dict[str, Any] = {"started": began.at, "command": command, "freed_memory": began.freed_memory}
     try:
         threads = trial.config.trainer.threads
         set_tf32(trial.config.trainer.tf32)
@@ -173,28 +185,26 @@ def _train(trial: Trial, began: Began, lease: Lease | None, tracking: Tracking, 
         trouble = storage_trouble(error, directory)
         if trouble is not None:
             raise trouble from error
-        trace = "".join(traceback.format_exception(error))
-        record |= {"status": "failed", "error": _described(error, trace)}
+        trace, said = "".join(traceback.format_exception(error)), message(error, trial.plain["data"]["batch_size"])
+        release(error)
+        record |= {"status": "failed", "error": {"type": type(error).__name__, "message": said, "traceback": trace}}
         problems = [f"failed: {type(error).__name__}"]
         run = {"seconds": time.monotonic() - began.clock, **run, **provenance()}
         record |= {"run": run, "reportable": False, "why_not_reportable": problems}
         path = trial.record_path
         if lease is not None and state(trial) != "finished":  # with trainer.again: a failure takes no result away
             path = write_and_finish(directory, record, tracking, "failed", lease.replacing)
-        raise TrialFailed(trial.trial_id, path, f"{type(error).__name__}: {error}") from error
+        raise TrialFailed(trial.trial_id, path, f"{type(error).__name__}: {said}") from error
     run |= {"seconds": time.monotonic() - began.clock, "peak_memory_bytes": peak_memory_bytes(), **provenance()}
+    run["disk_bytes"] = _left_bytes(directory, trial.config.trainer.keep_after)
     if run["code"]["dirty"]:
         problems.append("the working tree had changes that are not committed")
     record |= {"run": run, "reportable": not problems, "why_not_reportable": problems}
     if lease is not None:
         write_and_finish(directory, record, tracking, "finished", lease.replacing)
         if not lease.lost:
-            _keep(directory, trial.config.trainer.keep_after)
+            keep_checkpoints(directory, trial.config.trainer.keep_after)
     return record
-
-
-def _described(error: BaseException, trace: str) -> dict[str, str]:
-    return {"type": type(error).__name__, "message": str(error), "traceback": trace}
 
 
 def _run(trial: Trial, lease: Lease | None, tracking: Tracking, ranks: Ranks) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -207,12 +217,29 @@ def _run(trial: Trial, lease: Lease | None, tracking: Tracking, ranks: Ranks) ->
             raise
 
 
-def _keep(directory: Path, kept: str) -> None:
-    """Remove a recorded trial's checkpoints that are not to be kept."""
-    if kept == "all":
-        return
-    gone = [directory / checkpoint.LAST, *directory.glob("step-*.ckpt")]
-    if kept == "none":
-        gone.append(directory / checkpoint.BEST)
-    for path in gone:
+def write_config(trial: Trial) -> None:
+    """Write a trial's config into its directory."""
+    text = yaml.safe_dump(trial.plain, sort_keys=False, allow_unicode=True)
+    (trial.directory / "config.yaml").write_text(text, encoding="utf-8")
+
+
+def keep_checkpoints(directory: Path, kept: str) -> None:
+    """Remove a trial's checkpoints that are not to be kept once it has ended: of `all`, `best`, `none` all others."""
+    for path in _not_kept(directory, kept):
         path.unlink(missing_ok=True)
+
+
+def _not_kept(directory: Path, kept: str) -> list[Path]:
+    if kept == "all":
+        return []
+    return [
+        directory / checkpoint.LAST,
+        *directory.glob("step-*.ckpt"),
+        *([directory / checkpoint.BEST] if kept == "none" else []),
+    ]
+
+
+def _left_bytes(directory: Path, kept: str) -> int:
+    """Bytes of what a trial leaves beside its record."""
+    gone = sum(path.stat().st_size for path in _not_kept(directory, kept) if path.exists())
+    return folder_bytes(directory) - gone

@@ -1,7 +1,7 @@
 """What is tuned: the studies of a suite, checked before any of their points is trained."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from unroll.config.search_space import Space, overrides
 from unroll.config.trial import Trial
 from unroll.errors import UserError, suggest
 from unroll.registry.canonical import canonical
+from unroll.registry.facts import facts
 
 Compose = Callable[[Sequence[str]], Trial]
 SAMPLERS = ("tpe", "random")
@@ -84,7 +85,7 @@ def make_studies(planned: Sequence[Planned], space: Space, options: TuningOption
             poses another problem, a space with too few points.
     """
     options.check()
-    _check_keys(space)
+    _check_keys(space, (item.trial.plain["task"] for item in planned))
     apart = {"seed", *(key.lstrip("+") for key in space.keys)}
     groups: dict[tuple[str, ...], list[int]] = {}
     for item in planned:
@@ -94,10 +95,9 @@ def make_studies(planned: Sequence[Planned], space: Space, options: TuningOption
     return [_study(kept, tuple(dict.fromkeys(seeds)), space, options, compose) for kept, seeds in groups.items()]
 
 
-def _check_keys(space: Space) -> None:
-    from unroll.analysis.variants import PROBLEM_OPTIONS
-
-    refused = ("seed", "task", "data", "baseline", *(f"task.{option}" for option in PROBLEM_OPTIONS))
+def _check_keys(space: Space, tasks: Iterable[Mapping[str, Any]]) -> None:
+    posing = {option for task in tasks for option in facts(task).poses}
+    refused = {"seed", "task", "data", "baseline", *(f"task.{option}" for option in posing)}
     for key, written in space.written.items():
         if key.lstrip("+") in refused or key.startswith("~"):
             raise UserError(

@@ -1,12 +1,13 @@
 """Two records of one trial side by side: where each was made, and what differs. Pure functions, no torch."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from unroll.records.arrays import describe, in_parts, names
 from unroll.records.devices import device_used
-from unroll.records.tolerance import tolerance
+from unroll.registry.facts import facts
 
 Record = Mapping[str, Any]
 LATER_FIELDS = ("train", "pretrained", "scores_sha256")  # that results were given after the first records
@@ -99,13 +100,14 @@ def differences(first: Any, second: Any, where: str = "result") -> Iterator[str]
 
 def gaps(first: Record, second: Record) -> list[Gap]:
     """Each metric that both results have."""
-    found = []
+    found, known = [], facts(first["config"]["task"])
     for split, metrics in first["result"]["metrics"].items():
         examples = first["result"]["examples"][split]
         again = second["result"]["metrics"].get(split, {})
         for name, value in metrics.items():
             if name in again:
-                found.append(Gap(f"{split}.{name}", value, again[name], tolerance(name, value, examples)))
+                allowed = known.tolerance(name).allowed(value, examples)
+                found.append(Gap(f"{split}.{name}", value, again[name], allowed))
     return found
 
 
@@ -152,3 +154,58 @@ def changed_examples(first: Path, second: Path) -> list[Changed]:
                 largest = float(np.maximum(largest, apart.max()))  # of what is no number, that
         found.append(Changed(name, differ, examples, largest if numbers else None))
     return found
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What a second run of a trial gave, beside what the record of the first says."""
+
+    trial_id: str
+    moved: list[str]  # how the surroundings differ; empty: the same, and every bit must be
+    code: str | None  # how Unroll itself differs
+    differences: list[str]  # each value of the result that differs
+    gaps: list[Gap]
+    unlike: list[str]  # what no rounding explains
+    weights_equal: bool | None  # None: no weights
+    changed: list[Changed] = field(default_factory=list)  # empty also where the record's predictions are not at hand
+
+    @property
+    def identical(self) -> bool:
+        return not self.differences
+
+    @property
+    def within(self) -> bool:
+        """Whether every metric is as near as rounding may bring it, and nothing is there that no rounding explains."""
+        return not self.unlike and all(gap.within for gap in self.gaps)
+
+    @property
+    def passed(self) -> bool:
+        """Bit-identical; in other surroundings, within tolerance."""
+        return self.identical or (bool(self.moved) and self.within)
+
+    @property
+    def largest(self) -> Gap | None:
+        """The metric that lies apart the most, relative to its value; None where the two share none."""
+        return max(self.gaps, key=lambda gap: gap.relative, default=None)
+
+
+def compared(record: Mapping[str, Any], again: Mapping[str, Any], changed: Sequence[Changed] = ()) -> Verification:
+    """Two finished records of one trial."""
+    weights = record["result"]["weights_sha256"]
+    before = without_later(record["result"], again["result"])
+    after = without_later(again["result"], record["result"])
+    return Verification(
+        record["trial_id"],
+        moved(record, again),
+        next(differences(_code(record), _code(again), "code"), None),
+        list(differences(before, after)),
+        gaps(record, again),
+        not_comparable(record, again),
+        None if weights is None else weights == again["result"]["weights_sha256"],
+        list(changed),
+    )
+
+
+def _code(record: Mapping[str, Any]) -> str:
+    code = record["run"]["code"]
+    return f"{code['version']} {code['commit'] or ''}".strip() + (" with changes" if code["dirty"] else "")

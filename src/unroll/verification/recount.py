@@ -17,13 +17,14 @@ from unroll.config.identity import is_baseline
 from unroll.config.trial import Trial
 from unroll.config.typed import completed
 from unroll.data.examples import Examples
+from unroll.data.kinds import has_texts
 from unroll.models.sizing import meta_counts, with_width
 from unroll.records.truth import Mismatch
 from unroll.registry.canonical import canonical
 from unroll.registry.components import foreign
 from unroll.registry.groups import group_options
 from unroll.tasks.task import Task
-from unroll.training.prepared import build_task
+from unroll.training.prepared import build_task, task_of
 
 SIDE = 28  # of the images of every data set that Unroll ships
 _LENGTHS = (5, 47)  # of made-up texts: a count that differs between them depends on data
@@ -42,7 +43,7 @@ def parameters(record: Mapping[str, Any]) -> Iterator[Mismatch]:
         return
     if found["counted"] != expected["counted"]:
         yield Mismatch(f"{found['counted']} counted parameters", f"{expected['counted']}, of the config's network")
-    words = config["data"]["kind"] in ("labelled_text", "pairs")
+    words = has_texts(config["data"]["kind"])
     if not words and found["total"] != expected["total"]:
         yield Mismatch(f"{found['total']} parameters", f"{expected['total']}, of the config's network")
 
@@ -64,7 +65,7 @@ def _cached(text: str, width: int | None) -> dict[str, int] | None:
     if width is not None:
         nodes = with_width(nodes, width)
     found = []
-    for length in _LENGTHS if config["data"]["kind"] in ("labelled_text", "pairs") else _LENGTHS[:1]:
+    for length in _LENGTHS if has_texts(config["data"]["kind"]) else _LENGTHS[:1]:
         task = build_task(Trial({**config, **nodes}, "recounted"))
         ready = _prepared(canonical([config["task"], config["data"]]), length, task.trees)
         if ready is None:
@@ -81,7 +82,7 @@ def _prepared(text: str, length: int, trees: bool) -> Task | None:
     splits = _made_up(config, data.get("max_length") or length)
     if splits is None:
         return None
-    task = build_task(Trial({**config, "architecture": {}}, "recounted"))
+    task = task_of(node)
     task.trees = trees
     task.prepare(_examples(splits), {**data, "fraction": 1.0})
     return task

@@ -10,7 +10,6 @@ import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,44 +27,13 @@ from unroll.registry.groups import group_value
 from unroll.training.checkpoint import BEST, LAST
 from unroll.training.cluster import check_cluster, in_slurm_step, under_torchrun
 from unroll.training.devices import check_precision
+from unroll.training.graphs import check_graphs
 from unroll.training.predictions import FILE_NAME as PREDICTIONS
 from unroll.training.ranks import rank
 from unroll.training.train import train
-from unroll.verification.compare import (
-    Changed,
-    Gap,
-    changed_examples,
-    differences,
-    gaps,
-    moved,
-    not_comparable,
-    without_later,
-)
+from unroll.verification.compare import Verification, changed_examples, compared
 
 RANKS = ("devices", "num_nodes")
-
-
-@dataclass(frozen=True)
-class Verification:
-    """What training again gave, beside what the record says."""
-
-    trial_id: str
-    moved: list[str]  # how the surroundings differ; empty: the same, and every bit must be
-    code: str | None  # how Unroll itself differs
-    differences: list[str]  # each value of the result that differs
-    gaps: list[Gap]
-    unlike: list[str]  # what no rounding explains
-    weights_equal: bool | None  # None: no weights
-    changed: list[Changed] = field(default_factory=list)  # empty also where the record's predictions are not at hand
-
-    @property
-    def identical(self) -> bool:
-        return not self.differences
-
-    @property
-    def passed(self) -> bool:
-        """Bit-identical; in other surroundings, within tolerance."""
-        return self.identical or (bool(self.moved) and not self.unlike and all(gap.within for gap in self.gaps))
 
 
 def verify(
@@ -139,6 +107,7 @@ def _possible_here(trial: Trial) -> None:
     try:
         check_cluster(trial)
         check_precision(trial)
+        check_graphs(trial)
     except UserError as error:
         raise UserError(
             "The record is of a device that is not here, and on another its numbers would be another trial's: "
@@ -153,23 +122,6 @@ def _under(trial_id: str, runs: Path) -> str:
     return shlex.join([trial_id, "--runs", str(runs)])
 
 
-def compared(record: Mapping[str, Any], again: Mapping[str, Any], changed: list[Changed]) -> Verification:
-    """Two finished records of one trial."""
-    weights = record["result"]["weights_sha256"]
-    before = without_later(record["result"], again["result"])
-    after = without_later(again["result"], record["result"])
-    return Verification(
-        record["trial_id"],
-        moved(record, again),
-        next(differences(_code(record), _code(again), "code"), None),
-        list(differences(before, after)),
-        gaps(record, again),
-        not_comparable(record, again),
-        None if weights is None else weights == again["result"]["weights_sha256"],
-        changed,
-    )
-
-
 def predictions_of(trial: str | Path, runs: Path) -> Path | None:
     """The predictions.npz beside the record that `trial` names as `find_record` reads it; None where there is none."""
     places = (Path(trial), Path(trial) / FILE_NAME, runs / trial / FILE_NAME)
@@ -178,11 +130,6 @@ def predictions_of(trial: str | Path, runs: Path) -> Path | None:
         return None
     found = record.with_name(PREDICTIONS)
     return found if found.is_file() else None
-
-
-def _code(record: Mapping[str, Any]) -> str:
-    code = record["run"]["code"]
-    return f"{code['version']} {code['commit'] or ''}".strip() + (" with changes" if code["dirty"] else "")
 
 
 def _launched() -> tuple[int, int]:
@@ -207,7 +154,7 @@ def _overridden(overrides: Sequence[str], trainer: Mapping[str, Any], named: str
             raise UserError(
                 "Verifying trains the same trial: only where and how it runs can be another.",
                 saw=text,
-                allowed=f"trainer.KEY=VALUE, {' and '.join(NUMBERS)} left out",
+                allowed=f"trainer.KEY=VALUE, {', '.join(NUMBERS)} left out",
                 run=f"unroll verify {named} trainer.threads=2",
             )
         names.append(name)

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from unroll.records.tolerance import RULE
-from unroll.verification.verify import Verification
+from unroll.registry.facts import rule
+from unroll.verification.compare import Verification
 
 
 def lines(found: Verification) -> Iterator[str]:
@@ -28,7 +28,7 @@ def lines(found: Verification) -> Iterator[str]:
     if not found.moved:
         yield f"{found.trial_id}: trained again, {len(found.differences)} values of the result differ"
         return
-    yield f"tolerance: {RULE}"
+    yield f"tolerance: {rule()}"
     beyond = [gap.metric for gap in found.gaps if not gap.within]
     if found.passed:
         yield f"{found.trial_id}: trained again, within tolerance"
@@ -44,5 +44,5 @@ def _table(found: Verification) -> Iterator[str]:
         values = (gap.reported, gap.again, gap.absolute, gap.relative, gap.allowed)
         mark = "" if gap.within or not found.moved else "  beyond"
         yield f"{gap.metric:{width}}" + "".join(f"{value:13.6g}" for value in values) + mark
-    largest = max(found.gaps, key=lambda gap: gap.relative)
-    yield f"largest relative difference: {largest.relative:.3g} ({largest.metric})"
+    if (largest := found.largest) is not None:
+        yield f"largest relative difference: {largest.relative:.3g} ({largest.metric})"

@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 from table_records import FIVE, record
 
-from unroll.analysis.across import Group
+from unroll.analysis.across import Profile, across
 from unroll.analysis.figures import lines, pictures, style
 from unroll.analysis.figures.costs import draw_costs, front_of, lifts
 from unroll.analysis.figures.fronts import pareto
 from unroll.analysis.figures.lines import Line, line
-from unroll.analysis.figures.panels import Axis, draw_panels, panels
-from unroll.analysis.figures.ranks import MeanRanks, draw_ranks
-from unroll.analysis.figures.write import draw_tables, drawings, ranks_of, seeds, slug
-from unroll.analysis.statistics.ranks import Ranking
+from unroll.analysis.figures.panels import Axis, draw_panels, family, panels
+from unroll.analysis.figures.ranks import draw_profiles, draw_ranks
+from unroll.analysis.figures.write import draw_tables, drawings, seeds, slug
+from unroll.analysis.statistics.aggregates import Aggregate
 from unroll.analysis.tables import Row, Table, make_tables
 
 pytestmark = pytest.mark.usefixtures("believed")
@@ -36,6 +36,10 @@ def drawn(row: str, seed: int, value: float | None, curve: tuple[float, ...] = (
         items = [{"step": 10 * (place + 1), "nll": nll} for place, nll in enumerate(curve)]
         found["result"]["curves"] = {"validation": items}
     return found
+
+
+def beside(folder: Path) -> dict[str, Path]:
+    return {path.name: path for path in folder.iterdir()}
 
 
 def table_of(*records: dict[str, Any]) -> Table:
@@ -199,24 +203,62 @@ def test_names_are_lifted_until_none_overlaps() -> None:
     assert lifts([(1.0, 0.0, 0.5, 0.2), (1.2, 0.05, 0.5, 0.2), (3.0, 0.0, 0.5, 0.2)]) == [0.0, pytest.approx(0.2), 0.0]
 
 
-def test_ranks_are_drawn_where_they_are_and_bars_join_what_is_alike() -> None:
-    pairs = ((1.0, 0.4, 0.01), (0.4, 1.0, 0.01), (0.01, 0.01, 1.0))
-    made = draw_ranks("t", MeanRanks("g", ("a", "b", "c"), (1.2, 1.9, 2.9), pairs))
+def networks_of(data: str, seeds: int = 2) -> list[dict[str, Any]]:
+    """Records of three networks, birnn < bigru < bilstm, in which the bigru's second trial failed on data b."""
+    values = {"birnn": 0.0, "bigru": 10.0, "bilstm": 20.0}
+    made = [drawn(name, seed, value + seed, data__name=data) for name, value in values.items() for seed in range(seeds)]
+    if data == "b":
+        made[seeds + 1] = drawn("bigru", 1, None, data__name=data)
+    return made
+
+
+def marks_of(data: str) -> list[dict[str, Any]]:
+    """Records of the baselines between which a common scale runs."""
+    made = [drawn("tfidf_lr", 0, value, data__name=data) for value in (5.0, 15.0)]
+    made[0]["config"]["baseline"]["name"] = "majority"
+    made[0]["trial_id"] += "-majority"
+    return made
+
+
+def test_each_networks_ranks_stand_on_a_line_of_its_own_the_best_on_top() -> None:
+    (group,) = across(make_tables([*networks_of("a"), *networks_of("b")])).groups
+    made = draw_ranks("t", group, ["a note"])
     (axes,) = made.axes
-    assert sorted(text.get_text().strip() for text in axes.texts) == ["a (1.20)", "b (1.90)", "c (2.90)"]
-    bars = [sorted(drawn.get_xdata()) for drawn in axes.lines if drawn.get_color() == "black"]
-    assert bars == [[1.2, 1.9]]
-    with pytest.raises(ValueError, match="3 networks need 3 mean ranks"):
-        draw_ranks("t", MeanRanks("g", ("a", "b", "c"), (1.2, 1.9, 2.9), pairs[:2]))
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["bilstm", "bigru", "birnn"]
+    assert axes.yaxis_inverted()
+    marks = {str(drawn.get_label()): np.asarray(drawn.get_offsets()) for drawn in axes.collections}
+    assert list(marks) == ["sentiment on a", "sentiment on b", "mean over problems"]
+    assert [offsets[:, 0].tolist() for offsets in marks.values()] == [[1, 2, 3], [1, 3, 2], [1, 2.5, 2.5]]
+    assert [np.rint(offsets[:, 1]).tolist() for offsets in marks.values()] == [[0, 1, 2]] * 3
+    said = " ".join(made.get_supxlabel().split())
+    assert "a note" in said
+    assert "Failed trials, ranked last: bigru 1." in said
 
 
-@pytest.mark.parametrize(("friedman", "p"), [(0.01, 0.02), (0.2, 1.0)])
-def test_no_two_are_apart_where_friedman_finds_nothing(friedman: float, p: float) -> None:
-    ranking = Ranking((1.0, 2.0), friedman, ((1.0, 0.02), (0.02, 1.0)), 0.5, 4)
-    found = ranks_of(Group("g", ("a", "b"), ranking, ("x", "y"), (0, 2), ()))
-    assert found.pairs[0][1] == p
-    assert "4 blocks of 2 problems: x; y." in found.notes
-    assert "Failed trials, ranked last: b 2." in found.notes
+def test_profiles_are_drawn_eight_a_panel() -> None:
+    share = Aggregate(0.5, 0.25, 0.75)
+    each = [Profile(f"n{number}", (0.0, 1.0), (share, share), 5) for number in range(9)]
+    made = draw_profiles("t", each, [])
+    first, second = made.axes
+    assert [len(axes.lines) for axes in (first, second)] == [8, 1]
+    assert (first.get_title(loc="left"), second.get_title(loc="left")) == ("part 1 of 2", "part 2 of 2")
+    assert second.lines[0].get_xydata().tolist() == [[0.0, 0.5], [1.0, 0.5]]
+    (alone,) = draw_profiles("t", each[:3], []).axes
+    assert (alone.get_title(loc="left"), len(alone.lines)) == ("", 3)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "terms", "name"),
+    [
+        ({"cell": "gru"}, {}, "Recurrent networks, one direction"),
+        ({"cell": "gru", "bidirectional": True, "reconstructs": False}, {}, "Recurrent networks, both directions"),
+        ({"reconstructs": True}, {}, "Autoencoders"),
+        ({"reconstructs": True}, {"sparse": {}}, "Regularised autoencoders"),
+        ({"kind": "constituency"}, {}, "Recursive, linear and feed-forward networks"),
+    ],
+)
+def test_a_family_is_what_the_config_says(architecture: dict[str, Any], terms: dict[str, Any], name: str) -> None:
+    assert family({"architecture": architecture, "bottleneck": {"terms": terms}}) == name
 
 
 def test_images_stand_side_by_side_below_what_they_reconstruct(tmp_path: Path) -> None:
@@ -229,7 +271,7 @@ def test_images_stand_side_by_side_below_what_they_reconstruct(tmp_path: Path) -
             tmp_path / found["trial_id"] / "images.npz", original=images, reconstruction=images + 1, samples=images
         )
     table = table_of(*records)
-    kept = pictures.images_of(table, tmp_path, [])
+    kept = pictures.images_of(table, beside(tmp_path), [])
     assert [label for label, _ in pictures.strips(kept, "reconstruction")] == ["original", "lstm, seed 1", "rnn"]
     assert pictures.strips(kept, "samples")[1][1].tolist() == images.tolist()
 
@@ -254,7 +296,7 @@ def test_a_file_of_no_images_is_said_and_ends_no_other_figure(tmp_path: Path, ke
         path = tmp_path / found["trial_id"] / "images.npz"
         path.parent.mkdir()
         path.write_bytes(b"rotten") if arrays is None else np.savez_compressed(path, **arrays)
-    drawn = draw_tables([table_of(*records)], tmp_path, tmp_path / "out")
+    drawn = draw_tables([table_of(*records)], beside(tmp_path), tmp_path / "out")
     assert [why in said for said in drawn.skipped] == [False, True], drawn.skipped
     names = sorted(path.name for path in drawn.paths if path.suffix == ".svg")
     assert names == ["sentiment-sst2-parameters.svg", "sentiment-sst2-samples.svg", "sentiment-sst2-seconds.svg"]
@@ -264,7 +306,7 @@ def test_a_file_of_no_images_is_said_and_ends_no_other_figure(tmp_path: Path, ke
 def test_dollars_are_no_formula(tmp_path: Path) -> None:
     """But the numbers of a logarithmic axis are."""
     table = table_of(drawn(r"$\nothing{$", 0, 0.01), drawn("rnn", 0, 1e5))
-    (path,) = (path for path in draw_tables([table], tmp_path, tmp_path).paths if path.name.endswith("parameters.svg"))
+    (path,) = (path for path in draw_tables([table], {}, tmp_path).paths if path.name.endswith("parameters.svg"))
     assert r"$\nothing{$" in path.read_text()
     assert "<tspan" in path.read_text()
 
@@ -279,7 +321,7 @@ def test_titles_say_seeds_and_failed_and_missing_trials() -> None:
 def test_a_page_without_any_finished_trial_says_what_is_not_drawn(tmp_path: Path) -> None:
     failed = record("rnn", 0, None)
     failed["config"]["task"]["kind"] = "images"
-    found = draw_tables([table_of(failed)], tmp_path, tmp_path / "out")
+    found = draw_tables([table_of(failed)], {}, tmp_path / "out")
     assert found.paths == []
     assert [said.partition(": not drawn, ")[0] for said in found.skipped] == [
         "sentiment on sst2: nll on validation while training",
@@ -291,7 +333,7 @@ def test_a_page_without_any_finished_trial_says_what_is_not_drawn(tmp_path: Path
 
 
 def test_records_without_curves_still_give_what_they_can(tmp_path: Path) -> None:
-    assert [(one.kind, one.make is None) for one in drawings(table_of(*FIVE), tmp_path)] == [
+    assert [(one.kind, one.make is None) for one in drawings(table_of(*FIVE), {})] == [
         ("learning", True),
         ("parameters", False),
         ("seconds", False),
@@ -303,16 +345,15 @@ def test_the_same_records_give_the_same_bytes_in_another_process(tmp_path: Path)
     script = """
 import json, sys
 from pathlib import Path
-from unroll.analysis.figures.ranks import MeanRanks
 from unroll.analysis.figures.write import draw_tables
 from unroll.analysis.tables import make_tables
 
 records = json.loads(Path(sys.argv[1]).read_text())
-ranks = MeanRanks("g", tuple("abcd"), (1.0, 2.0, 3.0, 4.0), ((1, 1, 1, 0), (1, 1, 1, 1), (1, 1, 1, 1), (0, 1, 1, 1)))
-draw_tables(make_tables(records), Path("nowhere"), Path(sys.argv[2]), [ranks])
+draw_tables(make_tables(records), {}, Path(sys.argv[2]))
 print(*sorted({"torch", "matplotlib.backends.backend_tkagg"} & set(sys.modules)))
 """
-    (tmp_path / "records.json").write_text(json.dumps(LEARNT))
+    more = [networks_of("a", 5), networks_of("b", 5), marks_of("a"), marks_of("b")]
+    (tmp_path / "records.json").write_text(json.dumps([*LEARNT, *(one for some in more for one in some)]))
     (tmp_path / "matplotlibrc").write_text("lines.linewidth: 7\n")
     contents = []
     for number, settings in enumerate(({}, {"MATPLOTLIBRC": str(tmp_path / "matplotlibrc")})):
@@ -330,6 +371,9 @@ print(*sorted({"torch", "matplotlib.backends.backend_tkagg"} & set(sys.modules))
     assert contents[0] == contents[1]
     kinds = ("learning", "parameters", "seconds")
     expected = {f"sentiment-sst2-{kind}{suffix}" for kind in kinds for suffix in (".svg", ".png")}
-    assert set(contents[0]) == expected | {"ranks-g.svg", "ranks-g.png"}
-    assert b"<dc:date>" not in contents[0]["ranks-g.svg"]
+    group = {
+        f"{kind}-3-networks-of-2-problems{suffix}" for kind in ("ranks", "profiles") for suffix in (".svg", ".png")
+    }
+    assert {name for name in contents[0] if not name.startswith(("sentiment-a", "sentiment-b"))} == expected | group
+    assert b"<dc:date>" not in contents[0]["ranks-3-networks-of-2-problems.svg"]
     assert b">lstm</text>" in contents[0]["sentiment-sst2-learning.svg"]

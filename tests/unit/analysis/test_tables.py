@@ -11,12 +11,12 @@ from table_records import FIVE, record
 
 from unroll.analysis.render.cells import decimals, number
 from unroll.analysis.report import markdown, report, rich_table, summary
-from unroll.analysis.tables import make_tables
+from unroll.analysis.tables import Table, make_tables
 from unroll.config.trial import Trial
 from unroll.errors import UserError
 from unroll.records.record import write_record
 from unroll.records.store import frame, read_records
-from unroll.records.units import unit
+from unroll.registry.facts import facts
 
 pytestmark = pytest.mark.usefixtures("believed")
 
@@ -29,7 +29,6 @@ def test_rows_hold_mean_spread_counts_parameters_and_seconds() -> None:
     assert (lstm.primary.mean, lstm.primary.sd, lstm.primary.n) == (81.5, pytest.approx(0.5**0.5), 2)
     assert (lstm.parameters, lstm.seconds) == (1234, 10.5)
     assert (rnn.count("finished"), rnn.count("failed")) == (1, 1)
-    assert [row.best for row in table.rows] == [False, False, True]
     assert (tfidf.baseline, tfidf.seeded) == (True, False)
 
 
@@ -41,9 +40,12 @@ def test_markdown_says_everything_that_belongs_to_a_number() -> None:
     text = markdown(FIVE, "Report")
     assert "| lstm | 81.50 ± 0.71 | 2 | 75.15 to 87.85 | 1,234 | 10.5 |" in text
     assert "| rnn | 70.00 | 1, 1 failed | — | 1,234 | 10.0 |" in text
-    assert "| tfidf_lr (baseline) | **83.12** | no seed |" in text
+    assert "| tfidf_lr (baseline) | 83.12 | no seed |" in text
     assert "| accuracy, % (↑ higher is better) | n |" in text.replace("|  |", "|")
-    assert "The baseline tfidf_lr (83.12 %) beats every network; the best of them reaches 81.5 %." in text
+    assert (
+        "The baseline tfidf_lr (83.12 %) is better than the mean of every network; the best of them reaches 81.5 %."
+        in text
+    )
     assert "Protocol 1 of the task." in text
     assert "Checkpoint of each trial: lowest validation nll." in text
     assert "Task options of all networks: dropout=0.5." in text
@@ -55,15 +57,53 @@ def test_markdown_says_everything_that_belongs_to_a_number() -> None:
 
 
 def test_networks_below_a_baseline_are_named() -> None:
-    records = [record("lstm", 0, 80.0), record("gru", 0, 60.0), record("rnn", 0, 50.0), record("tfidf_lr", 0, 70.0)]
-    (table,) = make_tables(records)
-    assert table.notes == ("Worse than the baseline tfidf_lr (70 %): gru, rnn.",)
+    means = {"lstm": 80.0, "gru": 60.0, "rnn": 50.0}
+    records = [record(name, seed, mean) for name, mean in means.items() for seed in range(2)]
+    (alone,) = make_tables([*records[::2], record("tfidf_lr", 0, 70.0)])
+    assert alone.notes == (), "one seed says nothing of a network"
+    (table,) = make_tables([*records, record("tfidf_lr", 0, 70.0)])
+    assert table.notes == ("Of a mean worse than the baseline tfidf_lr (70 %): gru, rnn. Surely worse: none.",)
 
 
 def test_a_beaten_baseline_is_not_announced() -> None:
     (table,) = make_tables([*FIVE[:4], record("tfidf_lr", 0, 81.4)])
-    assert not [note for note in table.notes if "beats" in note]
-    assert [row.best for row in table.rows] == [True, False, False]
+    assert not [note for note in table.notes if "every network" in note]
+
+
+def test_only_what_is_surely_best_is_best_and_worse_networks_are_told_apart() -> None:
+    def three(name: str, mean: float) -> list[dict[str, Any]]:
+        return [record(name, seed, mean + seed) for seed in range(3)]
+
+    def table(*rows: list[dict[str, Any]]) -> Table:
+        (found,) = make_tables([one for row in rows for one in row], scores=lambda found: None)
+        return found
+
+    baseline = [record("tfidf_lr", 0, 75.0)]
+    found = table(three("lstm", 80.0), three("gru", 74.0), three("rnn", 50.0), baseline)
+    assert [(row.label, row.letters, row.best) for row in found.rows] == [
+        ("lstm", "a", True),
+        ("gru", "b", False),
+        ("rnn", "c", False),
+        ("tfidf_lr", "b", False),
+    ]
+    assert "Of a mean worse than the baseline tfidf_lr (75 %): rnn. Surely worse: rnn." in found.notes
+    close = table(three("lstm", 80.0), three("gru", 79.8), three("rnn", 50.0))
+    assert [(row.letters, row.best) for row in close.rows] == [("a", False), ("a", False), ("b", False)]
+    few = table(three("lstm", 80.0), three("gru", 74.0), [record("rnn", 0, 50.0)])
+    assert [(row.letters, row.best) for row in few.rows] == [("a", False), ("b", False), (None, False)]
+    assert [row.best for row in table(three("lstm", 80.0)).rows] == [False]
+
+
+def test_a_table_of_more_groups_than_letters_says_so() -> None:
+    records = [record(f"n{row}", seed, 100 - row + 0.01 * seed) for row in range(60) for seed in range(3)]
+    text = markdown(records, "x", scores=lambda found: None)
+    assert "The rows fall into more groups than there are letters." in text
+    assert "not surely apart |" not in text
+
+
+def test_networks_that_are_equal_are_said_to_be() -> None:
+    text = markdown([record(n, s, 50.0 + s) for n in "ab" for s in range(3)], "x", scores=lambda found: None)
+    assert "**3 seeds decide nothing here between networks.** Their means are equal." in text
 
 
 def test_lower_is_better_where_the_task_says_so() -> None:
@@ -73,7 +113,6 @@ def test_lower_is_better_where_the_task_says_so() -> None:
         if each["result"]:
             each["result"]["primary"]["direction"] = "lower"
     (table,) = make_tables(records)
-    assert [row.label for row in table.rows if row.best] == ["rnn"]
     assert [row.label for row in table.networks] == ["rnn", "lstm"]
 
 
@@ -115,15 +154,23 @@ def test_another_way_is_another_table_and_has_the_same_baselines() -> None:
 
 
 def test_another_problem_is_another_table() -> None:
-    near, far = record("lstm", 0, 1.0, task__horizon=24), record("lstm", 0, 2.0, task__horizon=48)
+    windows = {"task___target_": "unroll.tasks.forecasting.Forecasting"}
+    near, far = (record("lstm", 0, 1.0, task__horizon=steps, **windows) for steps in (24, 48))
     fine = record("lstm", 0, 40.0, data__options={"classes": 5})
     titles = [table.title for table in make_tables([near, far, fine, FIVE[0]])]
     assert titles == [
-        "sentiment on sst2 (classes=2, protocol 1)",
-        "sentiment on sst2 (classes=5, protocol 1)",
+        "sentiment on sst2 (classes=2)",
+        "sentiment on sst2 (classes=5)",
         "sentiment on sst2 (horizon=24)",
         "sentiment on sst2 (horizon=48)",
     ]
+
+
+def test_another_primary_metric_is_another_table() -> None:
+    f1 = {"name": "macro_f1", "direction": "higher", "unit": "%"}
+    tables = make_tables([record("lstm", 0, 80.0), record("lstm", 0, 70.0, task__primary=f1)])
+    assert [table.title for table in tables] == ["sentiment on sst2 (by accuracy)", "sentiment on sst2 (by macro_f1)"]
+    assert [table.rows[0].primary.mean for table in tables] == [80.0, 70.0]  # type: ignore[union-attr]
 
 
 def test_another_data_content_is_said() -> None:
@@ -137,7 +184,7 @@ def test_a_row_over_the_rate_does_not_compete() -> None:
     heavy = record("png", 0, 99.0, task__rate=0.2)
     heavy["result"]["metrics"]["test"]["bits_per_pixel"] = 1.25
     (table,) = make_tables([record("lstm", 0, 20.0, task__rate=0.2), heavy])
-    assert [(row.label, row.best) for row in table.rows] == [("lstm", True), ("png", False)]
+    assert [(row.label, row.unranked is None) for row in table.rows] == [("lstm", True), ("png", False)]
     assert (
         "png stands beside the others, unranked: it takes 1.250 bits per pixel where the task allows 0.2."
         in table.notes
@@ -159,7 +206,7 @@ def test_rich_tables_show_the_same_and_an_overview() -> None:
     Console(file=screen, width=200).print(*tables)
     shown = screen.getvalue()
     assert len(tables) == 3
-    for words in ("81.50 ± 0.71", "1, 1 failed", "tfidf_lr (baseline)", "beats every network", "33.00"):
+    for words in ("81.50 ± 0.71", "1, 1 failed", "tfidf_lr (baseline)", "every network", "33.00"):
         assert words in shown
 
 
@@ -178,8 +225,8 @@ def test_report_reads_both_layouts_and_writes_the_same_bytes(tmp_path: Path) -> 
 
 
 def test_the_summary_sets_the_best_network_beside_the_best_baseline() -> None:
-    row = "| sentiment on sst2 | accuracy, % ↑ | lstm 81.50 ± 0.71 (n = 2) | **tfidf_lr 83.12** |"
-    assert summary(FIVE).splitlines()[2:] == [row]
+    row = "| sentiment on sst2 | accuracy, % ↑ | lstm 81.50 ± 0.71 (n = 2) | tfidf_lr 83.12 |"
+    assert summary(FIVE, scores=lambda found: None).splitlines()[2:] == [row]
 
 
 def test_a_missing_folder_and_a_damaged_record_are_clear(tmp_path: Path) -> None:
@@ -214,10 +261,15 @@ def test_decimals_give_four_digits() -> None:
 
 
 def test_units_survive_counts_and_suffixes() -> None:
-    assert unit("generation", "frechet_mnist_classifier_2000_prior") == "squared feature distance"
-    assert unit("translation", "nll_per_token_parallel") == "nats"
-    assert unit("forecasting", "mse") == "standardised²"
-    assert unit("generation", "importance_bound_500") == "nats"
+    def unit(task: str, metric: str) -> str:
+        return facts({"_target_": f"unroll.tasks.{task}"}).unit(metric)
+
+    assert unit("generation.Generation", "frechet_mnist_classifier_2000_prior") == "squared feature distance"
+    assert unit("translation.Translation", "nll_per_token_parallel") == "nats"
+    assert unit("forecasting.Forecasting", "mse") == "standardised²"
+    assert unit("generation.Generation", "importance_bound_500") == "nats"
+    assert unit("forecasting.Forecasting", "mse_drop_first") == ""
+    assert unit("somewhere.Else", "mse") == ""
 
 
 def sized(row: str, value: float, counted: int, outside: str | None = None) -> dict[str, Any]:
@@ -240,7 +292,10 @@ def test_parameters_off_by_more_than_a_hundredth_are_told_of() -> None:
 def test_what_has_no_width_stands_outside_the_equal_parameter_ranks() -> None:
     reason = "the architecture has no width"
     (table,) = make_tables([sized("lstm", 81.0, 1000), sized("linear", 90.0, 1000, reason)])
-    assert [(row.name, row.best) for row in table.rows] == [("lstm", True), ("linear", False)]
+    assert [(row.name, row.unranked) for row in table.rows] == [
+        ("lstm", None),
+        ("linear", f"outside equal-parameter ranks: {reason}"),
+    ]
     assert table.notes == (f"linear stands beside the others, unranked: outside equal-parameter ranks: {reason}.",)
 
 

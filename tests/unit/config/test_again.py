@@ -9,11 +9,13 @@ import pytest
 from unroll.analysis.variants import options
 from unroll.config.again import again, command
 from unroll.config.compose import compose
-from unroll.config.identity import is_baseline
+from unroll.config.identity import is_baseline, titles
 from unroll.config.trial import make_trial
 from unroll.errors import UserError
 from unroll.records.store import read_records
+from unroll.registry.versions import listed
 
+BEFORE = {f"{name}@{version}" for name, entry in listed("components").items() for version in range(1, entry.version)}
 RECORDS = Path(__file__).resolve().parents[3] / "results" / "records"
 
 
@@ -25,12 +27,17 @@ def test_committed_records_have_their_commands() -> None:
     kinds: dict[str, str] = {}
     for record in read_records(RECORDS):
         config = record["config"]
-        own, task = config["architecture"]["name"], config["task"]["name"]
-        if config["budget"].get("parameters") and kinds.setdefault(own, task) != task:
+        own, task = config.get("architecture", {}).get("name"), config["task"]["name"]
+        if config.get("budget", {}).get("parameters") and kinds.setdefault(own, task) != task:
             continue
         key = record["trial_id"] if is_baseline(config) else json.dumps(options(config), sort_keys=True)
         rows.setdefault(key, []).append(record)
     for first, *others in list(rows.values())[::3]:
+        old = [title for title in titles(first["config"]).values() if title in BEFORE]
+        if old:
+            with pytest.raises(UserError, match=old[0]):
+                again(first["trial_id"], first["config"])
+            continue
         found = again(first["trial_id"], first["config"])
         assert found.trial.trial_id == first["trial_id"]
         for other in others:
@@ -39,7 +46,7 @@ def test_committed_records_have_their_commands() -> None:
 
 CASES = [
     ["task=sentiment", "architecture=lstm"],
-    ["task=compression", "architecture=ae", "data=mnist", "architecture.tied=true", "budget.parameters=50000"],
+    ["task=compression", "architecture=ae", "bottleneck=none", "architecture.tied=true", "budget.parameters=50000"],
     ["task=sentiment", "architecture=ae", "+bottleneck/term@bottleneck.terms=dropout"],
     [
         "task=sentiment",
@@ -82,7 +89,7 @@ def test_what_says_the_default_or_follows_from_another_is_left_out() -> None:
 def test_a_config_older_than_an_option_is_the_same_trial() -> None:
     trial = compose(["architecture=bigru", "architecture.width=17"])
     for part in ("encoder", "decoder"):
-        for option in ("nonlinearity", "biases", "reset", "initialisation", "forget_bias", "truncate"):
+        for option in ("nonlinearity", "biases", "reset", "initialisation", "forget_bias", "truncate", "residual"):
             del trial.plain["architecture"][part][option]
     del trial.plain["budget"]["parameters"]
     assert again(trial.trial_id, trial.plain).overrides == [

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unroll.config.by_hydra import compose_node, hydra_set_up
@@ -80,7 +80,7 @@ def outcome(make: Any) -> Any:
         return "refused"
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(overrides())
 def test_a_config_is_the_one_that_hydra_composes(given: list[str]) -> None:
     """What Unroll leaves to Hydra (`Unusual`) is Hydra's own; so is every refusal."""

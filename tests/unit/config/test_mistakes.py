@@ -51,7 +51,7 @@ def unroll(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], t
         (["task.primary.name=f2"], "allowed: accuracy, macro_f1, ece, nll"),
         (["task.primary.direction=lower"], "run:     unroll train 'task.primary.direction='\"'\"'higher'\"'\"''"),
         (["task.primary.unit=dB"], "allowed: %"),
-        (["task=compression", "task.selection.name=psnr"], "allowed: mse"),
+        (["task=compression", "task.selection.name=psnr"], "allowed: mse_uncoded"),
         (["architecture=5"], "There is no architecture '5'."),
         (["~data=5"], "There is no data '5'."),
         (["architecture=null"], "There is no architecture 'null'."),

@@ -97,6 +97,7 @@ def test_the_id_is_stable() -> None:
         ("architecture.encoder._target_", "unroll.models.recurrent.RecurrentDecoder"),
         ("task.selection.name", "accuracy"),
         ("trainer.tf32", True),
+        ("trainer.cuda_graphs", True),
         ("bottleneck.size", 20),
         ("budget.epochs", 5.0),
         ("budget.steps", 10),
@@ -135,6 +136,7 @@ def test_what_decides_the_result_changes_the_id(path: str, value: Any) -> None:
         ("data.options.others", "left_out"),
         ("task.primary.unit", "percent"),
         ("trainer.tf32", False),
+        ("trainer.cuda_graphs", False),
     ],
 )
 def test_what_does_not_leaves_it(path: str, value: Any) -> None:

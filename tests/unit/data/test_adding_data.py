@@ -191,6 +191,43 @@ def test_what_is_written_trains_as_printed_and_is_reportable(case: str, here: Pa
     assert state(trial) == "finished"
 
 
+PROSE = b"".join(b"It was late, and it rained.\nWe %d sat.\n\nThe end, as they say, was near.\n" % n for n in range(20))
+CONLLU = b"".join(
+    b"1\tgo\t_\tVERB\t_\t_\t0\troot\t_\t_\n2\tw%d\t_\tNOUN\t_\t_\t1\tobj\t_\t_\n\n" % n for n in range(40)
+)
+
+
+@pytest.mark.parametrize(
+    ("files", "more", "kind", "options"),
+    [
+        ({"book.txt": PROSE}, [], "running_text", {}),
+        ({"book.txt": PROSE}, ["data.options.blank_lines=document"], "running_text", {"blank_lines": "document"}),
+        ({f"book.{split}.txt": PROSE for split in ("train", "dev", "test")}, [], "running_text", None),
+        ({"x.conllu": CONLLU}, [], "tagged_words", {}),
+        ({f"x-ud-{split}.conllu": CONLLU for split in ("train", "dev", "test")}, [], "tagged_words", None),
+    ],
+)
+def test_treebanks_and_plain_text_are_known(
+    files: dict[str, bytes], more: list[str], kind: str, options: dict[str, Any] | None, here: Path
+) -> None:
+    names = [re.sub("valid", "dev", name) for name in files]
+    run(*put(here / "own", files), *more, "--name", "added")
+    node = yaml.safe_load((here / "mine" / "data" / "added.yaml").read_text())
+    named = dict(zip(("train", "validation", "test"), names, strict=False)) if options is None else options
+    assert (node["kind"], node["options"], node["languages"]) == (kind, named, ["en"])
+    found = CliRunner().invoke(app, ["data", "check", "added", "--config-dir", "mine"])
+    assert found.output.startswith("added: verified"), found.output
+
+
+def test_numbers_in_a_text_file_are_no_text(here: Path) -> None:
+    with pytest.raises(UserError, match="cannot be told"):
+        run(*put(here, {"a.txt": b"0.1 0.2 0.3\n0.4 0.5\n" * 20}))
+
+
+def test_a_table_in_a_text_file_is_still_a_table(here: Path) -> None:
+    assert "mine/data/a.yaml: series" in run(*put(here, {"a.txt": series()}))
+
+
 def test_mnists_own_files_are_images(here: Path) -> None:
     put(here / "fashion", mnist())
     assert "reader mnist" in run(str(here / "fashion"), "data.options.validation=2000")

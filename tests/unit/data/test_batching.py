@@ -25,9 +25,9 @@ from unroll.data.batching import (
     train_share,
     typical_batch,
 )
+from unroll.data.fields import Dense, Ragged
 from unroll.data.readers.sst import sst
-from unroll.data.splits import ImageSplit, LabelledTextSplit, PairSplit, Split
-from unroll.data.text import Ragged
+from unroll.data.splits import Split
 
 CONF = Path(__file__).parents[3] / "conf" / "data"
 
@@ -37,25 +37,29 @@ def ragged(lengths: Iterable[int]) -> Ragged:
     return Ragged(torch.full((int(offsets[-1]),), 7), torch.from_numpy(offsets), 0)
 
 
-def text_split(lengths: list[int]) -> LabelledTextSplit:
-    return LabelledTextSplit(ragged(lengths), torch.arange(len(lengths)))
+def text_split(lengths: list[int]) -> Split:
+    return Split(ragged(lengths), Dense(torch.arange(len(lengths))))
 
 
-def pair_split(count: int) -> PairSplit:
+def pairs(sources: Ragged, targets: Ragged) -> Split:
+    return Split(sources, targets, normalisers=targets.lengths.float())
+
+
+def pair_split(count: int) -> Split:
     random = np.random.default_rng(0)
     sources = random.integers(1, 30, count)
-    return PairSplit(ragged(sources), ragged(sources + random.integers(1, 4, count)))
+    return pairs(ragged(sources), ragged(sources + random.integers(1, 4, count)))
 
 
-def image_split(count: int) -> ImageSplit:
-    return ImageSplit(torch.zeros(count, 2, 2, dtype=torch.uint8), torch.arange(count))
+def image_split(count: int) -> Split:
+    return Split(Dense(torch.zeros(count, 2, 2, dtype=torch.uint8)))
 
 
 def flat(batches: Iterable[torch.Tensor]) -> list[int]:
     return torch.cat(list(batches)).tolist()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     lengths=st.lists(st.integers(1, 40), min_size=1, max_size=300),
     batch_size=st.integers(1, 17),
@@ -88,7 +92,7 @@ def test_text_is_sorted_inside_pools_only() -> None:
     """More examples than one pool: short and long batches come in any order, none mixes more than its pool."""
     random = np.random.default_rng(1)
     split = text_split(random.integers(1, 60, 2 * POOL * 4).tolist())
-    lengths = split.tokens.lengths
+    lengths = split.inputs.lengths
     batches = epoch_order(split, 4, 0, 0)
     spread = [int(lengths[batch].max() - lengths[batch].min()) for batch in batches]
     longest = [int(lengths[batch].max()) for batch in batches]
@@ -99,7 +103,8 @@ def test_text_is_sorted_inside_pools_only() -> None:
 @given(size=st.integers(1, 40), world=st.integers(1, 9))
 def test_ranks_shares_partition_a_batch(size: int, world: int) -> None:
     batch = torch.arange(100, 100 + size)
-    shares = [share(batch, rank, world) for rank in range(world)]
+    rows = [share(size, rank, world) for rank in range(world)]
+    shares = [(batch[mine], counts) for mine, counts in rows]
     assert sorted(flat(mine for mine, counts in shares if counts)) == batch.tolist()
     assert all(len(mine) >= 1 for mine, _ in shares)
     counted = [len(mine) for mine, counts in shares if counts]
@@ -121,7 +126,7 @@ def test_all_ranks_see_the_same_order_and_the_same_normaliser(world: int) -> Non
 
 
 @given(start=st.integers(0, 14))
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 def test_going_on_from_a_step_gives_the_same_batches(start: int) -> None:
     split = text_split(list(range(1, 18)))
     whole = [batch.index.tolist() for batch in TrainingBatches(split, 4, 7, 0, 14)]
@@ -132,7 +137,7 @@ def test_going_on_from_a_step_gives_the_same_batches(start: int) -> None:
 
 
 @given(count=st.integers(1, 700))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_evaluation_covers_every_example_once(count: int) -> None:
     random = np.random.default_rng(count)
     for split in (text_split(random.integers(1, 30, count).tolist()), image_split(count)):
@@ -159,8 +164,8 @@ def test_padding_share_by_hand() -> None:
     """Batches (3, 1) and (2): 6 real of 3 + 3 + 2 = 8 positions."""
     batches = [torch.tensor([0, 1]), torch.tensor([2])]
     assert padding_share(text_split([3, 1, 2]), batches) == pytest.approx(0.25)
-    pairs = PairSplit(ragged([3, 1, 2]), ragged([1, 1, 4]))
-    assert padding_share(pairs, batches) == pytest.approx(1 - 12 / 14)
+    split = pairs(ragged([3, 1, 2]), ragged([1, 1, 4]))
+    assert padding_share(split, batches) == pytest.approx(1 - 12 / 14)
     assert padding_share(image_split(3), batches) == 0.0
 
 
@@ -199,5 +204,23 @@ def test_padding_of_multi30k_both_sides_counted(benchmark_data: Path, source: st
         file = benchmark_data / "multi30k" / f"train.{language}.gz"
         lines = gzip.decompress(file.read_bytes()).decode().splitlines()
         lengths.append([len(re.findall(r"\w+|[^\w\s]", line)) + ending for line in lines])
-    split = PairSplit(ragged(lengths[0]), ragged(lengths[1]))
+    split = pairs(ragged(lengths[0]), ragged(lengths[1]))
     assert max(padding_of_epochs(split, batch_size(f"multi30k_{source}_{target}"))) <= 0.10
+
+
+def test_a_rank_makes_its_own_examples_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are padded as the whole batch is, of which nothing else is made."""
+    split = pair_split(21)
+    whole = list(TrainingBatches(split, 4, 0, 0, 6))
+    asked: list[int] = []
+    take = Ragged.take
+    monkeypatch.setattr(Ragged, "take", lambda self, index: (asked.append(len(index)), take(self, index))[1])
+    mine = list(TrainingBatches(split, 4, 0, 0, 6, 1, 2))
+    assert len(whole) == 6
+    assert asked == [size for batch in whole for size in [max(1, len(batch.index) // 2)] * 2]  # inputs, targets
+    for batch, own in zip(whole, mine, strict=True):
+        if len(batch.index) == 1:
+            assert own.weight.tolist() == [0]
+            continue
+        for name in ("index", "inputs", "lengths", "targets", "target_lengths", "weight"):
+            assert torch.equal(getattr(own, name), getattr(batch, name)[1::2]), name

@@ -101,6 +101,20 @@ def test_what_nothing_reads_is_refused(tmp_path: Path, override: str, words: str
     assert words in str(error.value)
 
 
+@pytest.mark.parametrize("kind", ["bpe", "character"])
+def test_what_a_word_is_is_nothing_to_tokens_that_are_none(kind: str, tmp_path: Path) -> None:
+    write(tmp_path, TEXT)
+    text(tmp_path, f"data.tokenizer.kind={kind}")
+    with pytest.raises(UserError, match=rf"(?s)change nothing.*words=moses of {kind}.*words=whitespace"):
+        text(tmp_path, f"data.tokenizer.kind={kind}", "+data.tokenizer.words=moses")
+
+
+def test_a_tokenizer_that_is_no_mapping_is_one_message(tmp_path: Path) -> None:
+    write(tmp_path, TEXT, tokenizer=3)
+    with pytest.raises(UserError, match=r"(?s)'data.tokenizer' has a value that it cannot hold.*a mapping or null"):
+        text(tmp_path)
+
+
 def test_the_name_of_a_shipped_set_is_reserved(tmp_path: Path) -> None:
     write(tmp_path, {**SERIES, "name": "etth1"}, file="mine")
     with pytest.raises(UserError, match="'etth1' is that of a data set that ships") as error:

@@ -221,6 +221,18 @@ def test_a_wheel_is_downloaded_once_and_read_without_installing(from_wheel: dict
     assert load_examples(from_wheel, paths).content_sha256 == examples.content_sha256
 
 
+def test_a_wheel_of_one_platform_is_pinned_by_its_member(from_wheel: dict[str, Any], tmp_path: Path):
+    from_wheel["origin"]["sources"][0]["sha256"] = None
+    paths = {"cache": tmp_path / "cache", "data": None}
+    assert load_examples(from_wheel, paths).source == "wheel unrolltestdata==1.0"
+    from_wheel["origin"]["sources"][0]["member_sha256"] = "0" * 64
+    with pytest.raises(UserError, match="is another file"):
+        load_examples(from_wheel, paths)
+    del from_wheel["origin"]["sources"][0]["member_sha256"]
+    with pytest.raises(UserError, match="'sha256' of a wheel source is not stated"):
+        load_examples(from_wheel, paths)
+
+
 @pytest.mark.parametrize(
     ("key", "value", "says"),
     [

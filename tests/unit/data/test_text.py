@@ -9,7 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unroll.data.text import BEGIN, END, PAD, SPECIALS, UNKNOWN, Ragged, Tokenizer, build_tokenizer, until_end
+from unroll.data.fields import Ragged
+from unroll.data.tokenizers import BEGIN, END, PAD, SPECIALS, UNKNOWN, Tokenizer, build_tokenizer, until_end
 
 WORD = {
     "kind": "word",
@@ -42,17 +43,36 @@ def test_lowercase_happens_before_counting() -> None:
     assert build(["Film FILM film a"]).words == [*SPECIALS, "FILM", "Film", "a", "film"]
 
 
-@pytest.mark.parametrize("kind", ["word", "bpe"])
+@pytest.mark.parametrize("kind", ["word", "bpe", "character"])
 def test_an_empty_text_is_one_unknown_word(kind: str) -> None:
     assert build(kind=kind).encode(["", "a film"])[0] == [UNKNOWN]
 
 
-@pytest.mark.parametrize("kind", ["word", "bpe"])
+@pytest.mark.parametrize("kind", ["word", "bpe", "character"])
 def test_decoding_stops_at_the_end_and_leaves_special_ones_out(kind: str) -> None:
     tokenizer = build(kind=kind)
     (ids,) = tokenizer.encode(["the film"])
     assert tokenizer.decode([BEGIN, *ids, PAD, END, *ids]) == "the film"
     assert tokenizer.decode([END]) == ""
+
+
+def test_characters_are_ordered_as_words_are_and_a_space_is_one() -> None:
+    tokenizer = build(["ab a", "b b"], kind="character")
+    assert tokenizer.characters == [*SPECIALS, "b", " ", "a"]
+    assert tokenizer.encode(["a bx"]) == [[6, 5, 4, UNKNOWN]]
+    assert tokenizer.decode([6, 5, 4, END, 4]) == "a b"
+    assert tokenizer.split("a b") == ["a", " ", "b"]
+    assert len(build(["ab a", "b b"], kind="character", vocabulary_size=5)) == 5
+    assert build(["aA", "a"], kind="character", lowercase=True).characters == [*SPECIALS, "a"]
+    assert build(["aab"], kind="character", min_count=2).characters == [*SPECIALS, "a"]
+
+
+@given(st.lists(st.text(max_size=20), min_size=1, max_size=5))
+@settings(max_examples=50)
+def test_characters_of_train_come_back_as_they_were(texts: list[str]) -> None:
+    tokenizer = build([*texts, "a"], kind="character", vocabulary_size=1000)
+    for text, ids in zip(texts, tokenizer.encode(texts), strict=True):
+        assert tokenizer.decode(ids) == (text or "<unk>")
 
 
 def test_special_ids_are_the_same_in_both_kinds() -> None:
@@ -75,7 +95,7 @@ def test_moses_words_and_back(language: str, text: str, words: list[str]) -> Non
     assert tokenizer.decode(tokenizer.encode([text])[0]) == text
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.lists(st.text("abcdefg ", min_size=1, max_size=20).map(lambda t: " ".join(t.split())), min_size=1, max_size=5)
 )
@@ -106,7 +126,7 @@ def test_until_end() -> None:
     assert until_end([5, 6]) == [5, 6]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=8), min_size=1, max_size=6),
     st.integers(1, 9),
@@ -120,7 +140,7 @@ def test_ragged_keeps_every_sequence_and_counts_the_cut_ones(
     assert ragged.truncated == sum(len(ids) > longest for ids in sequences)
     assert ragged.lengths.tolist() == [min(len(ids), longest) for ids in sequences]
     index = data.draw(st.lists(st.integers(0, len(sequences) - 1), min_size=1, max_size=6))
-    ids, lengths = ragged.padded(torch.tensor(index))
+    ids, lengths = ragged.take(torch.tensor(index))
     assert ids.shape == (len(index), int(lengths.max()))
     for row, which in enumerate(index):
         kept = sequences[which][:longest]

@@ -39,7 +39,7 @@ def test_multiplicative_weights_by_hand() -> None:
     np.testing.assert_allclose(weights[0, 0].detach(), [0.25, 0.75, 0], atol=1e-6)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(lengths=st.lists(st.integers(1, 5), min_size=1, max_size=4), kind=st.sampled_from(KINDS))
 def test_weights_are_a_distribution_over_real_states(lengths: list[int], kind: str) -> None:
     torch.manual_seed(1)

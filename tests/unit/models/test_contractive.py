@@ -9,10 +9,10 @@ from torch import Tensor
 
 from unroll.errors import UserError
 from unroll.models.bottlenecks.contractive import exact_squared_norm, projected_squared_norm
-from unroll.models.network import Code, Network
+from unroll.models.network import Coded, Network
 
 
-def encoded(network: Network, task: Any, examples: int = 4) -> Code:
+def encoded(network: Network, task: Any, examples: int = 4) -> Coded:
     torch.manual_seed(0)
     return network.encode(task.splits["train"].batch(torch.arange(examples)))
 

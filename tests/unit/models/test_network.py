@@ -90,10 +90,10 @@ def test_encode_hands_terms_what_the_encoder_saw() -> None:
     network.eval()
     batch = task.splits["train"].batch(torch.arange(5))
     code = network.encode(batch)
-    torch.testing.assert_close(code.context.encode(code.context.x), code.context.code)
+    torch.testing.assert_close(code.context.encode(code.context.x), code.context.projected)
     assert torch.equal(code.context.mask, length_mask(batch.lengths, batch.inputs.shape[1]))
     assert torch.equal(code.context.index, batch.index)
-    assert torch.equal(code.code, code.context.found["mean"])
+    assert torch.equal(code.code, code.context.posterior.mean)
 
 
 @pytest.mark.parametrize(
@@ -115,4 +115,4 @@ def test_a_wrong_node_is_a_users_error(part: str, changed: dict[str, Any], messa
 def test_an_mlp_has_no_bottleneck_and_an_autoencoder_has_one(architecture: str, bottleneck: bool) -> None:
     _, network = made_up.built("compression", architecture, "architecture.width=50")
     assert isinstance(network.bottleneck.projection, nn.Linear) == bottleneck
-    assert (network.bottleneck.size < network.encoder.code_width == 50) == bottleneck
+    assert (network.bottleneck.size < network.encoder.summary_width == 50) == bottleneck

@@ -11,7 +11,7 @@ from torch import nn
 
 from unroll.errors import UserError
 from unroll.models.cells import Cell, ResetBeforeGRU
-from unroll.models.contracts import Shape
+from unroll.models.contracts import Shape, Side
 from unroll.models.recurrent import RecurrentDecoder, RecurrentEncoder
 from unroll.tasks.task import TokenAdapter
 
@@ -39,7 +39,7 @@ VARIANT = ("nonlinearity", "biases", "reset", "initialisation", "forget_bias")
 def encoder(input_width: int, *arguments: Any, **options: Any) -> RecurrentEncoder:
     cell, *others = arguments
     variant = {key: options.pop(key) for key in VARIANT if key in options}
-    return RecurrentEncoder(Shape(input_width, 5, 2, 4, 4), Cell(cell, **variant), *others, **options)
+    return RecurrentEncoder(Shape(Side(input_width, 5), Side(2, 4), 4), Cell(cell, **variant), *others, **options)
 
 
 def weights(layer: nn.Module) -> dict[str, np.ndarray]:
@@ -85,7 +85,7 @@ def test_default_variants_are_torchs_layers_bit_by_bit() -> None:
         torch.manual_seed(5)
         expected = module(INPUT, WIDTH, batch_first=True)
         torch.manual_seed(5)
-        found = Cell(kind).build(INPUT, WIDTH)
+        found = Cell(kind, **({"forget_bias": None} if kind == "lstm" else {})).build(INPUT, WIDTH)
         assert type(found) is module
         x = torch.randn(2, STEPS, INPUT)
         assert torch.equal(found(x)[0], expected(x)[0])
@@ -122,13 +122,14 @@ def test_identity_makes_a_relu_rnn_a_sum(biases: int) -> None:
 
 
 @pytest.mark.parametrize("biases", [1, 2])
-def test_forget_biases_sum_to_what_is_asked(biases: int) -> None:
+@pytest.mark.parametrize(("asked", "found"), [({}, 1.0), ({"forget_bias": 1.5}, 1.5)])
+def test_forget_biases_sum_to_what_is_asked_or_to_one(biases: int, asked: dict[str, float], found: float) -> None:
     """Of encoder and decoder, the forget gate's only."""
-    options = {"biases": biases, "forget_bias": 1.5}
-    decoder = RecurrentDecoder(Shape(INPUT, 5, 2, 4, 4), 4, 0, Cell("lstm", **options), WIDTH)
+    options: dict[str, Any] = {"biases": biases, **asked}
+    decoder = RecurrentDecoder(Shape(Side(INPUT, 5), Side(2, 4), 4), 4, 0, Cell("lstm", **options), WIDTH)
     for layer in (encoder(INPUT, "lstm", WIDTH, **options).layers[0].ahead, decoder.layers[0]):
         sums = (layer.bias_ih_l0 + layer.bias_hh_l0).detach().split(WIDTH)
-        assert torch.equal(sums[1], torch.full((WIDTH,), 1.5))
+        assert torch.equal(sums[1], torch.full((WIDTH,), found))
         for other in (0, 2, 3):
             assert sums[other].abs().max() <= biases / WIDTH**0.5
 
@@ -139,7 +140,7 @@ def test_forget_biases_sum_to_what_is_asked(biases: int) -> None:
         ({"cell": "lstm", "nonlinearity": "relu"}, "nonlinearity is of an rnn only"),
         ({"cell": "lstm", "reset": "before"}, "reset is of a GRU only"),
         ({"cell": "rnn", "initialisation": "identity"}, "initialisation is of an rnn with relu only"),
-        ({"cell": "gru", "forget_bias": 1.0}, "forget_bias is of an LSTM only"),
+        ({"cell": "gru", "forget_bias": 1.5}, "forget_bias is of an LSTM only"),
     ],
 )
 def test_options_of_other_cells_are_refused(options: dict[str, Any], message: str) -> None:

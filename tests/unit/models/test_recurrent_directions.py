@@ -10,7 +10,7 @@ from torch import Tensor
 
 from unroll.errors import UserError
 from unroll.models.cells import Cell
-from unroll.models.contracts import Shape, length_mask
+from unroll.models.contracts import Shape, Side, length_mask
 from unroll.models.recurrent import RecurrentDecoder, RecurrentEncoder
 
 CELLS = [
@@ -21,7 +21,7 @@ CELLS = [
     ("gru", {}),
     ("gru", {"reset": "before"}),
 ]
-SHAPE = Shape(3, 7, 2, 4, 4)
+SHAPE = Shape(Side(3, 7), Side(2, 4), 4)
 LENGTHS = torch.tensor([7, 5])
 
 
@@ -100,7 +100,7 @@ def test_chunks_of_the_backward_direction_start_at_the_last_real_position() -> N
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 def test_a_truncated_decoder_reaches_its_code_from_the_first_chunk_only(cell: str) -> None:
     torch.manual_seed(2)
-    shape = Shape(3, 7, 2, 7, 4, decoder_input=2)
+    shape = Shape(Side(3, 7), Side(2, 7), 4, decoder_input=2)
     whole = RecurrentDecoder(shape, 4, 0, cell, 4)
     truncated = RecurrentDecoder(shape, 4, 0, cell, 4, truncate=3)
     truncated.load_state_dict(whole.state_dict())
@@ -121,7 +121,7 @@ def test_one_and_many_steps_in_and_out(cell: str, steps: int, length: int) -> No
     x = torch.randn(2, steps, 3, requires_grad=True)
     lengths = torch.tensor([steps, steps])
     memory = encoder(cell)(x, lengths, length_mask(lengths, steps))
-    outputs = RecurrentDecoder(SHAPE, 4, 4, cell, 4)(memory.code, memory, length)
+    outputs = RecurrentDecoder(SHAPE, 4, 4, cell, 4)(memory.summary, memory, length)
     assert memory.states is not None
     assert memory.states.shape == (2, steps, 4)
     assert outputs.shape[:2] == (2, length)

@@ -101,7 +101,7 @@ def test_an_lstm_on_sentiment_by_hand() -> None:
     build, sizing = sized(trial, made_up.prepared(trial))
     assert sizing == Sizing(1000, 938, -6.2, 12, None)
     network = build()
-    assert network.encoder.code_width == 12  # type: ignore[attr-defined]
+    assert network.encoder.summary_width == 12  # type: ignore[attr-defined]
     assert count_parameters(network)["counted"] == 938
 
 

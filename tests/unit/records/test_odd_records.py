@@ -15,11 +15,13 @@ from unroll.analysis.report import comma_separated
 from unroll.analysis.tables import make_tables
 from unroll.errors import UserError
 from unroll.records.audit import failures
+from unroll.records.pool import Place, pool
 from unroll.records.record import read_record
 from unroll.records.schema import validate
 from unroll.records.store import frame
 from unroll.sweeps.show import _curves, _environment, _result
 from unroll.sweeps.show_view import lines
+from unroll.verification.replications import with_replications
 
 RECORDS = Path(__file__).resolve().parents[3] / "results" / "records"
 GONE = object()
@@ -69,14 +71,15 @@ def failed(record: Record) -> Record:
     return {**record, "result": None, **why}
 
 
-def show_all(record: Record, like: Record, nowhere: Path) -> None:
+def show_all(record: Record, like: Record) -> None:
     """What reports, exports, figures and `show` make of records."""
-    for records in ([record], [{**record, "trial_id": "another"}, like]):
+    of_two_labs = pool([(Place("a", Path("a")), record), (Place("b", Path("b")), like)])
+    for records in ([record], [{**record, "trial_id": "another"}, like], with_replications(of_two_labs)):
         tables = make_tables(records)
         shown = sections(tables, "x")
         for text in (markdown.page(shown), latex.document(shown), comma_separated(tables)):
             assert text
-        assert all(list(drawings(table, nowhere)) for table in tables)
+        assert all(list(drawings(table, {})) for table in tables)
     assert frame([record, like]).height == 2
     whole = {**dict.fromkeys(("error", "data", "parameters", "flops", "result")), **record}
     found = {"trial_id": "x", "place": "x", "state": record["status"], "progress": None, "stale": None}
@@ -87,7 +90,7 @@ def show_all(record: Record, like: Record, nowhere: Path) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("status", ["finished", "failed"])
-def test_what_is_believed_can_be_shown_whatever_it_holds(name: str, status: str, tmp_path: Path) -> None:
+def test_what_is_believed_can_be_shown_whatever_it_holds(name: str, status: str) -> None:
     path = RECORDS / f"{name}.json"
     record = read_record(path) if status == "finished" else failed(read_record(path))
     changes = [(place, value) for place in places(record) for value in ODD]
@@ -97,7 +100,7 @@ def test_what_is_believed_can_be_shown_whatever_it_holds(name: str, status: str,
         if not said_of(odd, path):
             believed += 1
             try:
-                show_all(odd, record, tmp_path)
+                show_all(odd, record)
             except Exception as error:
                 error.add_note(f"{'.'.join(map(str, place))} = {value!r}")
                 raise

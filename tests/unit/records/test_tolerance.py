@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from unroll.records.tolerance import tolerance
+from unroll.registry.facts import facts, rule
 from unroll.verification.compare import Gap, changed_examples, gaps, moved, not_comparable
 
+TASK = {"_target_": "unroll.tasks.sentiment.Sentiment"}
 RECORD: dict[str, Any] = {
     "config": {
+        "task": TASK,
         "architecture": {"name": "lstm"},
         "trainer": {"deterministic": True, "accelerator": "cpu", "threads": 1},
         "budget": {"patience": None},
@@ -31,28 +33,39 @@ RECORD: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    ("metric", "value", "examples", "allowed"),
+    ("task", "metric", "value", "examples", "allowed"),
     [
-        ("nll", 0.5, 1000, 0.0005),
-        ("nll", 0.5, 10, 0.0005),
-        ("nll_per_token_parallel", 4.0, 1000, 0.004),
-        ("psnr", 15.0, 100, 0.015),
-        ("elbo", -200.0, 100, 0.2),
-        ("mse", 0.0, 100, 0.0),
-        ("accuracy", 80.0, 1000, 0.8),  # 1 %: eight examples
-        ("accuracy", 80.0, 100, 3.0),  # three examples of a hundred
-        ("sacrebleu", 30.0, 1000, 0.3),
-        ("chrf", 50.0, 10000, 0.5),
-        ("ece", 4.0, 1000, 0.3),
-        ("ece", 4.0, 10000, 0.2),
-        ("precision_prior", 0.6, 1000, 0.05),
-        ("recall", 0.0, 1000, 0.05),
-        ("recall", 0.0, 30, 0.1),
-        ("frechet_mnist_classifier_2000", 100.0, 10, 5.0),
+        ("sentiment.Sentiment", "nll", 0.5, 1000, 0.0005),
+        ("sentiment.Sentiment", "nll", 0.5, 10, 0.0005),
+        ("translation.Translation", "nll_per_token_parallel", 4.0, 1000, 0.004),
+        ("compression.Compression", "psnr", 15.0, 100, 0.015),
+        ("generation.Generation", "elbo", -200.0, 100, 0.2),
+        ("adding.Adding", "mse", 0.0, 100, 0.0),
+        ("sentiment.Sentiment", "accuracy", 80.0, 1000, 0.8),  # 1 %: eight examples
+        ("sentiment.Sentiment", "accuracy", 80.0, 100, 3.0),  # three examples of a hundred
+        ("translation.Translation", "sacrebleu", 30.0, 1000, 0.3),
+        ("translation.Translation", "chrf", 50.0, 10000, 0.5),
+        ("classification.Classification", "ece", 4.0, 1000, 0.3),
+        ("classification.Classification", "ece", 4.0, 10000, 0.2),
+        ("generation.Generation", "precision_prior", 0.6, 1000, 0.05),
+        ("generation.Generation", "recall", 0.0, 1000, 0.05),
+        ("generation.Generation", "recall", 0.0, 30, 0.1),
+        ("generation.Generation", "frechet_mnist_classifier_2000", 100.0, 10, 5.0),
+        ("generation.Generation", "what_nobody_declared", 100.0, 10, 0.1),
     ],
 )
-def test_what_is_allowed(metric: str, value: float, examples: int, allowed: float) -> None:
-    assert tolerance(metric, value, examples) == pytest.approx(allowed, rel=1e-12)
+def test_what_is_allowed(task: str, metric: str, value: float, examples: int, allowed: float) -> None:
+    tolerance = facts({"_target_": f"unroll.tasks.{task}"}).tolerance(metric)
+    assert tolerance.allowed(value, examples) == pytest.approx(allowed, rel=1e-12)
+
+
+def test_the_rule_names_what_is_no_loss() -> None:
+    said = rule()
+    assert said.startswith("0.1% of losses, errors and rates; 1% of ")
+    assert said.endswith("or 3 examples' worth where that is more; 0.05 for precision and recall of samples")
+    for name in ("accuracy", "sacrebleu", "whole_sequences", "5% of ece, frechet_mnist_classifier"):
+        assert f" {name}," in said
+    assert "nll" not in said
 
 
 def test_a_gap_is_measured_and_judged() -> None:
@@ -115,8 +128,8 @@ def test_what_was_not_measured_is_no_difference() -> None:
 def test_metrics_are_paired_with_what_is_allowed() -> None:
     again = changed(result__metrics={"test": {"accuracy": 80.1, "nll": 0.5}})
     assert gaps(RECORD, again) == [
-        Gap("test.accuracy", 80.0, 80.1, tolerance("accuracy", 80.0, 1000)),
-        Gap("test.nll", 0.5, 0.5, tolerance("nll", 0.5, 1000)),
+        Gap("test.accuracy", 80.0, 80.1, facts(TASK).tolerance("accuracy").allowed(80.0, 1000)),
+        Gap("test.nll", 0.5, 0.5, facts(TASK).tolerance("nll").allowed(0.5, 1000)),
     ]
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from unroll.errors import UserError
 from unroll.models.contracts import Term
-from unroll.registry.components import PLUGINS, accepted_by, check_options, create, foreign, locate, refuse_foreign
+from unroll.registry.components import accepted_by, check_options, create, foreign, locate, refuse_foreign
+from unroll.registry.plugins import PLUGINS
 
 HERE = f"{__name__}.Thing"
 

@@ -109,10 +109,10 @@ def test_the_list_keeps_former_places_and_the_defaults_of_earlier_versions() -> 
 
 @pytest.fixture
 def raised(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The recurrent encoder has moved, and is of version 2: its depth is 2 by default."""
+    """The recurrent encoder has moved, and is of version 3: its depth is 2 by default."""
     content = json.loads(LIST.read_text(encoding="utf-8"))
     encoder = content["components"]["RecurrentEncoder"]
-    encoder |= {"former": ["once.was.Here"], "version": 2, "earlier": {"1": encoder["defaults"]}}
+    encoder |= {"former": ["once.was.Here"], "version": 3, "earlier": {**encoder["earlier"], "2": encoder["defaults"]}}
     encoder["defaults"] = {**encoder["defaults"], "depth": 2}
     monkeypatch.setattr(versions, "_content", lambda: content)
     for kept in (versions._by_place, versions.listed):
@@ -124,22 +124,33 @@ def raised(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def gru() -> str:
-    """The id of a trial under version 1."""
+    """The id of a trial under version 2."""
     return compose(["architecture=gru"]).trial_id
 
 
 def test_a_raised_version_makes_other_trials_and_leaves_the_records_of_before_true(gru: str, raised: None) -> None:
     config = compose(["architecture=gru"]).plain
-    assert config["architecture"]["encoder"]["_version_"] == 2
+    assert config["architecture"]["encoder"]["_version_"] == 3
     assert make_trial(config).trial_id != gru
-    del config["architecture"]["encoder"]["_version_"]
+    config["architecture"]["encoder"]["_version_"] = 2
     assert make_trial(config).trial_id == gru
+
+
+def test_recurrent_parts_of_records_before_residual_sums_have_the_defaults_of_then() -> None:
+    """A node without a version is of the first: an LSTM's forget gate as torch draws it, and no sums to state."""
+    node = {"_target_": "unroll.models.recurrent.RecurrentEncoder", "cell": "lstm", "width": 8, "forget_bias": None}
+    then, now = versions.component(node), versions.component({**node, "_version_": 2})
+    assert then.hashed(versions.own_options(node)) == {"is": "RecurrentEncoder@1", "cell": "lstm", "width": 8}
+    assert now.hashed(versions.own_options(node)) == {
+        "is": "RecurrentEncoder@2", "cell": "lstm", "width": 8, "forget_bias": None
+    }  # fmt: skip
+    assert "residual" not in then.defaults
+    assert now.defaults["residual"] is True
 
 
 def test_a_record_of_a_class_that_has_moved_keeps_its_id_and_finds_its_class(gru: str, raised: None) -> None:
     config = compose(["architecture=gru"]).plain
-    del config["architecture"]["encoder"]["_version_"]
-    config["architecture"]["encoder"]["_target_"] = "once.was.Here"
+    config["architecture"]["encoder"] |= {"_version_": 2, "_target_": "once.was.Here"}
     assert make_trial(config).trial_id == gru
     assert locate(config["architecture"]["encoder"], "encoder").__name__ == "RecurrentEncoder"
 

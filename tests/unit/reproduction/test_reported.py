@@ -11,7 +11,7 @@ from made_tables import table
 from unroll.config.compose import Composer, Make
 from unroll.errors import UserError
 from unroll.reproduction.plan import plan_table
-from unroll.reproduction.published import CPU, Reported, read_table, table_names
+from unroll.reproduction.published import CPU, Reported, read_file, read_table, table_names
 from unroll.reproduction.run import counted, run_reproduction
 
 
@@ -46,7 +46,7 @@ def test_published_parameters_are_counted_exactly(name: str) -> None:
 
 def written(folder: Path, **changes: Any) -> Callable[[], Reported]:
     (folder / "made_up.yaml").write_text(yaml.safe_dump(table(**changes)))
-    return lambda: read_table("made_up", folder)
+    return lambda: read_file(folder / "made_up.yaml")
 
 
 def test_a_number_is_a_value_without_spread(tmp_path: Path) -> None:
@@ -73,6 +73,27 @@ def test_a_number_is_a_value_without_spread(tmp_path: Path) -> None:
             {"budgets": {"cpu": {"says": "short", "fields": {"mae": "result.metrics.test.mae"}}}},
             "budgets.cpu.fields: no such metric mae",
         ),
+        (
+            {"rows": {"one": {"says": "One", "reported": {"mse": {"value": 1, "spread": -1}}, "cannot": "x"}}},
+            "or equal to 0",
+        ),
+        ({"rows": {"one": {"says": "One", "reported": {"mse": {"value": 1, "n": 0}}, "cannot": "x"}}}, "or equal to 1"),
+        ({"rows": {"one": {"says": "One", "reported": {"mse": float("nan")}, "cannot": "x"}}}, "finite number"),
+        (
+            {"rows": {"one": {"says": "One", "reported": {"mse": {"value": 1, "spread": 1, "n": 1}}, "cannot": "x"}}},
+            "n: 1 has no spread",
+        ),
+        (
+            {
+                "rows": {
+                    "one": {"says": "One", "reported": {"mse": {"value": 1, "spread_of": "evaluations"}}, "cannot": "x"}
+                }
+            },
+            "spread_of belongs to a spread",
+        ),
+        ({"tolerance": {"absolute": 0}}, "tolerance.absolute: Input should be greater than 0"),
+        ({"tolerance": {"relative": -0.1}}, "tolerance.relative: Input should be greater than 0"),
+        ({"tolerance": {"decimals": -1}}, "or equal to 0"),
         ({"name": "other"}, "another name inside"),
         ({"surprise": 1}, "surprise"),
     ],
@@ -101,3 +122,15 @@ def test_mistakes_in_a_command_are_named(words: list[str], rows: list[str], said
 def test_a_count_of_no_known_kind_is_refused() -> None:
     with pytest.raises(UserError, match="of one kind"):
         counted([{"lstm": [1, 2]}])
+
+
+def test_a_table_of_ones_own_stands_beside_the_shipped(tmp_path: Path) -> None:
+    (tmp_path / "reported").mkdir()
+    written(tmp_path / "reported")
+    assert set(table_names(str(tmp_path))) - set(table_names()) == {"made_up"}
+    assert read_table("made_up", str(tmp_path)).name == "made_up"
+    with pytest.raises(UserError, match="no published table 'made_up'"):
+        read_table("made_up")
+    (tmp_path / "reported" / "ltsf_linear_etth.yaml").write_text("name: ltsf_linear_etth\n")
+    with pytest.raises(UserError, match="Two published tables have one name"):
+        table_names(str(tmp_path))

@@ -1,89 +1,26 @@
-"""A table's rows as trials, and what made-up records of them come to: choices, shares, verdicts, orders, the page."""
+"""A table's rows as trials, and what made-up records of them come to: choices, shares, verdicts, the page."""
 
 import copy
-from collections.abc import Mapping
+import csv
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from made_tables import table
+from made_tables import Records, judged, published, record, row_of
 
 from unroll.analysis.render.markdown import page
-from unroll.reproduction.judge import Reproduction, reproduced
-from unroll.reproduction.orderings import CONTRADICTED, HOLDS, PARTLY, UNDECIDED
+from unroll.config.compose import Composer
+from unroll.reproduction.files import comma_separated, write_report
+from unroll.reproduction.judge import reproduced
+from unroll.reproduction.orderings import CONTRADICTED
 from unroll.reproduction.plan import TablePlan, plan_table
-from unroll.reproduction.published import Reported
-from unroll.reproduction.published_page import hours, sections, summary
-from unroll.reproduction.verdicts import BETTER, NOT_COMPARABLE, REPRODUCED, WORSE
-
-POINTS = [["optimizer.learning_rate=0.01"], ["optimizer.learning_rate=0.001"]]
-
-
-def published(**changes: Any) -> Reported:
-    """LSTM 0.40, GRU 0.50, a row with a choice, Repeat, and one that cannot run."""
-    rows = {
-        "lstm": {"says": "LSTM", "reported": {"mse": 0.4}, "overrides": ["architecture=lstm"]},
-        "gru": {"says": "GRU", "reported": {"mse": 0.5}, "overrides": ["architecture=gru"]},
-        "rnn": {
-            "says": "RNN",
-            "reported": {"mse": 0.6},
-            "overrides": ["architecture=rnn"],
-            "choose": {"points": POINTS, "overrides": ["budget.epochs=1"]},
-        },
-        "repeat": {"says": "Repeat", "overrides": ["baseline=last_value"]},
-        "magic": {"says": "Magic", "reported": {"mse": 0.1}, "cannot": "it is secret"},
-    }
-    order = {"says": "LSTM before GRU", "metric": "mse", "rows": ["lstm", "gru"]}
-    given = {
-        "overrides": ["task=forecasting"],
-        "budgets": {
-            "cpu": {"says": "short", "overrides": ["budget.epochs=2"]},
-            "paper": {"says": "long", "overrides": ["budget.epochs=8"]},
-        },
-        "seeds": [0, 1, 2],
-        "rows": rows,
-        "orderings": [order],
-    }
-    return Reported.model_validate(table(**{**given, **changes}))
-
-
-def record(planned: Any, mse: float, validation: float = 1.0) -> dict[str, Any]:
-    trial = planned.trial
-    curve = [{"step": 10, "mse": 1.2 * validation}, {"step": 30, "mse": validation * 0.98}]
-    return {
-        "trial_id": trial.trial_id,
-        "status": "finished",
-        "config": trial.plain,
-        "result": {
-            "primary": {"name": "mse", "value": mse, "unit": "squared", "direction": "lower"},
-            "metrics": {"test": {"mse": mse}},
-            "selection": {"name": "mse", "value": validation, "direction": "lower"},
-            "curves": {"validation": curve},
-        },
-        "run": {"training_seconds": 1800.0, "evaluation_seconds": 0.0, "hardware": {"cpu": "a core"}},
-    }
-
-
-class Records(dict[str, dict[str, Any]]):
-    """Records by id; `add` gives a row's trials a value each."""
-
-    def add(self, plan: TablePlan, name: str, *values: float) -> None:
-        (row,) = [row for row in plan.rows if row.name == name]
-        for planned, value in zip(row.trials, values, strict=True):
-            self[planned.trial.trial_id] = record(planned, value)
+from unroll.reproduction.published_page import hours, rule, sections, summary, totals
+from unroll.reproduction.verdicts import BETTER, MEAN_WITHIN, NOT_COMPARABLE, REPRODUCED, RULE, SIMULATED, WORSE
 
 
 @pytest.fixture(scope="module")
 def planned() -> TablePlan:
     return plan_table(published(), {}.get)
-
-
-def judged(plan: TablePlan, records: Mapping[str, dict[str, Any]]) -> Reproduction:
-    return reproduced(plan, records.get, lambda record: None, lambda parts: 0)
-
-
-def row_of(found: Any, name: str) -> Any:
-    return next(row for row in getattr(found, "outcomes", None) or found.rows if getattr(row, "plan", row).name == name)
 
 
 def test_rows_become_trials_a_seed_each(planned: TablePlan) -> None:
@@ -145,13 +82,84 @@ def test_hours_of_all_tables_count_a_shared_trial_once(planned: TablePlan) -> No
     assert hours([judged(planned, {})]) == ""
 
 
-def test_the_summary_counts_what_seeds_leave_open(planned: TablePlan) -> None:
+def test_open_verdicts_are_words_of_their_own_and_say_what_would_settle_them(planned: TablePlan) -> None:
     """LSTM within 10 % of 0.40 with an interval that is not; GRU beyond 10 % of 0.50, its interval not."""
     records = Records()
     records.add(planned, "lstm", 0.36, 0.40, 0.44)
     records.add(planned, "gru", 0.50, 0.56, 0.62)
-    _, (line,), _ = summary([judged(planned, records)])
-    assert line[4] == "1 reproduced (of which 1 not surely), 1 not comparable (of which 1 undecided)"
+    found = judged(planned, records)
+    _, (line,), _ = summary([found])
+    assert line[4] == "1 mean within tolerance, 1 undecided"
+    shown = page(sections(found))
+    reaches = "its 95 % interval reaches beyond; about 7 seeds to be reproduced"
+    lines = list(csv.DictReader(comma_separated([found]).splitlines()))
+    words = [(line["verdict"], line["seeds_needed"], line["reported_spread_of"]) for line in lines if line["values"]]
+    assert words == [("mean within tolerance", "7", ""), ("undecided", "more than 100", "")]
+    assert f" [-0.099, +0.099] | **mean within tolerance**: {reaches} (" in shown
+    reaches = "its 95 % interval reaches from beyond the tolerance into it; more than 100 seeds to decide"
+    assert f"| +0.060 [-0.089, +0.209] | **undecided**: {reaches} (" in shown
+
+
+def test_one_seed_is_an_open_verdict_and_nothing_is_known_of_how_many_settle_it() -> None:
+    plan = plan_table(published(seeds=[0]), {}.get)
+    records = Records()
+    records.add(plan, "lstm", 0.40)
+    cell = row_of(judged(plan, records), "lstm").cells[0]
+    assert (str(cell.verdict), cell.seeds_needed) == ("mean within tolerance: one seed has no interval", "")
+
+
+def test_a_failed_seed_takes_the_word_reproduced(planned: TablePlan) -> None:
+    records = Records()
+    records.add(planned, "lstm", 0.400, 0.401, 0.402)
+    assert row_of(judged(planned, records), "lstm").cells[0].verdict.word == REPRODUCED
+    (first, *_) = (item.trial.trial_id for item in row_of(planned, "lstm").trials)
+    records[first] = {**copy.deepcopy(records[first]), "status": "failed", "result": None}
+    cell = row_of(judged(planned, records), "lstm").cells[0]
+    assert str(cell.verdict) == "mean within tolerance: the mean leaves out 1 failed trial"
+    assert cell.seeds_needed == ""
+
+
+def test_totals_tell_what_is_counted_and_computed_from_what_is_trained() -> None:
+    rows = {
+        "lstm": {"says": "LSTM", "reported": {"mse": 0.4}, "overrides": ["architecture=lstm"]},
+        "gru": {"says": "GRU", "reported": {"mse": 0.5}, "overrides": ["architecture=gru"]},
+        "repeat": {"says": "Repeat", "reported": {"mse": 1.3}, "overrides": ["baseline=last_value"]},
+        "size": {"says": "Size", "reported": {"size": 7}, "count": [{"linear": [6, 1]}]},
+    }
+    size = {"field": "parameters", "unit": "numbers", "direction": "equal", "tolerance": {"exact": True}}
+    metrics = {**published().model_dump()["metrics"], "size": size}
+    plan = plan_table(published(rows=rows, metrics=metrics, orderings=[]), {}.get)
+    records = Records()
+    records.add(plan, "lstm", 0.41, 0.42, 0.40)
+    records.add(plan, "gru", 0.40, 0.50, 0.60)
+    records.add(plan, "repeat", 1.3)
+    found = reproduced(plan, records.get, lambda record: None, lambda parts: 7)
+    header, lines, _ = totals([found])
+    assert header[:4] == ["our number is", "numbers", REPRODUCED, MEAN_WITHIN]
+    assert [line[:4] for line in lines] == [
+        ["parameters, counted", "1", "1", "0"],
+        ["computed without a seed", "1", "1", "0"],
+        ["of networks trained with seeds", "2", "1", "1"],
+    ]
+    _, (line,), _ = summary([found])
+    assert line[4] == "3 reproduced (2 without a seed), 1 mean within tolerance"
+
+
+def test_published_spreads_say_what_they_are_of() -> None:
+    of_runs = {"value": 0.4, "spread": 0.1, "n": 5}
+    rows = {
+        "runs": {"says": "Runs", "reported": {"mse": of_runs}, "cannot": "it is secret"},
+        "one": {"says": "One", "reported": {"mse": {"value": 0.4, "n": 1}}, "cannot": "it is secret"},
+        "noise": {
+            "says": "Noise",
+            "reported": {"mse": {**of_runs, "spread_of": "evaluations"}},
+            "cannot": "it is secret",
+        },
+        "none": {"says": "None", "reported": {"mse": {"value": 0.4, "spread": 0.0, "n": 5}}, "cannot": "it is secret"},
+    }
+    shown = page(sections(judged(plan_table(published(rows=rows, orderings=[]), {}.get), {})))
+    said = "Runs mse 0.40 ± 0.10 (n = 5); One mse 0.40 (n = 1); Noise mse 0.40 ± 0.10 (5 evaluations of one network)"
+    assert f"- it is secret: {said}; None mse 0.40 ± 0.00 (n = 5)" in shown
 
 
 def test_a_row_whose_points_all_failed_says_so(planned: TablePlan) -> None:
@@ -189,7 +197,7 @@ def test_verdicts_of_made_up_records(planned: TablePlan) -> None:
         BETTER,
         NOT_COMPARABLE,
     ]
-    assert [verdict.word for verdict in found.verdicts] == [REPRODUCED, BETTER]
+    assert [cell.verdict.word for cell in found.judged] == [REPRODUCED, BETTER]
     assert row_of(found, "lstm").notes[0] == "trained for 25 % of the published budget"
     assert row_of(found, "repeat").cells[0].seeded is False
     assert row_of(found, "rnn").cells[0].verdict.why == "no trial has finished"
@@ -227,68 +235,6 @@ def test_a_metric_may_stand_beside_the_published_one_alone() -> None:
     assert str(row_of(judged(plan, records), "lstm").cells[0].verdict) == "not comparable: another norm"
 
 
-@pytest.mark.parametrize(
-    ("lstm", "gru", "expected"),
-    [
-        ((0.40, 0.41, 0.42), (0.50, 0.51, 0.52), HOLDS),
-        ((0.50, 0.51, 0.52), (0.40, 0.41, 0.42), CONTRADICTED),
-        ((0.40, 0.51, 0.42), (0.45, 0.46, 0.47), UNDECIDED),
-    ],
-)
-def test_an_order_of_two(planned: TablePlan, lstm: tuple[float], gru: tuple[float], expected: str) -> None:
-    records = Records()
-    records.add(planned, "lstm", *lstm)
-    records.add(planned, "gru", *gru)
-    (order,) = judged(planned, records).orderings
-    assert order.verdict == expected
-    assert order.kendall is None
-
-
-def test_an_order_of_three_holds_in_part_and_has_a_tau() -> None:
-    order = {"says": "All", "metric": "mse", "rows": ["lstm", "gru", "repeat"]}
-    plan = plan_table(published(orderings=[order]), {}.get)
-    records = Records()
-    records.add(plan, "lstm", 0.40, 0.41, 0.42)
-    records.add(plan, "gru", 0.41, 0.40, 0.43)
-    records.add(plan, "repeat", 1.3)
-    (found,) = judged(plan, records).orderings
-    assert found.verdict == PARTLY
-    assert (found.count(True, True), len(found.pairs), (found.kendall or [0])[0]) == (2, 3, 1.0)
-    assert (found.kendall or [0, 0])[1] == pytest.approx(1 / 3)
-
-
-def test_an_order_is_judged_in_the_published_unit() -> None:
-    """Records hold a bound, of which more is better; published is its negative."""
-    metric = {"field": "result.metrics.test.mse", "unit": "nats", "direction": "lower", "scale": -1.0}
-    order = {"says": "All", "metric": "mse", "rows": ["lstm", "gru", "repeat"]}
-    plan = plan_table(published(metrics={"mse": metric}, orderings=[order]), {}.get)
-    records = Records()
-    records.add(plan, "lstm", -84.0, -84.1, -84.2)
-    records.add(plan, "gru", -85.0, -85.1, -85.2)
-    records.add(plan, "repeat", -99.0)
-    (found,) = judged(plan, records).orderings
-    assert (found.verdict, (found.kendall or [0])[0]) == (HOLDS, 1.0)
-    assert found.means == pytest.approx({"lstm": 84.1, "gru": 85.1, "repeat": 99.0})
-    assert [pair.comparison.paired.difference for pair in found.pairs] == pytest.approx([-1.0, -14.9, -13.9])
-    for pair in found.pairs:
-        assert pair.comparison.paired.low <= pair.comparison.paired.difference <= pair.comparison.paired.high
-
-
-def test_a_row_whose_records_lack_the_metric_is_without_values_in_an_order() -> None:
-    metric = {"field": "result.pretrained.jacobian_norm", "unit": "u", "direction": "lower"}
-    order = {"says": "All", "metric": "norm", "rows": ["lstm", "gru", "repeat"]}
-    both = {**published().model_dump()["metrics"], "norm": metric}
-    plan = plan_table(published(metrics=both, orderings=[order]), {}.get)
-    records = Records()
-    for name in ("lstm", "gru"):
-        records.add(plan, name, 0.4, 0.41, 0.42)
-    records.add(plan, "repeat", 1.3)
-    for planned, norm in zip(row_of(plan, "gru").trials, (1.0, 2.0, 3.0), strict=True):
-        records[planned.trial.trial_id]["result"]["pretrained"] = {"jacobian_norm": norm}
-    (found,) = judged(plan, records).orderings
-    assert (found.verdict, found.means, found.missing) == ("no trials", {"gru": 2.0}, ("lstm", "repeat"))
-
-
 def test_published_values_are_printed_as_given() -> None:
     rows = {
         "gru": {"says": "GRU", "reported": {"mse": 0.000053}, "overrides": ["architecture=gru"]},
@@ -318,15 +264,14 @@ def test_failed_and_missing_trials_show(planned: TablePlan) -> None:
     assert "1, 1 failed, 1 missing" in page(sections(judged(planned, records)))
 
 
-def test_the_page_links_numbers_to_trials_and_prints_the_rule(planned: TablePlan) -> None:
+def test_the_page_links_numbers_to_trials(planned: TablePlan) -> None:
     records = Records()
     records.add(planned, "lstm", 0.41, 0.42, 0.40)
     records.add(planned, "gru", 0.30, 0.31, 0.32)
     shown = page(sections(judged(planned, records), link=lambda trial_id: f"to/{trial_id}"))
     first, second, third = (f"[{seed}](to/{trial_id})" for seed, trial_id in enumerate(list(records)[:3]))
     line = f"| LSTM | mse, squared ↓ | 0.40 | 0.410 | 3: {first} {second} {third} | +0.010 [-0.015, +0.035] |"
-    notes = "trained for 25 % of the published budget; validation mse moved by -20 % over the last 67 % of training"
-    assert f"{line} **reproduced** ({notes}) |" in shown
+    assert f"{line} **reproduced** (trained for 25 % of the published budget) |" in shown
     assert "- it is secret: " in shown
     assert "- runnable; its open options are not chosen yet: " in shown
     assert "6 trials took 3.00 hours in all, on a core." in shown
@@ -343,20 +288,37 @@ def test_the_page_links_numbers_to_trials_and_prints_the_rule(planned: TablePlan
     }
 
 
-def test_scores_of_examples_decide_an_order_where_they_are_kept(planned: TablePlan) -> None:
+def test_half_the_budget_stands_beside_a_verdict_and_changes_none(planned: TablePlan) -> None:
     records = Records()
-    records.add(planned, "lstm", 0.40, 0.41, 0.42)
-    records.add(planned, "gru", 0.41, 0.40, 0.43)
-    random = np.random.default_rng(0)
-    noise = random.random(2000)
-
-    def scores(found: Mapping[str, Any]) -> np.ndarray:
-        return noise + (0.01 if "gru" in found["trial_id"] else 0.0)
-
-    found = reproduced(planned, records.get, scores, lambda parts: 0)
-    assert found.orderings[0].verdict == HOLDS
-    assert found.orderings[0].pairs[0].comparison.paired.examples == 2000
+    records.add(planned, "lstm", 0.41, 0.42, 0.40)
+    records.add(planned, "gru", 0.30, 0.31, 0.32)
+    before = judged(planned, records)
+    unknown = (
+        "How far training went is not known: no network here was trained with half its budget; "
+        "`unroll reproduce made_up --half` does so."
+    )
+    assert unknown in page(sections(before))
+    halves = [item for item in planned.halves(Composer().trial) if item.trial.row == "lstm"]
+    assert {item.trial.plain["budget"]["epochs"] for item in halves} == {1.0}
+    for item, value in zip(halves, (0.51, 0.52, 0.50), strict=True):
+        records[item.trial.trial_id] = record(item, value)
+    found = judged(planned, records)
+    assert [cell.verdict for row in found.outcomes for cell in row.cells] == [
+        cell.verdict for row in before.outcomes for cell in row.cells
+    ]
+    row = row_of(found, "lstm")
+    assert row.half.gain.difference == pytest.approx(-0.1)
+    share, gain = row.notes
+    assert share == "trained for 25 % of the published budget"
+    assert gain.startswith("the whole budget minus half of it: test mse -0.1")
     shown = page(sections(found))
-    assert "## Orders of the published values" in shown
-    assert "Of 1 pairs 1 are surely as published" in shown
-    assert "0 undecided, by test examples and seeds." in shown
+    assert "How far training went, of 1 network that had half the budget too: " in shown
+    assert "Of 1 more it is not known; `unroll reproduce made_up --half` trains them with half of it." in shown
+    assert all(f"`{item.trial.trial_id}`" in shown for item in halves)
+
+
+def test_the_rule_is_printed_with_what_was_simulated(planned: TablePlan, tmp_path: Path) -> None:
+    found, report = judged(planned, {}), tmp_path / "report.md"
+    write_report([found, found], report)
+    for text in (RULE, SIMULATED):
+        assert page([rule(1)]).count(text) == report.read_text().count(text) == 1

@@ -7,7 +7,7 @@ from stub_records import write_failed, write_finished
 
 from unroll.errors import UserError
 from unroll.sweeps.matrix import Matrix, MatrixCell, matrix, suite_matrix
-from unroll.sweeps.matrix_view import LONGEST, cell_text, markdown
+from unroll.sweeps.matrix_view import caption, cell_text, grid_rows, markdown
 from unroll.sweeps.suite import plan
 
 GRID = Matrix(
@@ -27,25 +27,32 @@ def test_a_grid_in_markdown() -> None:
         "|  | copying | sums |",
         "| --- | ---: | ---: |",
         "| gru | 1,000 (1,500) | runs |",
-        "| mlp | Attention needs states \\| none here. | — |",
+        "| mlp | no (a) | — |",
         "",
         "2 of 3 cells run.",
         "",
         "Parameters without embeddings and the projection to the vocabulary (with them).",
         "",
+        "(a) Attention needs states | none here.",
+        "",
         "sums: no parameters, since there is no data.",
     ]
 
 
-def test_a_long_reason_is_cut() -> None:
-    assert cell_text(MatrixCell(reason="x" * 100), suite=False) == "x" * (LONGEST - 1) + "…"
-    assert cell_text(MatrixCell(finished=1, planned=4), suite=True) == "1 of 4"
+def test_a_reason_is_shown_once() -> None:
+    cells = [MatrixCell(reason="x" * 100), MatrixCell(reason="y"), MatrixCell(reason="x" * 100), MatrixCell()]
+    grid = Matrix(
+        ("task",), ("a", "b", "c", "d"), {("task", row): cell for row, cell in zip("abcd", cells, strict=True)}
+    )
+    assert [row[1] for row in grid_rows(grid)] == ["no (a)", "no (b)", "no (a)", "runs"]
+    assert caption(grid) == ["1 of 4 cells run.", "(a) " + "x" * 100, "(b) y"]
+    assert cell_text(MatrixCell(finished=1, planned=4), suite=True, marks={}) == "1 of 4"
 
 
 def test_a_cell_that_cannot_run_says_why() -> None:
     grid = matrix(["task.attention=additive"], tasks=["sentiment", "translation"], architectures=["gru", "mlp"])
     assert grid.cells["translation", "gru"] == MatrixCell()
-    assert grid.cells["translation", "mlp"].reason == "task.attention needs a decoder that works step by step."
+    assert grid.cells["translation", "mlp"].reason == "task.attention=additive needs a decoder that attends to states."
     for architecture in ("gru", "mlp"):
         reason = grid.cells["sentiment", architecture].reason
         assert reason is not None

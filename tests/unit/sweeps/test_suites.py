@@ -37,7 +37,9 @@ def test_networks_are_crossed_and_baselines_follow(conf: str) -> None:
         ("compression", "pca", 0),
         ("compression", "png", 0),
         ("generation", "gmm", 0),
+        ("generation", "real_images", 0),
         ("generation", "gmm", 1),
+        ("generation", "real_images", 1),
     ]
 
 
@@ -105,3 +107,60 @@ def test_the_matrix_crosses_every_architecture_that_ships() -> None:
     networks = {trial.row for trial in trials if not trial.is_baseline}
     conf = Path(__file__).resolve().parents[3] / "conf" / "architecture"
     assert networks == {path.stem for path in conf.glob("[!_]*.yaml")}
+
+
+OWN = """
+import numpy as np
+
+
+class Guess:
+    def fit(self, data):
+        pass
+
+    def predict(self, split):
+        return {"reconstruction": np.zeros_like(split.pixels)}
+"""
+
+
+@pytest.fixture
+def guess(conf: str) -> str:
+    """The folder with a baseline of its own for compression."""
+    folder = Path(conf)
+    (folder / "guesses.py").write_text(OWN)
+    (folder / "baseline").mkdir()
+    text = "name: guess\ntasks: [compression, copying]\nseeded: false\n_target_: guesses.Guess\n"
+    (folder / "baseline" / "guess.yaml").write_text(text)
+    return conf
+
+
+def rows(overrides: list[str], conf: str) -> list[tuple[str, str]]:
+    trials = [item.trial for item in plan(overrides, conf).trials]
+    return [(trial.plain["task"]["name"], trial.row) for trial in trials if trial.is_baseline]
+
+
+def test_a_baseline_of_ones_own_joins_the_tasks_that_it_serves(guess: str) -> None:
+    shipped = [("compression", name) for name in ("pca", "png")]
+    shipped += [("generation", name) for name in ("gmm", "real_images") * 2]
+    assert rows(["suite=two"], guess) == shipped
+    assert rows(["suite=two", "suite.baselines=[guess]"], guess) == [
+        *shipped[:2],
+        ("compression", "guess"),
+        *shipped[2:],
+    ]
+    assert rows(["suite=two", "suite.baselines=[pca]"], guess) == shipped
+    assert rows(["suite=two", "suite.baselines=false"], guess) == []
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        ("[gues]", "Did you mean 'guess'"),
+        ("[seasonal]", "serves no task of this suite"),
+        ("guess", "suite.baselines"),
+        ("[3]", "no baseline '3'"),
+    ],
+)
+def test_a_baseline_that_joins_nothing_is_refused(chosen: str, said: str, guess: str) -> None:
+    with pytest.raises(UserError) as error:
+        plan(["suite=two", f"suite.baselines={chosen}"], guess)
+    assert said in str(error.value)

@@ -11,7 +11,7 @@ import yaml
 from unroll.errors import UserError
 from unroll.registry.components import create
 from unroll.tasks.baselines.forecasting import LastValue, Seasonal
-from unroll.tasks.baselines.generation import GaussianMixture
+from unroll.tasks.baselines.generation import GaussianMixture, RealImages
 from unroll.tasks.baselines.images import PCA, PNG
 from unroll.tasks.baselines.text import Majority, TfidfLogisticRegression
 from unroll.tasks.baselines.translation import Constant, Copy, Dictionary
@@ -42,6 +42,7 @@ def test_every_yaml_names_a_baseline_that_can_be_made(path: Path) -> None:
         return
     assert set(node.pop("tasks")) <= {path.stem for path in (CONF.parent / "task").glob("*.yaml")}
     assert isinstance(node.pop("seeded"), bool)
+    assert isinstance(node.pop("unranked", ""), str)
     node = {key: 1 if str(value).startswith("${") else value for key, value in node.items()}
     baseline = create(node, "baseline", Baseline)
     assert callable(baseline.fit)
@@ -188,6 +189,22 @@ def test_png_is_lossless(benchmark_data: Path) -> None:
     outputs = PNG().predict(view)
     assert images.psnr(outputs["reconstruction"], view.pixels).min() == images.PSNR_CAP
     assert 2 < coding.bits_per_pixel(outputs["bytes"], 100, 784) < 4
+
+
+def test_real_images_are_those_of_train_each_as_often_as_another() -> None:
+    train, split = (ImageView(first + np.arange(10)[:, None] / 100, np.zeros(10)) for first in (0.0, 0.5))
+
+    def drawn(seed: int, samples: int | None) -> np.ndarray:
+        baseline = RealImages(seed=seed, samples=samples)
+        baseline.fit(Splits(train, split))
+        np.testing.assert_array_equal(baseline.predict(split)["samples"], baseline.predict(split)["samples"])
+        shown: np.ndarray = baseline.predict(split)["samples"][:, 0]
+        return shown
+
+    assert len(set(drawn(0, 4))) == 4
+    assert sorted(drawn(0, None)) == sorted(train.pixels[:, 0])
+    assert sorted(np.unique(drawn(0, 25), return_counts=True)[1]) == [2] * 5 + [3] * 5
+    assert drawn(0, 10).tolist() == drawn(0, 10).tolist() != drawn(1, 10).tolist()
 
 
 def test_mixture_samples_follow_the_seed_and_the_data() -> None:

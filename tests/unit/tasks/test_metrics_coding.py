@@ -24,7 +24,7 @@ def entropy_bytes(symbols: np.ndarray) -> float:
 
 @given(arrays(np.float64, array_shapes(min_dims=2, max_dims=2, min_side=0, max_side=6),
               elements=st.floats(-1e6, 1e6)), st.floats(1e-2, 1e3))  # fmt: skip
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_codes_come_back_as_integers_times_the_step(codes: np.ndarray, step: float) -> None:
     decoded = coding.decode(coding.encode(codes, step))
     assert decoded.shape == codes.shape

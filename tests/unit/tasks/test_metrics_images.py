@@ -1,5 +1,7 @@
 """Image distortion by hand, and SSIM against its published formula."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,49 @@ def test_images_that_are_not_square_need_a_side() -> None:
     with pytest.raises(ValueError, match="equal rows"):
         ssim(images, images)
     assert ssim(images, images, side=20).shape == (1,)
+
+
+@pytest.mark.parametrize(
+    ("shown", "height", "expected"),
+    [
+        (lambda real, x, y: 0.7 * real + 0.2 * ((x // 4 + y // 4) % 2), 28, 0.2256943255),
+        (lambda real, x, y: (real + 0.1 * np.sin(x)).clip(0, 1), 20, 0.5747282399),
+    ],
+)
+def test_ssim_is_that_of_scikit_image(shown: Any, height: int, expected: float) -> None:
+    """scikit-image 0.26.0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1."""
+    width = {28: 28, 20: 24}[height]
+    y, x = np.mgrid[:height, :width]
+    real = (x + y) / 54 if height == 28 else x * y / (19 * 23)
+    found = ssim(shown(real, x, y).reshape(1, -1), real.reshape(1, -1), side=height)
+    assert found == pytest.approx([expected], abs=2e-5)
+
+
+def test_ssim_is_the_mean_over_the_places_where_the_window_fits() -> None:
+    """Of 11 x 12 pixels these are two: by the formula, each window by itself."""
+    lot = np.random.default_rng(1)
+    shown, real = lot.random((11, 12)), lot.random((11, 12))
+    gauss = np.exp(-((np.arange(11) - 5) ** 2) / (2 * 1.5**2))
+    weights = np.outer(gauss, gauss) / gauss.sum() ** 2
+
+    def similar(a: np.ndarray, b: np.ndarray) -> float:
+        means = [(weights * each).sum() for each in (a, b)]
+        (aa, ab), (_, bb) = [
+            [(weights * (u - m) * (v - n)).sum() for v, n in zip((a, b), means, strict=True)]
+            for u, m in zip((a, b), means, strict=True)
+        ]
+        c1, c2 = 0.01**2, 0.03**2
+        luminance = (2 * means[0] * means[1] + c1) / (means[0] ** 2 + means[1] ** 2 + c1)
+        return luminance * (2 * ab + c2) / (aa + bb + c2)
+
+    expected = np.mean([similar(shown[:, start : start + 11], real[:, start : start + 11]) for start in (0, 1)])
+    found = ssim(shown.reshape(1, -1), real.reshape(1, -1), side=11)
+    assert found == pytest.approx([expected], abs=2e-5)
+
+
+def test_images_smaller_than_the_window_have_no_ssim() -> None:
+    with pytest.raises(ValueError, match="11 pixels does not fit into 10 x 28"):
+        ssim(np.zeros((1, 280)), np.zeros((1, 280)), side=10)
 
 
 def test_gradients_by_hand() -> None:

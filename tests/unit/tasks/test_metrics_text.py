@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sacrebleu.metrics.bleu import BLEU
 
-from unroll.tasks.metrics.text import corpus_bleu, corpus_chrf, detokenise, sentence_scores, tokenise
+from unroll.tasks.metrics.text import corpus_bleu, corpus_chrf, corpus_counts, detokenise, tokenise
 
 HYPOTHESES = [
     "A man in an orange hat stares at something.",
@@ -55,12 +55,17 @@ def test_lowercasing_is_in_the_signature_and_counts() -> None:
     assert "case:lc" in corpus_bleu(upper, lower, lowercase=True).signature
 
 
-def test_every_example_has_its_own_scores() -> None:
-    scores = sentence_scores(HYPOTHESES, REFERENCES)
-    assert len(scores["sentence_bleu"]) == len(scores["sentence_chrf"]) == 3
-    same = sentence_scores(["Two dogs run."], ["Two dogs run."])
-    assert same["sentence_bleu"] == pytest.approx([100])
-    assert same["sentence_chrf"] == pytest.approx([100])
+def test_every_sentence_has_its_own_counts() -> None:
+    """Of 13a "Two dogs." is three words, and "Two." two of which both are there; of chrF no spaces count."""
+    counts = corpus_counts(["Two.", "TWO dogs."], ["Two dogs.", "Two dogs."])
+    assert counts["bleu_counts"].tolist() == [
+        [2, 3, *[2, 0, 0, 0], *[2, 1, 0, 0]],
+        [3, 3, *[2, 1, 0, 0], *[3, 2, 1, 0]],
+    ]
+    assert counts["chrf_counts"][:, :3].tolist() == [[4, 8, 4], [8, 8, 6]]
+    lower = corpus_counts(["TWO dogs."], ["Two dogs."], lowercase=True)
+    assert lower["bleu_counts"].tolist() == [[3, 3, 3, 2, 1, 0, 3, 2, 1, 0]]
+    assert lower["chrf_counts"][:, :3].tolist() == [[8, 8, 8]]
 
 
 @pytest.mark.parametrize(
@@ -97,7 +102,9 @@ def test_bleu_is_by_the_tokeniser_of_the_language(language: str, sentences: list
     by_hand = BLEU(tokenize=tokeniser).corpus_score(nearly, [sentences]).score
     assert corpus_bleu(nearly, sentences, language=language).value == pytest.approx(by_hand)
     assert 0 < by_hand < 100
-    assert sentence_scores(sentences, sentences, language=language)["sentence_bleu"] == pytest.approx([100, 100])
+    counts = corpus_counts(sentences, sentences, language=language)["bleu_counts"]
+    assert (counts[:, 2:6] == counts[:, 6:]).all()
+    assert counts[:, 0].tolist() == counts[:, 1].tolist() == counts[:, 6].tolist()
 
 
 @pytest.mark.parametrize(

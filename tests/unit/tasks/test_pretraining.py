@@ -44,11 +44,11 @@ def test_a_phase_is_a_function_of_the_step() -> None:
     ("task", "options", "message"),
     [
         ("sentiment", ["architecture=ae", "task.protocol=pretrian"], r"'task.protocol' has no such option"),
-        ("classification", ["architecture=lstm", "task.protocol=pretrain"], "does not reconstruct"),
+        ("classification", ["architecture=lstm", "task.protocol=pretrain"], "needs an architecture that reconstructs"),
         (
             "classification",
             ["architecture=ae", "task.protocol=pretrain", "task.reconstruction_weight=0"],
-            "does not reconstruct",
+            "needs an architecture that reconstructs",
         ),
         ("sentiment", ["architecture=ae", "task.frozen=false"], "change nothing"),
         ("sentiment", ["architecture=ae", "task.pretrain_share=0.2"], "change nothing"),

@@ -77,7 +77,7 @@ def test_first_and_last_windows_of_each_split_independent() -> None:
     assert task.truth("validation")[:, 0, 0].tolist() == [3, 2, 5, 3]
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(window=st.integers(1, 20), horizon=st.integers(1, 12), independent=st.booleans())
 def test_every_horizon_inside_a_split_is_counted(window: int, horizon: int, independent: bool) -> None:
     task = Forecasting(
@@ -167,7 +167,7 @@ def test_a_networks_score_does_not_know_the_level_either(normalise: str, channel
     assert scores[0] == pytest.approx(scores[1], abs=1e-6)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     value=st.one_of(st.sampled_from([14.62, 0.1, 101.325, 1 / 3, -273.15, 0.0, 1e-30, 1e17]), st.floats(-1e9, 1e9)),
     rows=st.integers(8, 900),
@@ -265,7 +265,7 @@ def test_an_autoencoder_also_reconstructs_the_window() -> None:
     assert without.losses(plain, without.splits["train"].batch(torch.arange(3))).reconstruction is None
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(log_scale=st.floats(-4, 3), error=st.lists(st.floats(-5, 5), min_size=1, max_size=4))
 def test_gaussian_nats_equal_scipys_without_the_constant(log_scale: float, error: list[float]) -> None:
     noise = GaussianNoise().double()

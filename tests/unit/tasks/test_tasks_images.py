@@ -10,12 +10,16 @@ from scipy import stats
 from torch import nn
 from torch.nn import functional as F
 
-from unroll.data.splits import ImageSplit
+from unroll.errors import UserError
 from unroll.models.contracts import Context
-from unroll.models.network import Code
+from unroll.models.distributions import DiagonalGaussian, StandardNormal
+from unroll.models.network import Coded
+from unroll.tasks.compression import Images
 from unroll.tasks.generation import FULL_COVARIANCE, Generation, binarised
 from unroll.tasks.metrics import coding, images
 from unroll.tasks.task import Outputs, Task
+from unroll.training.metric_names import check_metrics
+from unroll.training.prepared import build_task
 
 ROWS = torch.arange(9)
 
@@ -54,7 +58,7 @@ def test_metrics_are_those_of_the_decoded_bytes(architecture: str) -> None:
         stream = coding.encode(codes, found["quantiser_step"])
         assert found["bits_per_pixel"] == pytest.approx(8 * len(stream) / (len(codes) * 784))
         shown = task.reconstruct(network, coding.decode(stream))
-        truth = task.splits[split].pixels.flatten(1).numpy() / 255
+        truth = task.images[split].pixels.flatten(1).numpy() / 255
         assert found["psnr"] == pytest.approx(np.mean(images.psnr(shown, truth)), abs=1e-4)
         assert found["mse"] == pytest.approx(np.square(shown - truth).mean(), rel=1e-5)
         assert np.array_equal(
@@ -73,7 +77,7 @@ def test_images_to_look_at_are_the_first_of_test_and_their_reconstructions_from_
     task, network = made_up.built("compression", "ae", "bottleneck.size=4", "task.rate=0.3")
     network.eval()
     final = task.finish(network, collect(task, network), 0)
-    assert np.array_equal(final.images["original"], task.splits["test"].pixels.numpy()[:16])
+    assert np.array_equal(final.images["original"], task.images["test"].pixels.numpy()[:16])
     shown = final.images["reconstruction"]
     assert (shown.dtype, shown.shape) == (np.uint8, (11, 28, 28))
     found = images.psnr(shown.reshape(11, -1) / 255, task.view("test").pixels)
@@ -89,7 +93,7 @@ def test_generation_keeps_reconstructions_and_samples_to_look_at(architecture: s
     network.eval()
     final = task.finish(network, collect(task, network), 0)
     assert final.images.keys() == kinds | {"original", "reconstruction"}
-    assert np.array_equal(final.images["original"], task.splits["test"].pixels.numpy())
+    assert np.array_equal(final.images["original"], task.binary["test"].pixels.numpy())
     assert {found.dtype for found in final.images.values()} == {np.dtype(np.uint8)}
     assert all(final.images[kind].shape == (16, 28, 28) for kind in kinds)
     assert not final.predictions["test"].keys() & final.images.keys()
@@ -125,6 +129,32 @@ def test_a_perfect_reconstruction() -> None:
     assert perfect["ssim"] == pytest.approx(1.0, abs=1e-4)
 
 
+def test_weights_are_selected_by_the_error_before_coding() -> None:
+    """Its name is its own: `mse` is of images that were decoded from bytes."""
+    task, network = made_up.frozen("compression", "ae")
+    outputs = task.validate(network, task.splits["validation"].batch(ROWS))
+    assert task.selection(outputs, "validation") == {"mse_uncoded": pytest.approx(outputs["squared_error"].mean())}
+    assert list(task.selects_by()) == ["mse_uncoded"]
+    assert "mse_uncoded" not in task.reports()
+
+
+@pytest.mark.parametrize(("side", "has"), [(8, False), (10, False), (11, True)])
+def test_images_smaller_than_the_window_have_no_ssim(side: int, has: bool) -> None:
+    names = ["task.primary.name=ssim", "task.primary.unit='of 1'"]
+    trial = made_up.trial("compression", *names)
+    assert "ssim" in build_task(trial).reports()
+    task = made_up.prepared(trial, made_up.images(side))
+    found = task.metrics({"reconstruction": task.view("test").pixels, "bytes": 100}, "test")
+    assert ("ssim" in found, "ssim" in task.scores({"reconstruction": task.view("test").pixels}, "test")) == (has, has)
+    assert list(found) == list(task.reports())
+    if has:
+        check_metrics(task, trial)
+    else:
+        with pytest.raises(UserError, match="no such metric") as caught:
+            check_metrics(task, trial)
+        assert "task.primary.name=ssim" in str(caught.value)
+
+
 def test_validation_and_test_are_binarised_once_and_train_at_every_step() -> None:
     task, network = made_up.built("generation", "ae_variational")
     twin = made_up.prepared(made_up.trial("generation", "seed=5"))
@@ -146,7 +176,7 @@ def test_validation_and_test_are_binarised_once_and_train_at_every_step() -> Non
 
 def test_binarising_keeps_the_grey_value_on_average() -> None:
     grey = torch.tensor([0, 64, 128, 255], dtype=torch.uint8).expand(20_000, 1, 4)
-    found = binarised(ImageSplit(grey, torch.zeros(20_000)), "test").pixels.double().mean((0, 1)) / 255
+    found = binarised(Images(grey, torch.zeros(20_000)), "test").pixels.double().mean((0, 1)) / 255
     np.testing.assert_allclose(found, [0, 64 / 255, 128 / 255, 1], atol=0.015)
     assert found[0] == 0
     assert found[3] == 1
@@ -176,12 +206,12 @@ class Ignores(nn.Module):
         return self.logit.expand(len(code), length, length)
 
 
-def coded(mean: torch.Tensor, log_variance: torch.Tensor) -> Code:
+def coded(mean: torch.Tensor, log_variance: torch.Tensor) -> Coded:
     context = Context(
-        x=mean, mask=mean, index=mean, hidden=mean, code=mean, encode=lambda x: x, weights=lambda: (),
-        noise=torch.randn_like, found={"mean": mean, "log_variance": log_variance},
+        x=mean, mask=mean, index=mean, hidden=mean, projected=mean, encode=lambda x: x, weights=lambda: (),
+        noise=torch.randn_like, posterior=DiagonalGaussian(mean, log_variance), prior=StandardNormal(mean),
     )  # fmt: skip
-    return Code(mean, None, torch.zeros(len(mean)), context)  # type: ignore[arg-type]
+    return Coded(mean, None, torch.zeros(len(mean)), context)  # type: ignore[arg-type]
 
 
 def task_of(side: int, k: int) -> Generation:

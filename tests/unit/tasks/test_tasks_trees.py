@@ -10,7 +10,6 @@ import torch
 from unroll.config.trial import Trial
 from unroll.data.batching import share_of
 from unroll.data.readers.sst import sst
-from unroll.data.splits import TreeTextSplit
 from unroll.data.trees import UNLABELLED
 from unroll.errors import UserError
 from unroll.models.network import Network
@@ -145,7 +144,7 @@ def test_the_parse_matters_and_a_balanced_tree_is_read_where_there_is_none() -> 
 
 def test_texts_without_trees_are_phrases_as_before() -> None:
     task = made_up.prepared(made_up.trial("sentiment", "architecture=tree_lstm", *made_up.SMALL))
-    assert not isinstance(task.splits["train"], TreeTextSplit)
+    assert task.splits["train"].trees is None
 
 
 def test_a_longer_sentence_is_cut_with_its_tree() -> None:
@@ -159,7 +158,7 @@ def test_a_longer_sentence_is_cut_with_its_tree() -> None:
 @pytest.mark.parametrize("kind", ["word", "bpe"])
 def test_trees_lie_over_the_tokens_of_either_tokenizer(kind: str) -> None:
     size = "data.tokenizer.vocabulary_size=" + {"word": "60", "bpe": "22"}[kind]
-    task = prepared("recursive", f"data.tokenizer.kind={kind}", size)[1]
+    task = prepared("recursive", f"data.tokenizer.kind={kind}", "data.tokenizer.words=whitespace", size)[1]
     batch = task.splits["train"].batch(torch.arange(3))
     assert batch.tree is not None
     assert (batch.lengths.tolist() == [3, 3, 1]) == (kind == "word")
@@ -184,7 +183,7 @@ def test_ranks_find_the_losses_of_one_process(architecture: str) -> None:
     torch.manual_seed(4)
     whole = task.losses(network, batch).task
     for rank in range(2):
-        mine = share_of(batch, rank, 2)
+        mine = share_of(task.splits["train"], torch.arange(3), rank, 2)
         torch.manual_seed(4)
         with drawing(Rows(mine.examples, mine.rows)):
             torch.testing.assert_close(task.losses(network, mine).task, whole[rank::2])
@@ -198,7 +197,7 @@ def test_attention_reads_every_node() -> None:
     assert memory.states.shape[:2] == memory.mask.shape == (6, 2 * batch.inputs.shape[1] - 1)
     assert torch.equal(memory.mask.sum(dim=1), 2 * batch.lengths - 1)
     memory.states.retain_grad()
-    decoded = network.decode(memory.code, memory, 3, torch.zeros(6, 3, task.embedding))
+    decoded = network.decode(memory.summary, memory, 3, torch.zeros(6, 3, task.embedding))
     decoded.sum().backward()
     assert memory.states.grad is not None
     assert torch.equal(memory.states.grad.abs().sum(dim=2) > 0, memory.mask)
@@ -285,7 +284,7 @@ def test_the_loss_is_a_mean_over_nodes_or_over_sentences() -> None:
 
 
 def test_a_mean_over_sentences_is_refused_where_no_trees_are_read() -> None:
-    with pytest.raises(UserError, match="change nothing"):
+    with pytest.raises(UserError, match="reads trees"):
         check(made_up.trial("sentiment", "architecture=lstm", "task.loss_per=sentence"))
     check(made_up.trial("sentiment", "architecture=tree_lstm", "task.loss_per=sentence"))
 

@@ -8,6 +8,8 @@ import torch
 from torch import nn
 
 from unroll.models.contracts import length_mask
+from unroll.models.distributions import DiagonalGaussian, StandardNormal
+from unroll.models.recurrent import merged_bounds
 from unroll.training.diagnostics import codes, gradients
 from unroll.training.diagnostics.gates import gate_values, gates_of, watching_gates
 from unroll.training.diagnostics.probe import diagnose, fixed_index, logged_names
@@ -163,8 +165,69 @@ def test_gates_of_other_layers_are_not_guessed() -> None:
 
 def test_dead_units_and_zeros() -> None:
     code = torch.tensor([[1.0, 5.0, 0.0, 2e-4], [-1.0, 5.0, 0.0, 0.0]])
-    assert codes.dead_share(code) == 0.75
+    assert codes.dead_share(code) == 0.5
     assert codes.zero_share(code) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("unit", "dead"),
+    [
+        ([5.0, 5.0], True),
+        ([0.0, 0.0], True),
+        ([1.0, 0.9999], True),  # stuck at the end of its range: 5e-5 of it
+        ([1000.0, 1000.5], True),  # a variance of 0.06, and a deviation of 0.00025 of its size
+        ([1.0, 1.0021], False),
+        ([1e-5, 3e-5], False),  # a variance of 1e-10, and a deviation of half its size
+        ([1e-9, -1e-9], False),
+    ],
+)
+def test_a_dead_unit_is_constant_relative_to_its_scale(unit: list[float], dead: bool) -> None:
+    column = torch.tensor(unit, dtype=torch.float64)[:, None]
+    for scale in (1.0, 1e-6, -1e6):
+        assert codes.dead_share(scale * column) == float(dead)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "options", "bounds"),
+    [
+        ("lstm", [], (-1, 1)),
+        ("gru", [], (-1, 1)),
+        ("rnn", [], (-1, 1)),
+        ("rnn", ["architecture.nonlinearity=relu"], None),
+        ("bilstm", [], (-1, 1)),
+        ("bilstm", ["architecture.merge=sum"], (-2, 2)),
+        ("gru", ["architecture.depth=3"], (-3, 3)),
+        ("gru", ["architecture.depth=3", "architecture.residual=false"], (-1, 1)),
+        ("bilstm", ["architecture.depth=2", "architecture.merge=sum"], (-4, 4)),
+        ("rnn", ["architecture.depth=2", "architecture.nonlinearity=relu"], None),
+        ("bigru", ["architecture.merge=mul"], (-1, 1)),
+        ("tree_lstm", [], (-1, 1)),
+        ("lstm", ["bottleneck.size=7"], None),  # projected
+        ("mlp", [], None),
+    ],
+)
+def test_saturation_of_recurrent_codes(
+    architecture: str, options: list[str], bounds: tuple[float, float] | None
+) -> None:
+    task, network = made_up.built("sentiment", architecture, *options)
+    coded = network.eval().encode(task.splits["train"].batch(torch.arange(4)))
+    assert codes.bounds_of(network, coded) == bounds
+    assert ("saturated_share" in diagnose(task, network, CPU)["code"]) is (bounds is not None)
+
+
+def test_saturation_is_counted_where_a_tanh_passes_nine_tenths() -> None:
+    code = torch.tensor([[-0.95, 0.5, 0.89, 0.91], [0.0, 0.2, -0.92, 0.3]])
+    assert codes.saturated_share(code, (-1, 1)) == 3 / 8
+    assert codes.saturated_share(2 * code, (-2, 2)) == 3 / 8
+    assert codes.saturated_share(code) is None
+
+
+@pytest.mark.parametrize(
+    ("bounds", "merge", "found"),
+    [(None, "sum", None), ((0, 1), "mul", (0, 1)), ((-2, 1), "mul", (-2, 4)), ((0, 1), "max", (0, 1))],
+)
+def test_two_directions_lie_in_a_range_of_their_own(bounds: Any, merge: str, found: Any) -> None:
+    assert merged_bounds(bounds, merge) == found
 
 
 def test_hoyers_sparseness() -> None:
@@ -186,7 +249,7 @@ def test_saturation_of_bounded_codes() -> None:
 def test_latent_dimensions_match_the_closed_form() -> None:
     mean = torch.tensor([[1.0, 0.0, 0.09], [-1.0, 0.0, -0.09]])
     variance = torch.tensor([[1.0, 1.0, 0.5], [1.0, 1.0, 2.0]])
-    found = codes.latent(mean, variance.log())
+    found = codes.latent(DiagonalGaussian(mean, variance.log()), StandardNormal(mean))
     half = 0.5 * (0.09**2 + 1.25 - 1)  # the logarithms of 0.5 and 2 cancel
     assert found["kl_per_dimension"] == pytest.approx([0.5, 0.0, half], abs=1e-6)
     assert found["kl"] == pytest.approx(0.5 + half)
@@ -210,7 +273,7 @@ def test_diagnosing_leaves_nothing_behind(architecture: str) -> None:
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
-@pytest.mark.parametrize("architecture", ["bilstm", "gru", "mlp", "ae_conv", "ae_contractive", "ae_variational"])
+@pytest.mark.parametrize("architecture", ["bigru", "birnn", "mlp", "ae_conv", "ae_contractive", "ae_variational"])
 def test_they_are_of_the_precision_that_is_trained_in(architecture: str) -> None:
     task, network = made_up.built("compression" if architecture.startswith("ae") else "sentiment", architecture)
     whole = diagnose(task, network, CPU)

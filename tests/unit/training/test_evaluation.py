@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from unroll.data.batching import EVALUATION_BATCH
-from unroll.data.splits import Batch, LabelledTextSplit
-from unroll.data.text import Ragged
+from unroll.data.fields import Dense, Ragged
+from unroll.data.splits import Batch, Split
 from unroll.tasks.task import Outputs, gather_outputs
 from unroll.training import evaluation
 from unroll.training.evaluation import evaluate_split
@@ -17,9 +17,9 @@ from unroll.training.evaluation import evaluate_split
 COUNT = 6 * EVALUATION_BATCH + 17
 
 
-def split() -> LabelledTextSplit:
+def split() -> Split:
     lengths = np.random.default_rng(0).integers(1, 9, COUNT)
-    return LabelledTextSplit(Ragged.pack([[4] * n for n in lengths], 9), torch.arange(COUNT))
+    return Split(Ragged.pack([[4] * n for n in lengths], 9), Dense(torch.arange(COUNT)))
 
 
 def score(network: Any, batch: Batch) -> Outputs:
@@ -70,6 +70,43 @@ def test_ranks_together_give_the_same(world: int, monkeypatch: pytest.MonkeyPatc
     together, alone = run(world - 1, world), run()
     for name, values in alone.items():
         assert np.array_equal(together[name], values)
+
+
+class Counting(torch.nn.Module):
+    """A network whose state is how many examples it has read."""
+
+    carried: Any = None
+    precision = staticmethod(contextlib.nullcontext)
+
+
+def read(network: Any, batch: Batch) -> Outputs:
+    before = torch.zeros(1, len(batch.index), 1) if batch.state is None else batch.state[0]
+    network.carried = [before + 1]
+    return {"before": before.flatten().numpy(), "label": batch.index.numpy()}
+
+
+@pytest.mark.parametrize("world", [1, 3])
+def test_a_stream_is_read_from_its_beginning_to_its_end_by_one_rank(
+    world: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = Split(Ragged.chunks(torch.arange(41), 4), in_order=True)
+    shares: dict[int, Any] = {}
+
+    def gather(found: list[Any], mine: Any) -> None:
+        shares[len(shares)] = mine
+        found[:] = [shares.get(rank, []) for rank in range(world)]
+
+    monkeypatch.setattr(evaluation.distributed, "all_gather_object", gather)
+    for rank in range(world):
+        found = evaluate_split(read, Counting(), stream, 0, torch.device("cpu"), rank, world)
+        assert found["before"].tolist() == found["label"].tolist() == list(range(11))
+    assert all(not shares[rank] for rank in shares if rank)
+
+
+def test_examples_that_do_not_follow_each_other_carry_nothing() -> None:
+    apart = Split(Ragged.chunks(torch.arange(4 * 300), 4))
+    found = evaluate_split(read, Counting(), apart, 0, torch.device("cpu"))
+    assert set(found["before"]) == {0}
 
 
 def test_a_score_that_counts_an_example_twice_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

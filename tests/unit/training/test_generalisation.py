@@ -8,32 +8,33 @@ import numpy as np
 import pytest
 import torch
 
-from unroll.data.splits import ImageSplit, SubsetSplit
+from unroll.data.fields import Dense
+from unroll.data.splits import Split
 from unroll.tasks.task import Final, Outputs
 from unroll.training.generalisation import SAMPLE, train_sample, train_scores
 from unroll.verification.compare import differences, not_comparable, without_later
 
 
-def images_of(count: int) -> ImageSplit:
-    return ImageSplit(torch.arange(count, dtype=torch.uint8)[:, None, None], 10 * torch.arange(count))
+def images_of(count: int) -> Split:
+    return Split(Dense(torch.arange(count, dtype=torch.uint8)[:, None, None]), Dense(10 * torch.arange(count)))
 
 
 def test_the_sample_is_as_large_as_test_and_always_the_same() -> None:
     splits = {"train": images_of(50), "test": images_of(7)}
     sample: Any = train_sample(splits)
     assert len(sample) == 7
-    assert sample.kept.tolist() == sorted(set(sample.kept.tolist()))
-    assert torch.equal(sample.kept, train_sample(splits).kept)  # type: ignore[attr-defined]
-    assert torch.equal(sample.labels, 10 * sample.kept)
+    assert sample.rows.tolist() == sorted(set(sample.rows.tolist()))
+    assert torch.equal(sample.rows, train_sample(splits).rows)  # type: ignore[attr-defined]
+    assert torch.equal(sample.all_targets(), 10 * sample.rows)
     whole: Any = train_sample({"train": images_of(5), "test": images_of(7)})
-    assert whole.kept.tolist() == [0, 1, 2, 3, 4]
+    assert whole.rows.tolist() == [0, 1, 2, 3, 4]
 
 
 def test_a_sample_of_a_share_has_the_shares_examples() -> None:
-    share = SubsetSplit(images_of(50), torch.tensor([3, 8, 20]))
+    share = images_of(50).part(torch.tensor([3, 8, 20]))
     sample: Any = train_sample({"train": share, "test": images_of(2)})
-    assert set(sample.labels.tolist()) < {30, 80, 200}
-    assert torch.equal(sample.batch(torch.arange(2)).targets[:, 0, 0], sample.labels / 10 / 255)
+    assert set(sample.all_targets().tolist()) < {30, 80, 200}
+    assert torch.equal(sample.batch(torch.arange(2)).inputs[:, 0, 0].long(), sample.all_targets() // 10)
 
 
 class Counting:
@@ -71,7 +72,7 @@ def test_every_task_scores_a_sample_of_train(name: str) -> None:
     """The whole of train sampled, forecasting's and sentiment's metrics are train's."""
     task, network = made_up.built(name, "gru")
     seen = task.splits[task.seen]
-    task.splits[SAMPLE] = SubsetSplit(seen, torch.arange(len(seen)))
+    task.splits[SAMPLE] = seen.part(torch.arange(len(seen)))
     outputs = {}
     for split in (task.seen, SAMPLE):
         part = task.splits[split]

@@ -44,7 +44,7 @@ def made(*overrides: str) -> Trial:
         ([*NETWORK, HALF, "trainer=auto"], None, "no 16-bit mixed precision"),
         ([*NETWORK, HALF, "trainer=auto"], (7, 0), None),
         ([*NETWORK, HALF, "trainer=gpu"], (7, 0), None),
-        ([*NETWORK, "trainer.precision=bf16-mixed", "trainer=cpu"], None, None),
+        (["architecture=gru", "trainer.precision=bf16-mixed", "trainer=cpu"], None, None),
         ([*BASELINE, HALF, TF32, "trainer=cpu"], None, None),
         ([*NETWORK, TF32, "trainer=cpu"], (9, 0), "no TF32"),
         ([*NETWORK, TF32, "trainer=auto"], None, "no TF32"),
@@ -64,6 +64,22 @@ def test_what_a_device_does_not_have_is_refused(
         check_precision(made(*overrides))
     assert raised.value.saw
     assert raised.value.allowed
+
+
+def test_an_lstm_in_bfloat16_takes_a_cpu_that_has_it(gpu: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu(None)
+    asked = made(*NETWORK, "trainer.precision=bf16-mixed", "trainer=cpu")
+    monkeypatch.setattr(devices, "bf16_lstms", lambda: True)
+    check_precision(asked)
+    monkeypatch.setattr(devices, "bf16_lstms", lambda: False)
+    with pytest.raises(UserError, match="no LSTM in bfloat16"):
+        check_precision(asked)
+
+
+def test_asking_for_bfloat16_draws_nothing() -> None:
+    before = torch.get_rng_state()
+    devices.bf16_lstms()
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_it_is_asked_where_training_is(gpu: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,7 +137,8 @@ def test_it_is_part_of_a_trial(numbers: Callable[[], Any]) -> None:
     plain, rounded = made(*NETWORK), made(*NETWORK, TF32)
     assert plain.trial_id != rounded.trial_id
     assert made(*BASELINE).trial_id == made(*BASELINE, TF32).trial_id
-    record = {"status": "finished", "trial_id": plain.trial_id, "config": plain.plain, "protocol_version": 1}
+    protocol = plain.config.task.protocol_version
+    record = {"status": "finished", "trial_id": plain.trial_id, "config": plain.plain, "protocol_version": protocol}
     with pytest.raises(UserError, match="only where and how it runs can be another"):
         verify(record, [TF32])
 

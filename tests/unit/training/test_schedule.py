@@ -10,7 +10,8 @@ import torch
 from unroll.config.schema import BudgetConfig, Optimizer
 from unroll.data.batching import TrainingBatches
 from unroll.training.budget import budget_steps
-from unroll.training.module import TrialModule, build_optimizer, learning_rate, own_sums
+from unroll.training.module import TrialModule, learning_rate, own_sums
+from unroll.training.optimizers import build_optimizer
 from unroll.training.ranks import Ranks
 
 BASE = Optimizer(name="adam", learning_rate=0.8, schedule="constant")

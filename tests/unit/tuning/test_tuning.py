@@ -302,7 +302,7 @@ def test_a_study_without_a_value_has_no_best_point(tmp_path: Path) -> None:
         ({"architecture.width": "int(interval(0,64))"}, ["out of range", "architecture.width=0"]),
         (
             {"optimizer.name": "choice(adam,sdg)", "optimizer.weight_decay": "interval(0.0,0.9)"},
-            ["no such option", "Did you mean 'sgd'?"],
+            ["names no optimizer", "Did you mean 'sgd'?"],
         ),
         ({"trainer.threads": "int(interval(1,64))"}, ["does not change a trial's result"]),
         ({"seed": "range(0,99)"}, ["cannot be tuned"]),

@@ -1,10 +1,9 @@
 """Figures of lines: one panel for a few networks, else a panel a family, all with the same axes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from unroll.analysis.across import family
 from unroll.analysis.figures import style
 from unroll.analysis.figures.lines import Line, spans
 from unroll.analysis.tables import Row
@@ -32,6 +31,17 @@ class Axis:
 
     label: str
     log_from: float | None = None
+
+
+def family(config: Mapping[str, Any]) -> str:
+    """Return the family that a network belongs to, by its config: what it is made of, never what it reached."""
+    architecture = config["architecture"]
+    if architecture.get("reconstructs"):
+        return "Regularised autoencoders" if config["bottleneck"].get("terms") else "Autoencoders"
+    if "cell" in architecture:
+        ways = "both directions" if architecture.get("bidirectional") else "one direction"
+        return f"Recurrent networks, {ways}"
+    return "Recursive, linear and feed-forward networks"
 
 
 def panels(rows: Sequence[Row]) -> list[Panel]:

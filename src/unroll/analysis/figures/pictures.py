@@ -1,6 +1,6 @@
 """Reconstructions and samples, a strip a network, from the images.npz that trials keep beside their predictions."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,13 +37,19 @@ class Kept:
                 yield name.removeprefix(kind).replace("_", " "), images
 
 
-def images_of(table: Table, folder: Path, refused: list[UserError]) -> list[tuple[Row, Kept]]:
-    """Return the rows whose trials kept images, with these; `refused` takes an error for each file that is none."""
+def images_of(table: Table, directories: Mapping[str, Path], refused: list[UserError]) -> list[tuple[Row, Kept]]:
+    """Return the rows whose trials kept images, with these; `refused` takes an error for each file that is none.
+
+    Args:
+        table: of the rows.
+        directories: a trial's id -> where it lies.
+        refused: see above.
+    """
     found = []
     for row in table.rows:
         for trial in row.finished:
-            path = folder / trial["trial_id"] / IMAGES
-            if not path.is_file():
+            directory = directories.get(trial["trial_id"])
+            if directory is None or not (path := directory / IMAGES).is_file():
                 continue
             try:
                 found.append((row, Kept(trial["config"]["seed"], _read(path))))

@@ -1,61 +1,61 @@
-"""Critical-difference diagrams (Demšar 2006, §3.2.4) of mean ranks and p-values that others computed."""
+"""Figures across problems: each network's rank in each of them, and performance profiles. Others computed both."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from unroll.analysis.across import Group, Profile
 from unroll.analysis.figures import style
-from unroll.analysis.statistics.ranks import LEVEL
+from unroll.analysis.figures.lines import Line
+from unroll.analysis.figures.panels import TOGETHER, Axis, draw_panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True)
-class MeanRanks:
-    """K networks ranked together."""
+def draw_ranks(title: str, group: Group, notes: Sequence[str]) -> "Figure":
+    """Draw a line of points for each network, the best mean rank on top: a mark a problem, a bar at the mean."""
+    from matplotlib.ticker import MaxNLocator
 
-    name: str  # of the group
-    networks: tuple[str, ...]
-    mean_ranks: tuple[float, ...]  # [K], 1 is best
-    pairs: tuple[tuple[float, ...], ...]  # p of each two being alike [K, K]
-    notes: tuple[str, ...] = ()  # blocks, failed trials, the tests behind p, the critical difference
-
-
-def draw_ranks(title: str, ranks: MeanRanks) -> "Figure":
-    """Draw mean ranks on an axis; a bar joins networks whose p are all at least 5 %.
-
-    Raises:
-        ValueError: ranks or p-values are not one a network.
-    """
-    from pandas import DataFrame
-    from scikit_posthocs import critical_difference_diagram
-
-    count = len(ranks.networks)
-    if len(ranks.mean_ranks) != count or [len(row) for row in ranks.pairs] != [count] * count:
-        raise ValueError(f"{count} networks need {count} mean ranks and {count} x {count} p-values")
-    said = ["Mean rank: 1 is best, ties share. A bar joins networks that cannot be told apart at 5 %.", *ranks.notes]
-    figure = style.figure(title, said, 1.0 + 0.16 * count)
+    count, labels = len(group.networks), [*group.problems, "mean over problems"]
+    below = -(-len(labels) // style.legend_columns(labels, 130))
+    failed = [f"{name} {number}" for name, number in zip(group.networks, group.failed, strict=True) if number]
+    said = ["Rank in each problem: 1 is best, ties share, settings of a problem are averaged.", *notes]
+    said.append(f"Failed trials, ranked last: {', '.join(failed)}." if failed else "No trial failed.")
+    figure = style.figure(title, said, 0.9 + 0.16 * count + 0.14 * below)
     axes = figure.subplots()
-    axes.grid(False)
-    axes.spines["top"].set_visible(True)
-    # Numbers stand for names, since the bars come from sets, whose order of texts changes from process to process.
-    drawn = critical_difference_diagram(
-        dict(enumerate(ranks.mean_ranks)),
-        DataFrame(ranks.pairs),
-        alpha=LEVEL,
-        ax=axes,
-        label_fmt_left="{label}",
-        label_fmt_right="{label}",
-        color_palette={place: style.look(0).colour for place in range(count)},
-        marker_props={"s": 14},
-        elbow_props={"linewidth": 0.9},
-        crossbar_props={"color": "black", "linewidth": 2.4},
-        label_props={"fontsize": 7.5},
-        text_h_margin=0.04 * max(1.0, max(ranks.mean_ranks) - min(ranks.mean_ranks)),
-    )
-    for text in drawn["labels"]:
-        place = int(text.get_text())
-        shown = f"{ranks.networks[place]} ({ranks.mean_ranks[place]:.2f})"
-        text.set_text(f" {shown}" if text.get_ha() == "left" else f"{shown} ")
-        text.set_color("black")
+    places = list(range(count))
+    spread = 0.6 / len(group.problems)  # so that equal ranks do not hide each other
+    for number, (problem, ranks) in enumerate(zip(group.problems, group.ranks, strict=True)):
+        look = style.look(number)
+        lower = [place - 0.3 + spread * (number + 0.5) for place in places]
+        axes.scatter(ranks, lower, s=9, color=look.colour, marker=look.marker, label=problem, zorder=3)
+    axes.scatter(group.mean_ranks, places, s=90, color="black", marker="|", label=labels[-1], zorder=4)
+    axes.set_yticks(places, group.networks)
+    axes.set_ylim(count - 0.5, -0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("rank (← fewer is better)")
+    style.legend(axes, labels, 130)
     return figure
+
+
+def draw_profiles(title: str, profiles: Sequence[Profile], notes: Sequence[str]) -> "Figure":
+    """Draw the share of each network's trials above each skill, eight networks a panel, the best mean rank first."""
+    lines = [
+        Line(
+            one.network,
+            one.skills,
+            tuple(share.value for share in one.shares),
+            tuple(share.low for share in one.shares),
+            tuple(share.high for share in one.shares),
+            one.seeds,
+        )
+        for one in profiles
+    ]
+    starts = range(0, len(lines), TOGETHER)
+    groups = [
+        (f"part {number} of {len(starts)}", lines[start : start + TOGETHER]) for number, start in enumerate(starts, 1)
+    ]
+    groups = groups if len(groups) > 1 else [("", lines)]
+    said = ["Line: share of the trials whose skill is above x; band: 95 % bootstrap interval of each point.", *notes]
+    x = Axis("skill (0: the weakest ranked baseline, 1: the strongest)")
+    return draw_panels(title, said, groups, x, Axis("share of trials above (↑ higher is better)"))

@@ -2,24 +2,25 @@
 
 import re
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unroll.analysis.across import Group, across
+from unroll.analysis.across import across, profiles
 from unroll.analysis.figures import lines, pictures, style
 from unroll.analysis.figures.costs import draw_costs, placed
 from unroll.analysis.figures.panels import BAND, Axis, draw_panels, lines_of, panels
-from unroll.analysis.figures.ranks import MeanRanks, draw_ranks
+from unroll.analysis.figures.ranks import draw_profiles, draw_ranks
 from unroll.analysis.render.cells import ARROWS
-from unroll.analysis.render.page import resolution
-from unroll.analysis.statistics.ranks import LEVEL
+from unroll.analysis.render.page import on_skill, resting_on
 from unroll.analysis.tables import Row, Table, make_tables
 from unroll.errors import UserError
-from unroll.records.audit import trusted
-from unroll.records.units import unit
+from unroll.records.audit import pooled
+from unroll.records.pool import Folders
+from unroll.records.record import FILE_NAME
+from unroll.verification.replications import with_replications
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,41 +49,46 @@ class Drawn:
     skipped: list[str] = field(default_factory=list)
 
 
-def draw(folder: str | Path, out: str | Path, plan: "Plan | None" = None) -> Drawn:
-    """Write the figures of the records under `folder`, of a suite's trials alone with `plan`, into the folder `out`.
+def draw(folders: Folders, out: str | Path, plan: "Plan | None" = None) -> Drawn:
+    """Write the figures of the records under some folders, with `plan` of a suite alone, into the folder `out`.
 
-    Images are read from the trials' directories under `folder`. Records that are damaged or not true to themselves are
-    left out, as of reports. Raises UserError when the folder is not there.
+    Images are read from the directories of the trials that count. Records that are damaged or not true to themselves
+    are left out, as of reports. Raises UserError when a folder is not there.
     """
     trials = None if plan is None else [item.trial for item in plan.trials]
-    tables = make_tables(trusted(folder, []), trials)
-    return draw_tables(tables, Path(folder), Path(out), [ranks_of(group) for group in across(tables).groups])
+    found = pooled(folders, [])
+    tables = make_tables(with_replications(found), trials)
+    directories = {
+        trial_id: path.parent
+        for trial_id, runs in found.runs.items()
+        for path in runs[0].paths
+        if path.name == FILE_NAME
+    }
+    return draw_tables(tables, directories, Path(out))
 
 
-def ranks_of(group: Group) -> MeanRanks:
-    """Return a ranking as its diagram takes it: where Friedman's test finds no difference, no two are apart."""
-    found, count = group.ranking, len(group.networks)
-    alike = ((1.0,) * count,) * count
-    pairs = found.pairs if found.friedman < LEVEL else alike
-    failed = [f"{name} {number}" for name, number in zip(group.networks, group.failed, strict=True) if number]
-    notes = [*resolution(group), f"Failed trials, ranked last: {', '.join(failed)}." if failed else "No trial failed."]
-    return MeanRanks(group.name, group.networks, found.mean_ranks, pairs, tuple(notes))
+def draw_tables(tables: Sequence[Table], directories: Mapping[str, Path], out: Path) -> Drawn:
+    """Write the figures of tables, named out/PROBLEM-KIND.svg and .png, and of their networks across problems,
+    out/ranks-GROUP and out/profiles-GROUP.
 
-
-def draw_tables(tables: Sequence[Table], folder: Path, out: Path, ranks: Sequence[MeanRanks] = ()) -> Drawn:
-    """Write the figures of tables, named out/PROBLEM-KIND.svg and .png, and diagrams of ranks, out/ranks-GROUP."""
+    Images are read from the directories of trials, by id.
+    """
     out.mkdir(parents=True, exist_ok=True)
     drawn = Drawn()
     for table in tables:
-        for drawing in drawings(table, folder):
+        for drawing in drawings(table, directories):
             title = f"{table.title}: {drawing.title}"
             if drawing.make is None:
                 drawn.skipped.append(f"{title}: not drawn, {drawing.reason}")
             else:
                 drawn.paths += style.save(out / f"{slug(table.title)}-{drawing.kind}", title, drawing.make)
-    for group in ranks:
-        title = f"{group.name}: mean ranks"
-        drawn.paths += style.save(out / f"ranks-{slug(group.name)}", title, partial(draw_ranks, title, group))
+    for group in across(tables).groups:
+        title, notes = f"{group.name}: ranks", resting_on(group)
+        drawn.paths += style.save(out / f"ranks-{slug(group.name)}", title, partial(draw_ranks, title, group, notes))
+        if shown := profiles(group):
+            title = f"{group.name}: performance profiles"
+            make = partial(draw_profiles, title, shown, on_skill(group))
+            drawn.paths += style.save(out / f"profiles-{slug(group.name)}", title, make)
     return drawn
 
 
@@ -105,21 +111,21 @@ def seeds(rows: Sequence[Row]) -> str:
     return said + ("" if "failed" in said else "; no trial failed") + "."
 
 
-def drawings(table: Table, folder: Path) -> Iterator[Drawing]:
+def drawings(table: Table, directories: Mapping[str, Path]) -> Iterator[Drawing]:
     """What a problem's figures are: those that its records say anything about, each with how to make it."""
     shown = panels(table.networks)
     metric = _axis(table, f"{table.metric} on test", table.metric, table.direction)
-    yield _learning(table, shown, folder)
+    yield _learning(table, shown)
     yield from _costs(table, metric)
     yield from _gradient(table, shown)
     yield from _rate_distortion(table, shown)
     yield from _data_fraction(table, metric)
-    yield from _pictures(table, folder)
+    yield from _pictures(table, directories)
 
 
 def _axis(table: Table, said: str, metric: str, direction: str) -> Axis:
     """A metric's axis: its name and unit, below them its direction."""
-    named = textwrap.fill(", ".join(filter(None, (said, unit(table.task, metric)))), 44)
+    named = textwrap.fill(table.with_unit(metric, said), 44)
     return Axis(f"{named}\n{ARROWS[direction]}", LOG_FROM)
 
 
@@ -128,13 +134,13 @@ def _head(table: Table, title: str, rows: Sequence[Row]) -> str:
     return f"{table.title}: {title}\n{seeds(rows)}"
 
 
-def _learning(table: Table, shown: Sequence[Any], folder: Path) -> Drawing:
+def _learning(table: Table, shown: Sequence[Any]) -> Drawing:
     selection = table.rows[0].trials[0]["config"]["task"]["selection"]
     name, direction = selection["name"], selection["direction"]
     groups = lines_of(shown, lambda row: lines.learning(row, name))
     title = f"{name} on validation while training"
     if not groups:
-        return Drawing("learning", title, None, f"no record of a network under {folder} has a curve of it")
+        return Drawing("learning", title, None, "no record of a network has a curve of it")
     y = _axis(table, f"{name} on validation", name, direction)
     levels = []
     for row in table.baselines:
@@ -219,16 +225,16 @@ def _data_fraction(table: Table, metric: Axis) -> Iterator[Drawing]:
     yield Drawing("data_fraction", title, lambda: draw_panels(head, notes, [("", networks)], x, metric, baselines=grey))
 
 
-def _pictures(table: Table, folder: Path) -> Iterator[Drawing]:
+def _pictures(table: Table, directories: Mapping[str, Path]) -> Iterator[Drawing]:
     if table.rows[0].trials[0]["config"]["task"].get("kind") != "images":
         return
     refused: list[UserError] = []
-    kept = pictures.images_of(table, folder, refused)
+    kept = pictures.images_of(table, directories, refused)
     for error in refused:
         yield Drawing("images", "reconstructions and samples", None, f"of a trial: {error.what} {error.saw}")
     found = {kind: pictures.strips(kept, kind) for kind in PICTURES}
     if not refused and not any(found.values()):
-        reason = f"no finished trial has its {pictures.IMAGES} under {folder} (committed records have none)"
+        reason = f"no finished trial has its {pictures.IMAGES} beside its record (committed records have none)"
         yield Drawing("images", "reconstructions and samples", None, reason)
     shown = {(row.baseline, row.label) for row, _ in kept}
     without = [row.label for row in table.rows if (row.baseline, row.label) not in shown]

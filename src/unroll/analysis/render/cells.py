@@ -1,15 +1,17 @@
 """What tables show, as cells: a header and rows. Markdown, LaTeX, CSV and the terminal render these and no others."""
 
 import math
-from collections.abc import Iterable, Sequence
+import string
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from unroll.analysis.across import Across, Group
+from unroll.analysis.across import Group
 from unroll.analysis.comparisons import Comparison
 from unroll.analysis.hypotheses import UNDECIDED, VERDICTS, Answer
+from unroll.analysis.provenance import code, date
 from unroll.analysis.statistics.summary import Summary
 from unroll.analysis.tables import Row, Table
-from unroll.records.units import unit
+from unroll.verification import replications
 
 
 class Grid(NamedTuple):
@@ -20,6 +22,7 @@ class Grid(NamedTuple):
     networks: int | None = None  # rows above the line between networks and baselines; None: no such line
 
 
+ALPHABET = string.ascii_lowercase + string.ascii_uppercase
 ARROWS = {"higher": "↑ higher is better", "lower": "↓ lower is better"}
 
 
@@ -55,19 +58,26 @@ def difference(comparison: Comparison | None, places: int) -> str:
     """A difference with its interval and adjusted p, such as "-1.20 [-2.00, -0.40], p 0.012"."""
     if comparison is None:
         return "—"
-    paired = comparison.paired
-    shown = f"{'+' if paired.difference > 0 else ''}{number(paired.difference, places)}"
-    if paired.low is not None and paired.high is not None:
-        shown += f" [{number(paired.low, places)}, {number(paired.high, places)}]"
-    return shown if comparison.adjusted is None else f"{shown}, p {comparison.adjusted:.2g}"
+    value, low, high = comparison.difference, comparison.low, comparison.high
+    shown = f"{'+' if value > 0 else ''}{number(value, places)}"
+    if low is None or high is None or comparison.p is None:
+        return shown
+    return f"{shown} [{number(low, places)}, {number(high, places)}], p {probability(comparison.p)}"
+
+
+def probability(p: float) -> str:
+    """A p; what lies so far in the tails that no model is known there is only said to be below 0.0001."""
+    return "< 0.0001" if p < 1e-4 else f"{p:.2g}"
 
 
 def _places(rows: Iterable[Row]) -> int:
-    return decimals(row.primary.mean for row in rows if row.primary)
+    found = [row for row in rows if row.primary]
+    competing = [row for row in found if not row.unranked]
+    return decimals(row.primary.mean for row in competing or found if row.primary)
 
 
 def _value(row: Row, places: int) -> str:
-    cell = _spread(row.primary, places)
+    cell = _spread(row.primary, places) + (" (reopened)" if row.reopened else "")
     return f"**{cell}**" if row.best else cell
 
 
@@ -80,16 +90,18 @@ def _seeds(row: Row) -> str:
 
 
 def main(table: Table, intervals: bool) -> Grid:
-    """The primary metric, n, parameters and seconds of each row; `intervals` adds the 95 % t-interval, what the row
-    differs by from the best network where that was compared, and the train-test gap where a row has one."""
+    """The primary metric, its letters, n, parameters and seconds of each row; `intervals` adds the 95 % t-interval,
+    what the row differs by from the best network where that was compared, and the train-test gap where it has one."""
     header = ["", f"{table.metric}, {table.unit}\n({ARROWS[table.direction]})", "n"]
+    lettered = any(row.letters for row in table.rows)
+    header += ["not surely apart"] if lettered else []
     header += ["95 % t-interval of the mean"] if intervals else []
     compared = intervals and any(row.to_best for row in table.rows)
-    header += ["to the best network: difference [95 %], p"] if compared else []
+    header += ["to the best network: difference [95 %, all pairs], p"] if compared else []
     gaps = [row for row in table.rows if row.gap] if intervals else []
     measured = {row.gap_metric for row in gaps if row.gap_metric}
     header += (
-        [f"train − test, {_described(table, min(measured)) if len(measured) == 1 else 'each its own'}"] if gaps else []
+        [f"train − test, {table.with_unit(min(measured)) if len(measured) == 1 else 'each its own'}"] if gaps else []
     )
     header += ["parameters", "seconds"]
     places = _places(table.rows)
@@ -97,12 +109,13 @@ def main(table: Table, intervals: bool) -> Grid:
     rows = []
     for row in table.rows:
         cells = [_label(row), _value(row, places), _seeds(row)]
+        cells += [letters(row.letters)] if lettered else []
         if intervals:
             cells.append(_interval(row.primary, places))
         if compared:
             cells.append(difference(row.to_best, places))
         if gaps:
-            own = f" {_described(table, row.gap_metric)}" if row.gap_metric and len(measured) > 1 else ""
+            own = f" {table.with_unit(row.gap_metric)}" if row.gap_metric and len(measured) > 1 else ""
             cells.append(_spread(row.gap, gap_places) + own)
         cells.append("—" if row.parameters is None else f"{row.parameters:,}")
         cells.append("—" if row.seconds is None else f"{row.seconds:.1f}")
@@ -110,9 +123,15 @@ def main(table: Table, intervals: bool) -> Grid:
     return Grid(header, rows, len(table.networks))
 
 
-def _described(table: Table, metric: str) -> str:
-    """A metric with its unit."""
-    return ", ".join(filter(None, (metric, unit(table.task, metric))))
+def letters(shown: str | None) -> str:
+    """A row's letters, such as "abc" and "a-fh": four and more that follow each other in short."""
+    runs: list[str] = []
+    for letter in shown or "":
+        if runs and ALPHABET.index(letter) == ALPHABET.index(runs[-1][-1]) + 1:
+            runs[-1] += letter
+        else:
+            runs.append(letter)
+    return "".join(run if len(run) < 4 else f"{run[0]}-{run[-1]}" for run in runs) or "—"
 
 
 def _label(row: Row) -> str:
@@ -157,7 +176,7 @@ def metrics(table: Table) -> Grid:
     """Every metric on test, mean ± spread."""
     names = list(dict.fromkeys(name for row in table.rows for name in row.metrics))
     places = {name: decimals(row.metrics[name].mean for row in table.rows if name in row.metrics) for name in names}
-    header = ["", *(_described(table, name) for name in names)]
+    header = ["", *(table.with_unit(name) for name in names)]
     rows = [[_label(row), *(_spread(row.metrics.get(name), places[name]) for name in names)] for row in table.rows]
     return Grid(header, rows, len(table.networks))
 
@@ -175,33 +194,48 @@ def tests(answer: Answer) -> Grid:
         places = decimals(test.values)
         pair = [f"{name} {number(value, places)}" for name, value in zip(test.pair, test.values, strict=True)]
         said = test.verdict if test.verdict == UNDECIDED else f"**{test.verdict}**"
+        if test.comparison.is_sure and test.comparison.is_small:
+            said += ", by less than X"
         metric = ", ".join(filter(None, (test.metric, test.unit)))
-        rows.append([test.setting, metric, *pair, str(test.comparison.paired.seeds)])
+        margin = "—" if test.margin is None else f"{test.margin:g}"
+        rows.append([test.setting, metric, *pair, seeds(test.comparison), margin])
+        rows[-1] += [f"{100 * test.look.level:.2g}"] if test.look else []
         rows[-1] += [difference(test.comparison, places), said]
-    return Grid(["", "metric", "mean", "against", "seeds", "difference [95 %], p", "verdict"], rows)
+    level = ["level, %", "difference [1 − level], p"] if answer.course else ["difference [95 %], p"]
+    return Grid(["", "metric", "mean", "against", "seeds", "X", *level, "verdict"], rows)
+
+
+def seeds(comparison: Comparison) -> str:
+    """How many seeds both rows have."""
+    one, other = comparison.seeds
+    return str(one) if one == other else f"{one}, {other}"
 
 
 def ranking(group: Group) -> Grid:
-    """Each network's mean rank, how many of its trials failed, and which it is surely worse than."""
-    found, rows = group.ranking, []
-    for number, (network, rank) in enumerate(zip(group.networks, found.mean_ranks, strict=True)):
-        ahead = [other for other in range(number) if found.apart(number, other)]
-        best = rank == min(found.mean_ranks)
-        shown = f"**{rank:.2f}**" if best else f"{rank:.2f}"
-        worse = ", ".join(group.networks[other] for other in ahead)
-        rows.append([network, shown, str(group.failed[number]), worse or "—"])
-    return Grid(["", "mean rank (1 is best)", "failed", "worse than, surely"], rows)
-
-
-def improvements(found: Across) -> Grid:
-    """The probability that each network's trial beats one of the reference."""
+    """Each network's mean rank and ranks, failed trials, probability of improvement on the first and, where they are
+    there, its interval, the interquartile mean of its skill, the trials above the baselines, and which it is surely
+    worse than."""
+    intervals = any(one.low is not None for one in group.improvements)
+    header = ["", "mean rank\n(1 is best)", "ranks", "failed", f"P(better than {group.networks[0]})"]
+    header += ["95 % bootstrap interval"] if intervals else []
+    header += ["interquartile mean\nof skill [95 %]", "trials above\n0", "trials above\n1"] if group.skills else []
+    header += ["worse than, surely (p)"] if group.p else []
     rows = []
-    for network, one in found.improvements:
-        interval = f"{one.low:.2f} to {one.high:.2f}"
-        rows.append(
-            [network, f"{one.probability:.2f}", interval, str(one.problems), f"{one.trials[0]} and {one.trials[1]}"]
-        )
-    header = ["", f"P(better than {found.reference})", "95 % bootstrap interval", "problems", "trials of both"]
+    for number, (network, mean) in enumerate(zip(group.networks, group.mean_ranks, strict=True)):
+        own = [ranks[number] for ranks in group.ranks]
+        cells = [network, f"{mean:.2f}", f"{min(own):g} to {max(own):g}", str(group.failed[number])]
+        one = group.improvements[number - 1] if number else None
+        cells.append(f"{one.probability:.2f}" if one else "—")
+        if intervals:
+            cells.append("—" if one is None or one.low is None else f"{one.low:.2f} to {one.high:.2f}")
+        if group.skills:
+            found = group.skills.means[number]
+            cells.append(f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]")
+            cells += [f"{share:.0%}".replace("%", " %") for share in group.skills.above[number]]
+        if group.p:
+            ahead = [other for other in range(len(group.networks)) if group.surely_worse(number, other)]
+            cells.append(", ".join(f"{group.networks[o]} ({group.p[number][o]:.2g})" for o in ahead) or "—")
+        rows.append(cells)
     return Grid(header, rows)
 
 
@@ -210,7 +244,7 @@ def values(tables: Sequence[Table]) -> tuple[list[str], list[list[Any]]]:
     rows: list[dict[str, Any]] = []
     for table in tables:
         for row in table.rows:
-            compared = row.to_best.paired if row.to_best else None
+            compared, gain = row.to_best, row.half and row.half.gain
             rows.append(
                 {
                     "task": table.task,
@@ -232,24 +266,54 @@ def values(tables: Sequence[Table]) -> tuple[list[str], list[list[Any]]]:
                     "to_best": compared and compared.difference,
                     "to_best_low": compared and compared.low,
                     "to_best_high": compared and compared.high,
-                    "to_best_p": row.to_best and row.to_best.adjusted,
+                    "to_best_p": compared and compared.p,
+                    "letters": row.letters,
+                    "half": row.half and row.half.half.mean,
+                    "whole_minus_half": gain and gain.difference,
+                    "whole_minus_half_low": gain and gain.low,
+                    "whole_minus_half_high": gain and gain.high,
                     "gap_metric": row.gap_metric,
                     "gap": row.gap and row.gap.mean,
                     "parameters": row.parameters,
                     "seconds": row.seconds,
+                    "code": " ".join(sorted({code(trial) for trial in row.finished})),
+                    "run_again": len(replications.of(row.trials)),
                 }
             )
     return (list(rows[0]), [list(row.values()) for row in rows]) if rows else ([], [])
 
 
-def trials(table: Table) -> Grid:
-    """Every trial with its value and the source of its data."""
+def halves(table: Table) -> Grid:
+    """Half the budget beside the whole one, of each network that was trained with both."""
     places = _places(table.rows)
+    rows = []
+    for row in table.networks:
+        if (found := row.half) is not None:
+            means = [_spread(found.half, places), _spread(found.whole, places), str(found.whole.n)]
+            rows.append([row.label, *means, difference(found.gain, places), found.verdict])
+    unit = f"{table.metric}, {table.unit} {ARROWS[table.direction][0]}"
+    return Grid(["", f"half the budget:\n{unit}", "the whole", "n", "whole − half [95 %], p", "the whole is"], rows)
+
+
+def trials(table: Table) -> Grid:
+    """Every trial with its value, the source of its data, its code and date and, where any ran again, how that went."""
+    places = _places(table.rows)
+    again = any(replications.of(row.trials) for row in table.rows)
     rows = []
     for row in table.rows:
         for trial in row.trials:
             done = trial["status"] == "finished"
             value = number(trial["result"]["primary"]["value"], places) if done else trial["status"]
-            source = trial["data"]["source"] if done else "—"
-            rows.append([f"`{trial['trial_id']}`", value, source])
-    return Grid(["trial", f"{table.metric}, {table.unit}", "data from"], rows)
+            made = _made(trial) if done else ["—"] * 3
+            rows.append([f"`{trial['trial_id']}`", value, *made])
+            if again:
+                rows[-1].append("; ".join(f"{one.by}: {one.outcome}" for one in replications.of([trial])) or "—")
+        for half in row.half.records if row.half else ():
+            value = number(half["result"]["primary"]["value"], places)
+            rows.append([f"`{half['trial_id']}` (half the budget)", value, *_made(half), *(["—"] if again else [])])
+    header = ["trial", f"{table.metric}, {table.unit}", "data from", "code", "date"]
+    return Grid([*header, "run again by"] if again else header, rows)
+
+
+def _made(record: Mapping[str, Any]) -> list[str]:
+    return [record["data"]["source"], code(record), date(record)]

@@ -1,11 +1,6 @@
-"""What readers return, by kind of data, and the hash that tells whether two sources hold the same examples.
+"""What readers return, and the hash that tells whether two sources hold the same examples.
 
-labelled_text: text str, label int, phrase bool (true: not a whole sentence; train only), tree str (PTB, "");
-pairs:         source str, target str;
-series:        timestamp str, then one float64 column per channel; the splits in order are the whole series;
-images:        pixels bytes (height x width of uint8), label int;
-adding:        numbers bytes (little-endian float32), first int, second int (their marked places);
-copying:       symbols bytes (uint8, from 0), blanks int (steps between symbols and delimiter).
+The columns of each kind of data stand in `conf/kind/NAME.yaml`.
 """
 
 import hashlib
@@ -14,24 +9,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from unroll.data import kinds
 from unroll.errors import UserError
 
 Columns = Mapping[str, Any]
-"""Column name -> list of str, int, bool or bytes, or a one-dimensional numpy array; all of one length."""
+"""Column name -> list of str, int, bool, bytes or sequences of numbers, or a NumPy array [N]; all of one length."""
 Splits = Mapping[str, Columns]
 """Split name -> its columns, in the order train, validation, test."""
 Files = Mapping[str, bytes]
 """File name -> its bytes, uncompressed where the name ends in .gz, .bz2 or .xz."""
 
 SPLITS = ("train", "validation", "test")
-COLUMNS = {
-    "labelled_text": ("text", "label", "phrase", "tree"),
-    "pairs": ("source", "target"),
-    "series": ("timestamp",),
-    "images": ("pixels", "label"),
-    "adding": ("numbers", "first", "second"),
-    "copying": ("symbols", "blanks"),
-}
 
 
 @dataclass
@@ -72,20 +60,103 @@ class Read(dict[str, Columns]):
         self.notes = notes
 
 
-def require_columns(kind: str, splits: Splits, reader: str) -> None:
-    """Raise UserError unless the splits are train, validation, test, with the kind's columns."""
-    if kind not in COLUMNS:
-        raise UserError(f"unknown kind of data '{kind}' (data.kind)", allowed=COLUMNS)
-    if tuple(splits) != SPLITS:
-        raise UserError(f"reader '{reader}' returned other splits", saw=list(splits), allowed=SPLITS)
-    for columns in splits.values():
-        missing = [column for column in COLUMNS[kind] if column not in columns]
-        if missing:
+_TYPES: Mapping[str, tuple[type | tuple[type, ...], str]] = {
+    "str": (str, ""),
+    "bytes": (bytes, ""),
+    "bool": (bool, "b"),
+    "int": (int, "iu"),
+    "float": (float, "f"),
+}
+"""Type of a column -> that of its values in a list, and NumPy's letters of it."""
+
+
+def require_columns(name: str, splits: Any, reader: str) -> None:
+    """Raise UserError unless a reader returned what the kind of this name says, and for a kind that there is not.
+
+    That is: train, validation and test, each with the kind's columns, all of one length and of the kind's types.
+    """
+    kind = kinds.get(name)
+    if not isinstance(splits, Mapping) or tuple(splits) != SPLITS:
+        saw = list(splits) if isinstance(splits, Mapping) else type(splits).__name__
+        raise UserError(f"reader '{reader}' returned other splits", saw=saw, allowed=SPLITS)
+    for split, columns in splits.items():
+        seen = list(columns) if isinstance(columns, Mapping) else type(columns).__name__
+        missing = [column for column in kind.columns if column not in seen]
+        if missing or not isinstance(columns, Mapping):
             raise UserError(
-                f"reader '{reader}' does not make data of kind '{kind}': column {missing[0]} is missing",
-                saw=list(columns),
-                allowed=COLUMNS[kind],
+                f"reader '{reader}' does not make data of kind '{name}': column {missing[0]} is missing in {split}",
+                saw=seen,
+                allowed=list(kind.columns),
             )
+        lengths = {column: len(values) for column, values in columns.items()}
+        if len(set(lengths.values())) > 1:
+            raise UserError(
+                f"reader '{reader}': the columns of {split} differ in length",
+                saw=", ".join(f"{column} {length}" for column, length in lengths.items()),
+                allowed="one value of each column an example",
+            )
+        for column, values in columns.items():
+            wanted = kind.columns.get(column, kind.others)
+            if wanted is None:
+                raise UserError(
+                    f"reader '{reader}' does not make data of kind '{name}': it has no column {column}",
+                    saw=seen,
+                    allowed=list(kind.columns),
+                )
+            what = f"reader '{reader}': column {column} of {split}"
+            if wanted == "floats":
+                _require_sequences(what, values)
+            else:
+                _require_type(what, values, wanted)
+
+
+def _require_type(what: str, values: Any, wanted: str) -> None:
+    kind, letters = _TYPES[wanted]
+    dtype = getattr(values, "dtype", None)
+    if dtype is not None:
+        if dtype.kind not in letters or getattr(values, "ndim", 1) != 1:
+            raise UserError(f"{what} is not of {wanted}", saw=f"an array of {dtype}", allowed=f"{wanted}, one a row")
+        return
+    for row, value in enumerate(values):
+        number = getattr(getattr(value, "dtype", None), "kind", None)  # of NumPy
+        fits = isinstance(value, kind) if number is None else bool(number in letters)
+        if not fits or (isinstance(value, bool) and wanted != "bool"):
+            saw = f"{value!r:.60} ({type(value).__name__}) in row {row}"
+            raise UserError(f"{what} is not of {wanted}", saw=saw, allowed=f"{wanted} in every row")
+
+
+def _require_sequences(what: str, values: Any) -> None:
+    import numpy
+
+    width: tuple[int, ...] | None = None  # of the first row's steps
+    for row, value in enumerate(values):
+        try:
+            array = numpy.asarray(value)
+        except ValueError:  # rows of different lengths
+            array = numpy.asarray(None)
+        width = array.shape[1:] if width is None else width
+        saw = None
+        if array.dtype.kind not in "iuf":
+            saw = f"{value!r:.60}"
+        elif array.ndim not in (1, 2) or not array.size or array.shape[1:] != width:
+            saw = f"numbers {list(array.shape)}"
+        elif not numpy.isfinite(array).all():
+            saw = "a number that is not finite"
+        if saw is not None:
+            allowed = "finite numbers [T], or [T, D] with one D, T of 1 or more, in every row"
+            raise UserError(f"{what} is not of floats", saw=f"{saw} in row {row}", allowed=allowed)
+
+
+def listed(values: Any) -> Any:
+    """Return a column as a table keeps it: sequences of numbers as lists of floats, all else as it is."""
+    import numpy
+
+    return [numpy.asarray(value, dtype=numpy.float64).tolist() for value in values] if nested(values) else values
+
+
+def nested(values: Any) -> bool:
+    """Whether a column holds sequences of numbers."""
+    return len(values) > 0 and not isinstance(values[0], str | bytes) and hasattr(values[0], "__len__")
 
 
 def content_sha256(splits: Splits) -> str:
@@ -99,6 +170,10 @@ def content_sha256(splits: Splits) -> str:
                 encoded = [value.encode() if isinstance(value, str) else value for value in values]
                 lengths = numpy.fromiter(map(len, encoded), dtype="<i8", count=len(encoded))
                 kind, payload = type(values[0]).__name__, lengths.tobytes() + b"".join(encoded)
+            elif nested(values):
+                arrays = [numpy.asarray(value, dtype="<f8") for value in values]
+                shapes = numpy.array([(len(array), array.size) for array in arrays], dtype="<i8")
+                kind, payload = "floats", shapes.tobytes() + b"".join(array.tobytes() for array in arrays)
             else:
                 array = numpy.asarray(values)
                 floating = array.dtype.kind == "f"

@@ -38,6 +38,12 @@ def chosen(files: Files, parts: Parts) -> dict[str, dict[str, bytes]]:
     return {split: named[split] for split in SPLITS if split in named}
 
 
+def chosen_or_all(files: Files, parts: Parts) -> dict[str, dict[str, bytes]]:
+    """Return the files of each split as `chosen` does; all files as train's where no part names one."""
+    named = any(isinstance(name, str) for name in parts.values())
+    return chosen(files, parts) if named else {"train": dict(files)}
+
+
 def cut(groups: Sequence[str], shares: Mapping[str, float], salt: str) -> dict[str, str]:
     """Return the groups that go from train to another split: ordered by a fixed hash, test's share first."""
     ordered = hash_order(set(groups), salt) if shares else []

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from unroll.errors import UserError
 from unroll.models.contracts import Context, Shape, Term
 
 
@@ -16,7 +17,7 @@ class Bottleneck(nn.Module):
 
     Args:
         shape: the task's, for its reference code size.
-        encoder_width: width of the encoder's code.
+        encoder_width: width of the encoder's summaries, or of its states where codes are of those.
         size: width of the code; None = by ratio.
         ratio: share of the reference size; None = the encoder's own width, without a projection.
         minimum: smallest width that ratio gives.
@@ -77,15 +78,40 @@ class Bottleneck(nn.Module):
                 ids = term.corrupt_tokens(ids, mask)
         return ids
 
-    def transform(self, context: Context) -> Tensor:
-        """The code [B,Z] after every term."""
-        code = context.code
+    def transform(self, context: Context) -> list[Tensor]:
+        """The codes as projected, then after each term, in order."""
+        codes = [context.projected]
         for term in self._terms():
-            code = term.transform(code, context)
-        return code
+            codes.append(term.transform(codes[-1], context))
+            _require_shape(term, "transform", codes[-1], [codes[-2].shape])
+        return codes
 
-    def penalty(self, code: Tensor, context: Context) -> Tensor | None:
-        """The sum of the terms' penalties per example [B]; None where no term has one."""
-        penalties = [term.penalty(code, context) for term in self._terms()]
-        found = [penalty for penalty in penalties if penalty is not None]
-        return torch.stack(found).sum(dim=0) if found else None
+    def forward(self, context: Context) -> tuple[Tensor, Tensor | None]:
+        """The codes after every term, and the sum of the terms' penalties per example [B], None without any.
+
+        Raises:
+            UserError: a term's transform or penalty is of another shape than its contract says.
+        """
+        _, *after = codes = self.transform(context)
+        penalties = [term.penalty(code, context) for term, code in zip(self._terms(), after, strict=True)]
+        for term, penalty in zip(self._terms(), penalties, strict=True):
+            if penalty is not None:
+                _require_shape(term, "penalty", penalty, [codes[-1].shape[:1], codes[-1].shape[:-1]])
+        found = [_summed(penalty, context.positions) for penalty in penalties if penalty is not None]
+        return codes[-1], torch.stack(found).sum(dim=0) if found else None
+
+
+def _require_shape(term: Term, method: str, found: Tensor, allowed: list[torch.Size]) -> None:
+    """Raise UserError where a term gives something else than its contract says."""
+    shape = getattr(found, "shape", None)
+    if shape not in allowed:
+        raise UserError(
+            f"The term {type(term).__name__} gives another shape: {method}.",
+            saw=type(found).__name__ if shape is None else list(shape),
+            allowed=" or ".join(dict.fromkeys(str(list(each)) for each in allowed)),
+        )
+
+
+def _summed(penalty: Tensor, positions: Tensor | None) -> Tensor:
+    """A penalty of each example [B] from one of each code [B,S]."""
+    return penalty if positions is None or penalty.dim() == 1 else (penalty * positions).sum(dim=1)

@@ -51,6 +51,8 @@ def projected_squared_norm(output: Tensor, at: Tensor, noise: Callable[[Tensor],
 class Contractive(Term):
     """Penalty: weight x |d code / d x|_F^2 in training (Rifai et al. 2011, eq. 2), x embedded, at real positions.
 
+    Codes of steps and nodes count together, as one code of all of them.
+
     Small encoder weights undone by large decoder weights would make it vanish for nothing. So the decoder's weights are
     tied to the encoder's, as in the paper, or |d output / d code|_F^2 is added. Without a decoder
     there is nothing to add. A decoder that reads words reads zeros here.

@@ -6,10 +6,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from unroll.data.text import UNKNOWN
+from unroll.data.tokenizers import UNKNOWN
 from unroll.errors import UserError
 from unroll.models.contracts import Term
-from unroll.models.noise import bernoulli, gaussian
+from unroll.models.noise import chosen, gaussian
 from unroll.registry.options import Fraction, Positive
 
 
@@ -33,6 +33,8 @@ class Denoising(Term):
         UserError: an unknown kind, a level that corrupts nothing, or a share that is none.
     """
 
+    of_codes = False
+
     def __init__(
         self, kind: Literal["gaussian", "masking", "salt_and_pepper"], level: Positive, word_dropout: Fraction
     ):
@@ -46,15 +48,15 @@ class Denoising(Term):
         real = mask[:, :, None]
         if self.kind == "gaussian":
             return x + self.level * gaussian(x) * real
-        hit = bernoulli(torch.full_like(x, self.level)).bool() & real
+        hit = chosen(self.level, x.shape, x.device) & real
         if self.kind == "masking":
             return x.masked_fill(hit, 0)
         lowest = x.masked_fill(~real, float("inf")).flatten(1).amin(dim=1)[:, None, None]
         highest = x.masked_fill(~real, float("-inf")).flatten(1).amax(dim=1)[:, None, None]
-        salt = bernoulli(torch.full_like(x, 0.5)).bool()
+        salt = chosen(0.5, x.shape, x.device)
         return torch.where(hit, torch.where(salt, highest, lowest), x)
 
     def corrupt_tokens(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Replace real tokens of ids [B,T] by <unk>."""
-        hit = bernoulli(torch.full(ids.shape, self.word_dropout, device=ids.device)).bool()
+        hit = chosen(self.word_dropout, ids.shape, ids.device)
         return ids.masked_fill(hit & mask, UNKNOWN)

@@ -30,6 +30,7 @@ class Geometric(Term):
         UserError: an option out of range; in `attach`, a code smaller than the embedding.
     """
 
+    of_states = False
     targets: Tensor  # [examples of train, dimensions]
     known: Tensor  # [examples of train] 1 where there is a target, else 0
 

@@ -28,9 +28,9 @@ class Sparse(Term):
 
     l1  beta x sum_j |z_j| of the code as it is, linear, in units of the code per example
     kl  the code is sigmoid(z), and beta x sum_j KL(rate || mean activation of unit j) is added, in nats per example
-        (Ng 2011, "Sparse autoencoder", section 3). The mean is the (global) batch's in training. In evaluation, where
-        no example may see the others, each one's own activation stands for it, which by Jensen's inequality gives a
-        larger sum on average.
+        (Ng 2011, "Sparse autoencoder", section 3). The mean is over the (global) batch's codes in training. In
+        evaluation, where no example may see the others, each one's own activation stands for it, which by Jensen's
+        inequality gives a larger sum on average.
 
     Args:
         kind: l1 | kl.
@@ -49,19 +49,13 @@ class Sparse(Term):
             raise UserError("This option would change nothing.", saw=saw, allowed=f"kind=kl, or rate={RATE}")
 
     def transform(self, code: Tensor, context: Context) -> Tensor:
-        """Code [B,Z]: as it is for l1, its sigmoid for kl."""
-        if self.kind == "l1":
-            context.found["activation"] = code
-            return code
-        context.found["activation"] = code.sigmoid()
-        return context.found["activation"]
+        """Codes [..., Z]: as they are for l1, their sigmoid for kl."""
+        return code if self.kind == "l1" else code.sigmoid()
 
     def penalty(self, code: Tensor, context: Context) -> Tensor:
-        activation = context.found["activation"]
         if self.kind == "l1":
-            return self.beta * activation.abs().sum(dim=-1)
-        if self.training:
-            activation = batch_mean(activation).expand_as(activation)
+            return self.beta * code.abs().sum(dim=-1)
+        activation = batch_mean(code, context.positions).expand_as(code) if self.training else code
         smallest = torch.finfo(activation.dtype).eps
         return self.beta * bernoulli_kl(self.rate, torch.logit(activation, smallest)).sum(dim=-1)
 
@@ -116,6 +110,6 @@ class KSparse(Term):
         self.kept = round(self.first + (self.last - self.first) * min(1.0, done / self.anneal))
 
     def transform(self, code: Tensor, context: Context) -> Tensor:
-        """Code [B,Z] with k units, or alpha x k in evaluation; all others 0."""
+        """Codes [..., Z] with k units, or alpha x k in evaluation; all others 0."""
         largest = code.topk(self.kept if self.training else self.kept_in_evaluation, dim=-1).indices
         return torch.zeros_like(code).scatter(-1, largest, code.gather(-1, largest))

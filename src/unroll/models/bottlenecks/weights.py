@@ -24,6 +24,8 @@ class WeightPenalty(Term):
         UserError: an unknown kind, or an amount that is not more than 0.
     """
 
+    of_codes = False
+
     def __init__(self, kind: Literal["l1", "l2"], amount: Positive):
         super().__init__()
         self.kind, self.amount = kind, amount

@@ -1,11 +1,11 @@
-"""Generation without a network: a Gaussian mixture on principal components of the pixels, sampled."""
+"""Generation without a network: a Gaussian mixture on principal components of the pixels, and real images."""
 
 from typing import Any
 
 import numpy as np
 
 from unroll.registry.options import Count
-from unroll.seeds import derive
+from unroll.seeds import derive, generator
 from unroll.tasks.baselines.views import FitData, ImageView
 
 
@@ -49,3 +49,26 @@ class GaussianMixture:
         codes, _ = self.mixture.sample(len(split) if self.samples is None else self.samples)
         order = np.random.default_rng(derive(self.seed, "gmm/order")).permutation(len(codes))
         return {"samples": self.axes.inverse_transform(codes[order]).clip(0, 1)}
+
+
+class RealImages:
+    """Images of train, drawn without putting back: what a generator would reach that knew the data's distribution.
+
+    The distance between two finite sets of real images is not zero, and grows as they shrink. Where more are asked for
+    than train has, each is given as often as another, but for one.
+
+    Options: `seed` of the draw; `samples` drawn (null = as many as the split has).
+    """
+
+    def __init__(self, seed: int, samples: Count | None = None):
+        self.seed, self.samples = seed, samples
+
+    def fit(self, data: FitData) -> None:
+        """Shuffle train; validation is not looked at."""
+        pixels = np.asarray(data.train.pixels)
+        self.shuffled = pixels[generator(self.seed, "real images").permutation(len(pixels))]
+
+    def predict(self, split: ImageView) -> dict[str, Any]:
+        """`samples` [n, H * W] in [0, 1]; the same at every call."""
+        count = len(split) if self.samples is None else self.samples
+        return {"samples": self.shuffled[np.arange(count) % len(self.shuffled)]}

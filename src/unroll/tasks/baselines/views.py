@@ -76,13 +76,61 @@ class ImageView:
 
 @dataclass(frozen=True)
 class SequenceView:
-    """N sequences of values [N, T, D] and what they ask for: a number each [N], or symbols [N, R] from 0."""
+    """N sequences and what they ask for: a number or a class each [N], or symbols [N, R] from 0.
 
-    inputs: np.ndarray
+    Sequences are values [N, T, D]; of different lengths a list of [T, D], or of ids [T].
+    """
+
+    inputs: np.ndarray | list[np.ndarray]
     targets: np.ndarray
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+
+@dataclass(frozen=True)
+class TaggedView:
+    """Words of N sentences and the numbers of their tags [T] each; one that train lacks has the number `tags_known`."""
+
+    words: list[list[str]]
+    tags: list[np.ndarray]
+    tags_known: int
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+
+@dataclass(frozen=True)
+class MaskedView:
+    """Ids of N sentences' words [T] each, and which of them are masked; ids lie below `vocabulary`."""
+
+    words: list[np.ndarray]
+    masked: list[np.ndarray]
+    vocabulary: int
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+
+@dataclass(frozen=True)
+class TokenView:
+    """Token sequences [T] each, below `vocabulary`: sentences, or one stream, whose examples are blocks of it."""
+
+    sequences: list[np.ndarray]
+    vocabulary: int
+    block: int | None = None  # tokens; None: a sequence is an example
+
+    def __len__(self) -> int:
+        return len(self.summed(self.sequences)["tokens"])
+
+    def summed(self, nats: list[np.ndarray]) -> dict[str, Any]:
+        """`nll`, the sum of each example's nats [N], and its `tokens`, from the nats of each sequence's tokens."""
+        parts = [
+            row[start : start + (self.block or len(row))]
+            for row in nats
+            for start in range(0, len(row), self.block or len(row))
+        ]
+        return {"nll": np.array([float(part.sum()) for part in parts]), "tokens": np.array(list(map(len, parts)))}
 
 
 class FitData(Protocol):

@@ -4,6 +4,7 @@ import numpy as np
 
 PSNR_CAP = 100.0
 """dB given to an image without error, which has no finite PSNR."""
+SSIM_WINDOW = 11  # pixels a side, of which the Gaussian's deviation is 1.5
 KEPT = 16
 """Images kept of each kind to look at."""
 
@@ -56,8 +57,9 @@ def sharpness(reconstruction: np.ndarray, images: np.ndarray) -> float:
 def ssim(reconstruction: np.ndarray, images: np.ndarray, side: int | None = None, chunk: int = 500) -> np.ndarray:
     """Structural similarity of each image, [N]: Gaussian window of 11 pixels and sigma 1.5, K1 0.01, K2 0.03.
 
-    Wang et al. 2004, "Image quality assessment: from error visibility to structural similarity". Images are
-    square, or `side` gives their height. Raises ValueError for images that are not `side` rows.
+    Wang et al. 2004, "Image quality assessment: from error visibility to structural similarity", equation 13, the mean
+    over the places where the window lies within the image, as scikit-image and tf.image have it. Images are square, or
+    `side` gives their height. Raises ValueError for images that are not `side` rows, or smaller than the window.
     """
     import torch
     from torchmetrics.functional.image import structural_similarity_index_measure
@@ -66,6 +68,8 @@ def ssim(reconstruction: np.ndarray, images: np.ndarray, side: int | None = None
     height = side or round(pixels**0.5)
     if pixels % height or (side is None and height * height != pixels):
         raise ValueError(f"images of {pixels} pixels do not have {height} equal rows")
+    if min(height, pixels // height) < SSIM_WINDOW:
+        raise ValueError(f"a window of {SSIM_WINDOW} pixels does not fit into {height} x {pixels // height}")
     scores = []
     for start in range(0, len(images), chunk):
         shown, real = (
@@ -74,6 +78,9 @@ def ssim(reconstruction: np.ndarray, images: np.ndarray, side: int | None = None
             )
             for part in (reconstruction, images)
         )
-        score = structural_similarity_index_measure(shown, real, data_range=1.0, reduction="none")
-        scores.append(np.atleast_1d(torch.as_tensor(score).numpy()))
+        _, similar = structural_similarity_index_measure(
+            shown, real, data_range=1.0, reduction="none", return_full_image=True
+        )
+        edge = SSIM_WINDOW // 2
+        scores.append(torch.as_tensor(similar)[..., edge:-edge, edge:-edge].mean(dim=(1, 2, 3)).numpy())
     return np.concatenate(scores).astype(np.float64)

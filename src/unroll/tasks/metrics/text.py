@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 from sacremoses import MosesDetokenizer, MosesTokenizer
@@ -55,20 +56,22 @@ def corpus_chrf(hypotheses: Sequence[str], references: Sequence[str], lowercase:
     return CorpusScore(value, str(metric.get_signature()))
 
 
-def sentence_scores(
+def corpus_counts(
     hypotheses: Sequence[str], references: Sequence[str], lowercase: bool = False, language: str = "en"
-) -> dict[str, list[float]]:
-    """`sentence_bleu` (smoothed, effective order) and `sentence_chrf` of every example, 0..100.
+) -> dict[str, np.ndarray]:
+    """What every sentence adds to the sums that make BLEU and chrF: `bleu_counts` [N, 10], `chrf_counts` [N, 18].
 
-    For comparing systems over examples; their mean is not the set's BLEU. Raises ValueError as `corpus_bleu`.
+    As sacreBLEU's own paired tests have them; `records.corpus.bleu` and `chrf` say which is which, and turn their sums
+    into `corpus_bleu` and `corpus_chrf`. Raises ValueError as `corpus_bleu`.
     """
     hypotheses, references = _checked(hypotheses, references)
-    bleu = BLEU(lowercase=lowercase, effective_order=True, tokenize=_bleu_tokeniser(language))
-    chrf = CHRF(lowercase=lowercase)
-    pairs = list(zip(hypotheses, references, strict=True))
+    metrics = {
+        "bleu_counts": BLEU(lowercase=lowercase, tokenize=_bleu_tokeniser(language)),
+        "chrf_counts": CHRF(lowercase=lowercase),
+    }
     return {
-        "sentence_bleu": [bleu.sentence_score(hypothesis, [truth]).score for hypothesis, truth in pairs],
-        "sentence_chrf": [chrf.sentence_score(hypothesis, [truth]).score for hypothesis, truth in pairs],
+        name: np.array(metric._extract_corpus_statistics(hypotheses, [references]), np.int64)
+        for name, metric in metrics.items()
     }
 
 

@@ -3,9 +3,10 @@
 import torch
 from torch import Tensor
 
-from unroll.models.bottlenecks.variational import gaussian_kl
+from unroll.models.distributions import Distribution
+from unroll.models.network import Coded, Network
 
-DEAD_VARIANCE = 1e-6  # a unit whose variance over the examples is less says nothing of them
+DEAD = 1e-3  # a unit whose deviation over the examples is no more than this share of its size says nothing of them
 ZERO = 1e-3  # an entry of a code that is nearer to zero counts as zero
 ACTIVE_VARIANCE = 0.01  # Burda, Grosse, Salakhutdinov 2016, section 5.2
 EDGE = 0.05  # share of an activation's range at either end that is its saturated part
@@ -13,8 +14,13 @@ RANGES = {"SigmoidBackward0": (0.0, 1.0), "TanhBackward0": (-1.0, 1.0)}  # of th
 
 
 def dead_share(codes: Tensor) -> float:
-    """Share of the units of codes [B,Z] whose variance over the examples is below `DEAD_VARIANCE`."""
-    return float((codes.double().var(dim=0, correction=0) < DEAD_VARIANCE).double().mean())
+    """Share of the units of codes [B,Z] that are constant relative to their scale.
+
+    A unit is dead where its standard deviation over the examples is at most `DEAD` of its root mean square: constant,
+    zero, or stuck at either end of its range. Multiplying a unit by a number changes nothing.
+    """
+    codes = codes.double()
+    return float((codes.std(dim=0, correction=0) <= DEAD * codes.square().mean(dim=0).sqrt()).double().mean())
 
 
 def zero_share(codes: Tensor) -> float:
@@ -36,40 +42,56 @@ def hoyer(codes: Tensor) -> float | None:
     return float(((root - codes.norm(p=1, dim=1) / codes.norm(dim=1)) / (root - 1)).mean())
 
 
-def saturated_share(codes: Tensor) -> float | None:
-    """Share of the entries of codes [B,Z] in the outer `EDGE` of their range; None where no sigmoid or tanh made them.
+def saturated_share(codes: Tensor, bounds: tuple[float, float] | None = None) -> float | None:
+    """Share of the entries of codes [B,Z] in the outer `EDGE` of their range, |z| > 0.9 of a tanh; None without one.
 
-    The function is the last one that autograd has recorded for the codes.
+    Args:
+        codes: of examples, or of steps.
+        bounds: of the encoder that made them, where they are its own; None: the last function that autograd has
+            recorded for the codes tells, a sigmoid or a tanh.
     """
-    bounds = RANGES.get(codes.grad_fn.name()) if codes.grad_fn is not None else None
+    if bounds is None and codes.grad_fn is not None:
+        bounds = RANGES.get(codes.grad_fn.name())
     if bounds is None:
         return None
     place = (codes.detach() - bounds[0]) / (bounds[1] - bounds[0])
     return float(((place < EDGE) | (place > 1 - EDGE)).double().mean())
 
 
-def latent(mean: Tensor, log_variance: Tensor) -> dict[str, float | list[float]]:
-    """Of q(z|x) = N(mean [B,Z], exp(log_variance)):
+def bounds_of(network: Network, coded: Coded) -> tuple[float, float] | None:
+    """Return the range of codes that are the encoder's output itself, with no projection and no term that changes it;
+    None of others, and of an encoder that declares none."""
+    bounds: tuple[float, float] | None = getattr(network.encoder, "bounds", None)
+    return bounds if torch.equal(coded.code, coded.context.hidden) else None
 
-    kl_per_dimension  E_x KL(q(z_j|x) || N(0, 1)) in nats (Kingma & Welling 2014, appendix B)
+
+def latent(posterior: Distribution, prior: Distribution) -> dict[str, float | list[float]]:
+    """Of q(z|x), of codes [B,Z], and a prior p:
+
+    kl_per_dimension  E_x KL(q(z_j|x) || p(z_j)) in nats (Kingma & Welling 2014, appendix B)
     active_units      how many dimensions have Var_x(E_q[z_j]) > 0.01 (Burda, Grosse, Salakhutdinov 2016, section 5.2)
     """
-    mean, log_variance = mean.double(), log_variance.double()
-    kl = gaussian_kl(mean, log_variance).mean(dim=0)
-    active = mean.var(dim=0, correction=0) > ACTIVE_VARIANCE
+    exact = posterior.double()
+    kl = exact.divergence(prior.double()).mean(dim=0)
+    active = exact.mean.var(dim=0, correction=0) > ACTIVE_VARIANCE
     return {"kl": float(kl.sum()), "kl_per_dimension": kl.tolist(), "active_units": float(active.sum())}
 
 
 @torch.no_grad()
-def code_diagnostics(code: Tensor, mean: Tensor | None, log_variance: Tensor | None) -> dict[str, float | list[float]]:
-    """All of this page that a code [B,Z] has; mean and log_variance [B,Z] where it is variational."""
+def code_diagnostics(
+    code: Tensor,
+    posterior: Distribution | None,
+    prior: Distribution | None,
+    bounds: tuple[float, float] | None = None,
+) -> dict[str, float | list[float]]:
+    """All of this page that a code [B,Z] has; its posterior and prior where it is random, its `bounds_of` if any."""
     shares = {
         "dead_share": dead_share(code),
         "zero_share": zero_share(code),
         "hoyer": hoyer(code),
-        "saturated_share": saturated_share(code),
+        "saturated_share": saturated_share(code, bounds),
     }
     found: dict[str, float | list[float]] = {name: value for name, value in shares.items() if value is not None}
-    if mean is not None and log_variance is not None:
-        found |= latent(mean, log_variance)
+    if posterior is not None and prior is not None:
+        found |= latent(posterior, prior)
     return found

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from unroll.data.batching import evaluation_order
-from unroll.models.network import Code, Network
+from unroll.models.network import Coded, Network
 from unroll.tasks.task import Task
 from unroll.training.diagnostics.codes import saturated_share
 from unroll.training.diagnostics.probe import (
@@ -54,9 +54,9 @@ def pretrained(task: Task, network: Network, step: int, device: torch.device) ->
     return dict(finite(found))
 
 
-def _closed_form(code: Code) -> float | None:
+def _closed_form(code: Coded) -> float | None:
     """Sum over a batch of |dz/dx|_F^2; None without a closed form, or where a term changes the code in evaluation."""
     closed = code.context.closed_jacobian
-    if closed is None or not torch.equal(code.code, code.context.code):
+    if closed is None or not torch.equal(code.code, code.context.projected):
         return None
     return float(closed(code.code.detach()).detach().double().sum())

@@ -8,12 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from unroll.data.batching import normaliser_of
 from unroll.data.splits import Batch, Split
 from unroll.models.contracts import length_mask
 from unroll.models.network import Network
 from unroll.seeds import derive, generator
 from unroll.tasks.task import Task
-from unroll.training.diagnostics.codes import code_diagnostics
+from unroll.training.diagnostics.codes import bounds_of, code_diagnostics
 from unroll.training.diagnostics.gates import watching_gates
 from unroll.training.diagnostics.gradients import (
     by_distance,
@@ -27,6 +28,7 @@ from unroll.training.diagnostics.gradients import (
 
 EXAMPLES = 32  # of train, the same for all trials of a data set
 JACOBIAN_EXAMPLES = 8  # the first of them
+VERSION = 2  # of what is diagnosed; see docs/record.md
 
 
 def diagnose(task: Task, network: Network, device: torch.device) -> dict[str, Any]:
@@ -36,8 +38,9 @@ def diagnose(task: Task, network: Network, device: torch.device) -> dict[str, An
     batch = split.batch(index).to(device)
     with undisturbed(network, device):
         found = {
+            "version": VERSION,
             "examples": len(index),
-            **_of_loss(task, network, batch, normaliser_of(split, index)),
+            **_of_loss(task, network, batch, normaliser_of(split.weights()[index])),
             "code": {
                 "jacobian_norm": jacobian_of(network, split, index[:JACOBIAN_EXAMPLES], device),
                 **_of_code(network, batch),
@@ -50,11 +53,6 @@ def fixed_index(examples: int) -> Tensor:
     """At most `EXAMPLES` examples of a split, in order; no seed of a trial changes them."""
     chosen = generator(0, "diagnostics").permutation(examples)[:EXAMPLES]
     return torch.from_numpy(chosen).sort().values
-
-
-def normaliser_of(split: Split, index: Tensor) -> float:
-    """What training divides the sum of these examples' losses by."""
-    return float(split.weights()[index].sum())
 
 
 def _of_loss(task: Task, network: Network, batch: Batch, normaliser: float) -> dict[str, Any]:
@@ -77,17 +75,24 @@ def _of_loss(task: Task, network: Network, batch: Batch, normaliser: float) -> d
 
 
 def _of_code(network: Network, batch: Batch) -> dict[str, Any]:
-    code = network.encode(batch)
-    found = code.context.found
-    return code_diagnostics(code.code, found.get("mean"), found.get("log_variance"))
+    """Of the codes of examples, or of all their steps."""
+    coded = network.encode(batch)
+    code, posterior, prior, real = coded.code, coded.context.posterior, coded.context.prior, coded.context.positions
+    if real is not None:
+        code = code[real]
+        posterior, prior = (one and one.at(real) for one in (posterior, prior))
+    return code_diagnostics(code, posterior, prior, bounds_of(network, coded))
 
 
 def jacobian_of(network: Network, split: Split, index: Tensor, device: torch.device) -> float:
-    """`gradients.jacobian_norm` of a split's examples at index [n], in the same directions always."""
+    """`gradients.jacobian_norm` of a split's examples at index [n], in the same directions always; of the code of the
+    last step where each has one."""
     probes = directions(network.bottleneck.size, derive(0, "diagnostics"))
     repeated = split.batch(index.repeat(len(probes))).to(device)
     with watching_input(network) as seen:
         code = network.encode(repeated).code
+    if code.dim() > 2:
+        code = code[torch.arange(len(code)), repeated.lengths - 1]
     return jacobian_norm(code, seen[0], length_mask(repeated.lengths, seen[0].shape[1]), probes)
 
 
