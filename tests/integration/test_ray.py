@@ -77,7 +77,7 @@ def test_three_trials_one_of_them_killed(tiny: Tiny, tmp_path: Path) -> None:
     saving = ["budget.epochs=6", "trainer.checkpoint_minutes=0.000001"]
     process = multirun(tiny, tmp_path, "ray", "seed=0,1,2", "hydra.launcher.workers=1", *saving)
     try:
-        pids = until(lambda: list(owners(tmp_path)) or process.poll() is not None, seconds=120)
+        pids = until(lambda: list(owners(tmp_path)) or process.poll() is not None, seconds=400)
         assert process.poll() is None, process.communicate()[0]
         os.kill(pids[0], signal.SIGKILL)
         said, _ = process.communicate(timeout=400)
@@ -95,7 +95,7 @@ def test_ctrl_c_lets_workers_save_and_leaves_no_process(tmp_path: Path) -> None:
     )
     assert sweep.stderr is not None
     try:
-        until(lambda: (tmp_path / "began-0").exists() or sweep.poll() is not None, seconds=120)
+        until(lambda: (tmp_path / "began-0").exists() or sweep.poll() is not None, seconds=400)
         os.killpg(sweep.pid, signal.SIGINT)
         _, said = sweep.communicate(timeout=400)
     finally:
