@@ -230,14 +230,18 @@ def test_a_warm_worker_gives_the_bits_of_a_cold_process(sweep: Callable[..., boo
 
 def test_the_quickstart_is_the_slice_it_claims() -> None:
     trials = plan(["suite=quickstart"]).trials
-    rows = {(item.trial.plain["task"]["name"], item.trial.row, item.trial.plain["seed"]) for item in trials}
-    assert len(rows) == len(trials)
+    assert len({item.trial.trial_id for item in trials}) == len(trials)
     networks = {item.trial.row for item in trials if not item.trial.is_baseline}
-    tasks = {task for task, _, _ in rows}
+    tasks = {item.trial.plain["task"]["name"] for item in trials}
     assert len(networks) >= 6
     assert len(tasks) == 5
     for task in tasks:
-        assert {(task, row, seed) for row in networks for seed in (0, 1)} <= rows
-        baselines = {row for found, row, _ in rows if found == task} - networks
-        assert baselines
+        found = [item.trial for item in trials if item.trial.plain["task"]["name"] == task]
+        assert any(trial.is_baseline for trial in found)
+        seeds = {(trial.row, trial.plain["seed"]) for trial in found if not trial.is_baseline}
+        rows = {row for row, _ in seeds}
+        assert len(rows) >= 3
+        assert seeds == {(row, seed) for row in rows for seed in (0, 1)}
+        (parameters,) = {trial.plain["budget"]["parameters"] for trial in found if not trial.is_baseline}
+        assert parameters, "of one size"
     assert [item.trial.row for item in in_order(trials)][-1] not in networks

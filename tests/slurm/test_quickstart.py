@@ -5,7 +5,7 @@ import sys
 from local_cluster import ROOT, LocalCluster
 
 SLICE = ("--filter", "seed=0", "--filter", "architecture=lstm")
-TRIALS = 5  # one on each task
+TRIALS = 3  # one on each task of recurrent networks
 
 
 def test_slurm_gives_the_results_of_local_workers(cluster: LocalCluster) -> None:

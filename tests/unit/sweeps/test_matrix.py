@@ -80,15 +80,22 @@ def test_parameters_are_not_counted_where_the_data_is_not_here(tmp_path: Path) -
 
 
 def test_a_suites_records_are_counted(tmp_path: Path) -> None:
-    given = [f"paths.runs={tmp_path}", "task=sentiment", "architecture=lstm,mlp"]
-    planned = plan(["suite=quickstart", *given]).trials
+    given = [
+        f"paths.runs={tmp_path}",
+        "task=sentiment",
+        "architecture=lstm,gru",
+        "architecture.width=64",
+        "budget.parameters=null",
+        "seed=0,1",
+    ]
+    planned = plan(["suite=matrix", *given]).trials
     lstm = [item.trial for item in planned if item.trial.row == "lstm"]
     write_finished(lstm[0])
     write_failed(lstm[1])
-    grid = suite_matrix("quickstart", given)
+    grid = suite_matrix("matrix", given)
     assert grid.cells == {
         ("sentiment", "lstm"): MatrixCell(finished=1, planned=2),
-        ("sentiment", "mlp"): MatrixCell(planned=2),
+        ("sentiment", "gru"): MatrixCell(planned=2),
     }
-    assert suite_matrix("quickstart", given, architectures=["mlp"]).architectures == ("mlp",)
+    assert suite_matrix("matrix", given, architectures=["gru"]).architectures == ("gru",)
     assert "1 of 4" in markdown(grid)
