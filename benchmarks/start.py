@@ -8,6 +8,7 @@ worker does. Data are prepared before anything is timed. One thread; the median 
 """
 
 import argparse
+import contextlib
 import os
 import statistics
 import subprocess
@@ -53,13 +54,10 @@ def _first_step(trains: Any) -> float:
         seen.append(time.process_time())
         advance(self, *arguments)
 
-    training_epoch_loop._TrainingEpochLoop.advance = noted  # type: ignore[method-assign]
-    try:
+    training_epoch_loop._TrainingEpochLoop.advance = noted  # type: ignore[method-assign, assignment]
+    with contextlib.suppress(SystemExit):
         trains()
-    except SystemExit as end:
-        assert not end.code
-    finally:
-        training_epoch_loop._TrainingEpochLoop.advance = advance  # type: ignore[method-assign]
+    training_epoch_loop._TrainingEpochLoop.advance = advance  # type: ignore[method-assign]
     return seen[0]
 
 

@@ -32,6 +32,8 @@ from unroll.records.lease import LeaseHeld, LeaseLost
 from unroll.records.state import record_identity
 from unroll.registry.groups import conf_directory
 from unroll.sweeps.capacity import refuse_one_gpu_for_all
+from unroll.sweeps.trial_lines import closing, opening
+from unroll.training.cluster import rank
 from unroll.visible import say
 
 
@@ -159,10 +161,12 @@ def train_job(planned: Planned, flags: Sequence[str] = (), in_sweep: bool = True
         in_sweep: whether it was checked before, with all others, and has to say itself what goes wrong.
     """
     sys.argv = ["unroll", "train", *planned.overrides, *flags]
-    from unroll.training.ranks import rank
+    trial = planned.trial
+    if rank() == 0:
+        for line in opening(trial):
+            say(line)
     from unroll.training.train import train
 
-    trial = planned.trial
     before = record_identity(trial)
     try:
         record = train(trial, checked=in_sweep)
@@ -178,6 +182,9 @@ def train_job(planned: Planned, flags: Sequence[str] = (), in_sweep: bool = True
         say(f"{record['trial_id']}: test {primary['name']} {primary['value']:.6g} {primary['unit']}")
         if before is not None and record_identity(trial) == before:
             say(f"finished at {_ended(record['run'])}, nothing trained; trainer.again=true trains it again")
+        else:
+            for line in closing(record, {}):
+                say(line)
         say(f"{trial.plain['paths']['runs']}/{record['trial_id']}/record.json")
         if not record["data"]["verified"]:
             for warning in (record["data"].get("profile") or {}).get("warnings", []):

@@ -20,6 +20,7 @@ from unroll.training import checkpoint
 from unroll.training.checkpoint import Progress
 from unroll.training.module import TrialModule
 from unroll.training.preemption import Preemption
+from unroll.training.progress_lines import ProgressLines
 from unroll.training.ranks import Poll, Ranks
 
 Validate = Callable[[TrialModule, lightning.Trainer], dict[str, float]]
@@ -39,6 +40,7 @@ class Training(lightning.Callback):
         preemption: tells when a signal asks training to end.
         ranks: that train together; each calls everything here at the same steps.
         report: takes the metrics of a step, where Lightning has a `log` of its own.
+        said: the lines and the bar that show how far it is; None on all ranks but the first.
         still_ours: raises LeaseLost when another process has taken the trial over.
         replacing: writes a checkpoint; raises LeaseLost, too.
         diagnose: numbers that are logged before the first step and at each validation; None = none.
@@ -57,6 +59,7 @@ class Training(lightning.Callback):
         preemption: Preemption,
         ranks: Ranks,
         report: Callable[[Mapping[str, float], int], None],
+        said: ProgressLines | None = None,
         still_ours: Callable[[], None] = lambda: None,
         replacing: Replacing = replacing,
         diagnose: Callable[[TrialModule], dict[str, float]] | None = None,
@@ -72,7 +75,7 @@ class Training(lightning.Callback):
         self.every, self.budget, self.config = every, budget, trainer
         self.seconds_before = progress.seconds
         self.preemption, self.preempted, self.report, self.ranks = preemption, False, report, ranks
-        self.clock, self.leaving = Poll(ranks), Poll(ranks)
+        self.clock, self.leaving, self.said = Poll(ranks), Poll(ranks), said
 
     def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         """Diagnose what training starts from, and start the clocks."""
@@ -95,6 +98,8 @@ class Training(lightning.Callback):
         gone, step, now = self._lost(), module.step, time.monotonic()
         self.progress.step = step
         self.progress.seconds = self.seconds_before + now - self.started
+        if self.said is not None:
+            self.said.step(step)
         timed = self.budget.seconds is not None
         clock_out = timed and self.clock.answer(self._clock_out())[0]
         last = step == module.steps or clock_out
@@ -139,6 +144,8 @@ class Training(lightning.Callback):
     def _log(self, step: int, metrics: dict[str, float]) -> None:
         bad = [name for name, value in metrics.items() if not math.isfinite(value)]
         self.report(metrics, step)
+        if self.said is not None:
+            self.said.logged(metrics)
         if bad:
             raise FloatingPointError(f"{', '.join(bad)} is not finite at step {step}")
 
@@ -158,6 +165,8 @@ class Training(lightning.Callback):
                     checkpoint.save(self.directory / checkpoint.BEST, content, self.replacing)
         else:
             progress.stale += 1
+        if self.said is not None:
+            self.said.validated(step, progress.seconds, found, best=progress.best_step == step)
 
     def _save(self, trainer: lightning.Trainer, module: TrialModule, step: int) -> None:
         self.saved = time.monotonic()

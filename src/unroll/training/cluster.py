@@ -58,6 +58,15 @@ def in_slurm_step() -> bool:
     return step is not None and step < LAST_STEP and _number("SLURM_PROCID") is not None
 
 
+def rank() -> int:
+    """The global rank; 0 in a single process."""
+    slurm = in_slurm_step() and os.environ.get("SLURM_JOB_NAME") not in SHELLS  # a shell's processes inherit its number
+    for name in ("RANK", *(["SLURM_PROCID"] if slurm else []), "LOCAL_RANK"):
+        if os.environ.get(name, "").isdigit():
+            return int(os.environ[name])
+    return 0
+
+
 def lightning_plugins() -> list[Any]:
     """Return Lightning's single-process environment where it would wait for ranks that srun has not started."""
     from lightning_fabric.plugins.environments.lightning import LightningEnvironment

@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import sys
 import warnings
 from collections.abc import Iterator
 
@@ -24,7 +23,6 @@ def build_trainer(config: Config, training: Training) -> lightning.Trainer:
     torch.use_deterministic_algorithms(False)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     clip = optimizer.clip_value if optimizer.clip_norm is None else optimizer.clip_norm
-    progress = sys.stderr.isatty() if options.progress == "auto" else options.progress
     with quiet():
         trainer = lightning.Trainer(
             accelerator=options.accelerator,
@@ -37,7 +35,7 @@ def build_trainer(config: Config, training: Training) -> lightning.Trainer:
             logger=False,
             callbacks=[training],
             enable_checkpointing=False,
-            enable_progress_bar=progress,
+            enable_progress_bar=False,
             enable_model_summary=False,
             limit_val_batches=0,
             num_sanity_val_steps=0,

@@ -17,7 +17,7 @@ from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
 from unroll.interruption import Asked, tell
-from unroll.training.ranks import rank
+from unroll.training.cluster import rank
 
 REQUEUED = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM)
 HEEDED = (*REQUEUED, signal.SIGINT, signal.SIGHUP)

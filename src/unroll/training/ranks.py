@@ -24,7 +24,7 @@ from torch.distributed.rendezvous import rendezvous
 from unroll import interruption
 from unroll.config.schema import Trainer
 from unroll.errors import UserError, portable
-from unroll.training.cluster import SHELLS, in_slurm_step, under_torchrun
+from unroll.training.cluster import rank, under_torchrun
 
 T = TypeVar("T")
 PATIENCE = timedelta(minutes=5)  # for a rank that the others wait for
@@ -40,15 +40,6 @@ class RankLost(UserError):
     """Another rank ended or did not answer, and left no error: no fault of the trial."""
 
     passes = True  # the same command goes on, so a sweep tries again
-
-
-def rank() -> int:
-    """The global rank; 0 in a single process."""
-    slurm = in_slurm_step() and os.environ.get("SLURM_JOB_NAME") not in SHELLS  # a shell's processes inherit its number
-    for name in ("RANK", *(["SLURM_PROCID"] if slurm else []), "LOCAL_RANK"):
-        if os.environ.get(name, "").isdigit():
-            return int(os.environ[name])
-    return 0
 
 
 class Ranks:

@@ -16,9 +16,9 @@ from unroll.records.scores import scores_sha256
 from unroll.registry.facts import facts
 from unroll.tasks.task import Final, Task
 from unroll.training import predictions
+from unroll.training.cluster import rank
 from unroll.training.devices import device_fields
 from unroll.training.diagnostics.probe import logged_names
-from unroll.training.ranks import rank
 from unroll.training.run import Run
 
 

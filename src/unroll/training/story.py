@@ -2,6 +2,7 @@
 training, the best weights, the final evaluation, the result. A baseline's are those that training has no part in."""
 
 import time
+from contextlib import closing, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,22 +10,26 @@ from typing import Any
 import torch
 
 from unroll.data.batching import TrainingBatches, epoch_order, padding_share, steps_per_epoch, typical_batch
+from unroll.models.sizing import count_parameters
 from unroll.seeds import derive
 from unroll.tasks.baselines.views import Splits
 from unroll.tasks.task import Final
 from unroll.training import checkpoint, flops
-from unroll.training.budget import budget_steps
+from unroll.training.budget import ENDLESS, budget_steps
 from unroll.training.callbacks import Training
 from unroll.training.carry import own_carry
 from unroll.training.checkpoint import Progress
+from unroll.training.devices import kind_of
 from unroll.training.diagnostics.pretrained import pretrained
 from unroll.training.diagnostics.probe import logged_names
 from unroll.training.generalisation import train_scores
 from unroll.training.lightning_trainer import build_trainer, quiet
 from unroll.training.module import TrialModule, own_sums
 from unroll.training.prepared import build_baseline, prepared_task, sized
+from unroll.training.progress_lines import ProgressLines
 from unroll.training.result import result
 from unroll.training.run import Cost, Run, Saved, Schedule
+from unroll.visible import say
 
 
 def run_trial(run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -124,6 +129,11 @@ def set_up(run: Run) -> None:
     config, progress, start = run.config, run.progress, run.progress.step
     if run.ranks.number == 0:
         run.tracking.start(start)
+    said = None
+    if run.ranks.number == 0:
+        say_sizes(run)
+        begun = start, progress.seconds
+        said = ProgressLines(config, run.schedule.steps, run.schedule.per_epoch, begun)
     logs_diagnostics = config.trainer.diagnose == "validations"
     run.training = Training(
         run.trial.directory,
@@ -136,6 +146,7 @@ def set_up(run: Run) -> None:
         run.preemption,
         run.ranks,
         run.tracking.log,
+        said,
         still_ours=(lambda: None) if run.lease is None else run.lease.check,
         replacing=run.replacing,
         diagnose=(lambda module: logged_names(run.diagnose())) if logs_diagnostics else None,
@@ -162,6 +173,21 @@ def set_up(run: Run) -> None:
         run.trainer.precision_plugin.load_state_dict(run.saved.scaler)
 
 
+def say_sizes(run: Run) -> None:
+    """Say what is known once data and network are there, and where training goes on from."""
+    trainer, schedule, splits = run.config.trainer, run.schedule, run.task.splits
+    sizes = ", ".join(f"{len(splits[name]):,} {name}" for name in ("train", "validation", "test"))
+    parameters = count_parameters(run.network)["total"]
+    threads = f"{trainer.threads} thread{'s' * (trainer.threads != 1)}"
+    of = "" if schedule.steps == ENDLESS else f"{schedule.steps:,} steps, "
+    validated = "at the end" if schedule.every is None else f"every {schedule.every:,}"
+    say(f"  data     {sizes}")
+    say(f"  network  {parameters:,} parameters; {kind_of(trainer.accelerator)}, {threads}, {trainer.precision}")
+    say(f"  budget   {of}{schedule.per_epoch:,} steps an epoch, validated {validated}")
+    if run.progress.step:
+        say(f"  goes on  from step {run.progress.step:,} of its last checkpoint")
+
+
 def fit(run: Run) -> None:
     """Step 7: training, to its end or to a signal, which raises KeyboardInterrupt once all is saved."""
     progress, trainer, steps = run.progress, run.trainer, run.schedule.steps
@@ -176,7 +202,7 @@ def fit(run: Run) -> None:
     )
     if len(batches) and not progress.stopped:
         run.preemption.training_starts()
-        with quiet():
+        with quiet(), nullcontext() if run.training.said is None else closing(run.training.said):
             trainer.fit(run.module, batches)
         run.preemption.training_ended(run.training.preempted)
         if progress.step < steps and not progress.stopped:

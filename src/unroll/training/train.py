@@ -28,7 +28,7 @@ from unroll.threads import computing_threads
 from unroll.tracking.tracking import Tracking
 from unroll.tracking.wandb_run import check_wandb
 from unroll.training import checkpoint
-from unroll.training.cluster import check_cluster
+from unroll.training.cluster import check_cluster, rank
 from unroll.training.devices import check_precision, kind_of, reset_peak, set_tf32
 from unroll.training.ending import tracked, write_and_finish
 from unroll.training.graphs import check_graphs
@@ -39,7 +39,7 @@ from unroll.training.out_of_memory import message, release
 from unroll.training.phases import check_phases, check_schedule
 from unroll.training.preemption import Preemption
 from unroll.training.prepared import build_baseline, build_task, prepared_task
-from unroll.training.ranks import Ranks, met, rank
+from unroll.training.ranks import Ranks, met
 from unroll.training.result import why_not_reportable
 from unroll.training.run import Run
 from unroll.training.story import run_trial

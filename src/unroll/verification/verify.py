@@ -25,11 +25,10 @@ from unroll.records.record import FILE_NAME
 from unroll.registry.components import refuse_foreign
 from unroll.registry.groups import group_value
 from unroll.training.checkpoint import BEST, LAST
-from unroll.training.cluster import check_cluster, in_slurm_step, under_torchrun
+from unroll.training.cluster import check_cluster, in_slurm_step, rank, under_torchrun
 from unroll.training.devices import check_precision
 from unroll.training.graphs import check_graphs
 from unroll.training.predictions import FILE_NAME as PREDICTIONS
-from unroll.training.ranks import rank
 from unroll.training.train import train
 from unroll.verification.compare import Verification, changed_examples, compared
 
