@@ -11,12 +11,13 @@ from unroll.errors import TrialFailed, UserError
 from unroll.interruption import INTERRUPTED, Asked, interrupt, tell
 from unroll.planning_cli import seeds
 from unroll.visible import any_encoding, say, visible
+from unroll.whole_help import Commands, say_version
 
 USER_ERROR, TRIALS_FAILED = 2, 1
 _GO_ON = ("train", "sweep", "reproduce")  # from checkpoints
 
 app = typer.Typer(
-    help="Benchmark recurrent networks and autoencoders across tasks, reproducibly.",
+    cls=Commands,
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -30,6 +31,13 @@ Runs = Annotated[Path, typer.Option("--runs", help="The folder that holds the tr
 Labs = Annotated[
     list[str] | None, typer.Option("--runs", help="A folder of records, or LAB=FOLDER; repeatable. Default: runs.")
 ]
+
+
+@app.callback()
+def unroll(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", callback=say_version)] = False,
+) -> None:
+    """Benchmark recurrent networks and autoencoders across tasks, reproducibly."""
 
 
 def main() -> None:

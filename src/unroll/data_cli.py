@@ -8,6 +8,7 @@ import typer
 from unroll.data.profile import SHOWN
 from unroll.errors import UserError
 from unroll.visible import say
+from unroll.whole_help import Commands
 
 if TYPE_CHECKING:
     from unroll.data.catalogue import SourceOutcome
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
 ConfigDir = Annotated[str | None, typer.Option("--config-dir", help="A folder with more YAML groups.")]
 Names = Annotated[list[str] | None, typer.Argument(help="Data sets; none named: all.")]
 
-data = typer.Typer(help="Where data comes from; fetched and verified.", no_args_is_help=True, rich_markup_mode=None)
+data = typer.Typer(
+    cls=Commands, help="Where data comes from; fetched and verified.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 @data.command("list")

@@ -6,6 +6,7 @@ import resource
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -216,3 +217,9 @@ def test_an_unknown_launcher_is_answered_with_those_of_plugins(tmp_path: Path) -
     for word in ("basic", "joblib", "local", "ray", "slurm"):
         assert word in said.stderr
     assert not (tmp_path / "runs").exists()
+
+
+def test_help_cuts_no_sentence_and_the_version_is_told() -> None:
+    for command in ([], ["data"]):
+        assert "..." not in unroll(*command, "--help").stdout.partition("Commands:")[2]
+    assert unroll("--version").stdout == f"unroll {version('unroll-bench')}\n"
