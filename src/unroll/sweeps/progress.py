@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from unroll.config.planned import Planned
 from unroll.config.trial import Trial
+from unroll.durations import duration
 from unroll.errors import UserError
 from unroll.records.lease import holder
 from unroll.records.state import read_head, record_identity
@@ -30,7 +31,8 @@ class Display:
         logs: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ):
-        self.logs, self.clock, self.silence = logs, clock, Silence(clock())
+        self.logs, self.clock, self.began = logs, clock, clock()
+        self.silence = Silence(self.began)
         self.total, self.done, self.failed = len(planned), 0, 0
         self.open = {item.trial.trial_id: item.trial for item in planned}
         self.before = {name: record_identity(trial) for name, trial in self.open.items()}
@@ -49,6 +51,13 @@ class Display:
         else:
             self.bar.console.print(line, markup=False, highlight=False, style=style)
 
+    def _left(self) -> str:
+        """How long the others take, by the trials that have ended; a bar shows it by itself."""
+        if self.bar is not None or not self.open:
+            return ""
+        seconds = (self.clock() - self.began) / self.done * len(self.open)
+        return f", about {duration(seconds)} left"
+
     def look(self) -> None:
         """Show what has ended since the last look; after a long silence, what is waited for."""
         for name, trial in list(self.open.items()):
@@ -60,10 +69,9 @@ class Display:
             del self.open[name]
             self.done += 1
             self.failed += head["status"] == "failed"
-            line = f"[{self.done:>{len(str(self.total))}}/{self.total}] {_line(trial)}"
             self.silence.event(self.clock())
-            if self.bar is None or head["status"] == "failed":
-                self.say(line)
+            line = f"[{self.done:>{len(str(self.total))}}/{self.total}] {_line(trial)}{self._left()}"
+            self._print(line, "red" if head["status"] == "failed" else "default")
         now = self.clock()
         if self.open and self.silence.is_due(now):
             self._print(waits(list(self.open.values()), now - self.silence.since, self.logs), "yellow")

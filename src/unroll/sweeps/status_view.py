@@ -1,10 +1,10 @@
 """What `unroll status` prints: the grid, the counts, and what runs or has failed; redrawn while it is watched."""
 
-import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from unroll.durations import duration
 from unroll.errors import UserError
 from unroll.sweeps.status import Seen, Watched, as_json, counts, grid
 from unroll.visible import visible
@@ -112,23 +112,13 @@ def _line(one: Seen) -> str:
     if one.step is not None:
         more = f"{one.step}/{one.steps}" if one.steps is not None else f"{one.step} steps"
         if one.seconds_left is not None:
-            more += f", {_duration(one.seconds_left)} left"
+            more += f", {duration(one.seconds_left)} left"
     return visible(f"{one.state:11} {one.trial_id}  {more}".rstrip())
 
 
 def _total(seen: Sequence[Seen], suite: str | None = None) -> str:
     found = ", ".join(f"{count} {name}" for name, count in counts(seen).items())
     return visible(f"{'' if suite is None else f'Suite {suite}: '}{len(seen)} trials" + (f": {found}" if found else ""))
-
-
-def _duration(seconds: float) -> str:
-    """Return a time in the two largest of days, hours, minutes and seconds that it fills."""
-    minutes, rest = divmod(math.ceil(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    parts = [(days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")]
-    first = next((index for index, (count, _) in enumerate(parts) if count), len(parts) - 1)
-    return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2] if count) or "0 s"
 
 
 def _cell(found: Mapping[str, int]) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from unroll.config.schema import Config, Primary
+from unroll.durations import duration
 from unroll.training.budget import ENDLESS
 from unroll.visible import say, visible
 
@@ -103,14 +104,6 @@ def number(value: float, name: str, primary: Primary) -> str:
     """Return a metric's value as lines show it, with the unit where it is the primary metric."""
     unit = primary.unit if name == primary.name else ""
     return f"{value:.4g}{f' {unit}' if unit else ''}"
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as `42s`, `1m02` or `3h05`."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole}s"
-    return f"{whole // 60}m{whole % 60:02}" if whole < 3600 else f"{whole // 3600}h{whole % 3600 // 60:02}"
 
 
 def _bar(steps: int | None) -> "Progress":

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from leaseholders import NEVER
+from stub_records import write_finished
 
 from unroll.config.compose import compose
 from unroll.config.planned import Planned
@@ -77,3 +78,17 @@ def test_a_long_preparation_is_told() -> None:
     with telling("Data are prepared", say, clock=lambda: next(times, 302.0)):
         assert told.wait(60)
     assert said == ["Data are prepared (for 5 min)"]
+
+
+def test_results_come_with_the_time_that_is_left(trials: list[Trial], capsys: pytest.CaptureFixture[str]) -> None:
+    now = 0.0
+    shown = Display([Planned(trial, ()) for trial in trials], None, clock=lambda: now)
+    now = 90.0
+    write_finished(trials[0])
+    shown.look()
+    first = capsys.readouterr().out
+    assert first.startswith(f"[1/2] finished  {trials[0].trial_id} ")
+    assert first.endswith(", about 1 min 30 s left\n")
+    write_finished(trials[1])
+    shown.look()
+    assert "left" not in capsys.readouterr().out
