@@ -32,7 +32,7 @@ from unroll.records.lease import LeaseHeld, LeaseLost
 from unroll.records.state import record_identity
 from unroll.registry.groups import conf_directory
 from unroll.sweeps.capacity import refuse_one_gpu_for_all
-from unroll.sweeps.trial_lines import closing, opening
+from unroll.sweeps.trial_lines import closing, next_commands, opening
 from unroll.training.cluster import rank
 from unroll.visible import say
 
@@ -54,6 +54,7 @@ def run(arguments: Sequence[str]) -> bool:
     refuse_repeated(options.overrides)
     shows = options.cfg or options.info or options.help or options.hydra_help or options.shell_completion
     of_hydra = any(OF_HYDRA.match(text) for text in options.overrides)
+    several: list[Trial] = []
     try:
         if not (shows or options.experimental_rerun or options.multirun or of_hydra or options.resolve):
             name = options.config_name or "train"
@@ -61,7 +62,8 @@ def run(arguments: Sequence[str]) -> bool:
             train_job(Planned(trial, tuple(options.overrides)), _flags(options.config_dir, name), in_sweep=False)
             return True
         if not shows and not options.experimental_rerun:
-            check_everything(options)
+            checked = check_everything(options)
+            several = checked if options.multirun and not tunes(options.overrides) else []
         run_hydra("train", arguments)
     except COMPOSITION_ERRORS as error:
         with hydra_set_up(options.config_dir):
@@ -72,9 +74,27 @@ def run(arguments: Sequence[str]) -> bool:
             say(error, err=True)
         return False
     except SweepFailed as error:
+        _show_tables(several)
         say(error, err=True)
         return False
+    _show_tables(several)
     return True
+
+
+def _show_tables(trials: Sequence[Trial]) -> None:
+    """Print the tables of a multirun's trials, as a sweep does of a suite's."""
+    if not trials or rank() != 0:
+        return
+    from rich.console import Console
+
+    from unroll.analysis.report import rich_table
+    from unroll.sweeps.stopping import believed
+
+    refused: list[UserError] = []
+    for table in rich_table(believed(trials, refused), trials):
+        Console().print(table)
+    for error in refused:
+        say(error, err=True)
 
 
 def _parsed(arguments: Sequence[str]) -> Namespace:
@@ -183,7 +203,7 @@ def train_job(planned: Planned, flags: Sequence[str] = (), in_sweep: bool = True
         if before is not None and record_identity(trial) == before:
             say(f"finished at {_ended(record['run'])}, nothing trained; trainer.again=true trains it again")
         else:
-            for line in closing(record, {}):
+            for line in (*closing(record, {}), *(() if in_sweep else next_commands(record))):
                 say(line)
         say(f"{trial.plain['paths']['runs']}/{record['trial_id']}/record.json")
         if not record["data"]["verified"]:

@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from unroll.config.trial import Trial
@@ -16,13 +15,13 @@ def opening(trial: Trial) -> Iterator[str]:
 
 
 def closing(record: Mapping[str, Any], baselines: Mapping[str, float]) -> Iterator[str]:
-    """Return a finished trial's result beside the baselines', its cost, and the commands that come next.
+    """Return a finished trial's result beside the baselines', and its cost.
 
     Args:
         record: of the trial.
         baselines: of its problem, name -> primary metric on test; empty where none is known.
     """
-    result, primary, run, name = record["result"], record["result"]["primary"], record["run"], record["trial_id"]
+    result, primary, run = record["result"], record["result"]["primary"], record["run"]
     unit = f" {primary['unit']}" if primary["unit"] else ""
     for split in ("test", "validation"):
         metrics = result["metrics"].get(split, {})
@@ -37,8 +36,12 @@ def closing(record: Mapping[str, Any], baselines: Mapping[str, float]) -> Iterat
         shown = [f"{each} {value:.4g}{unit}" for each, value in best]
         yield f"  baselines  {'  '.join(shown)}: better than {better} of {len(best)}"
     yield f"  cost       {'  '.join(_cost(record, run))}"
-    runs = Path(record["config"]["paths"]["runs"])
-    option = "" if str(runs) == "runs" else f" --runs {shlex.quote(str(runs))}"
+
+
+def next_commands(record: Mapping[str, Any]) -> Iterator[str]:
+    """Return the commands that come after a finished trial."""
+    name, runs = record["trial_id"], str(record["config"]["paths"]["runs"])
+    option = "" if runs == "runs" else f" --runs {shlex.quote(runs)}"
     yield f"  next       unroll show {name}{option}"
     yield f"             unroll verify {name}{option}"
     yield f"             unroll report{option}"

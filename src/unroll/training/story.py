@@ -180,7 +180,8 @@ def say_sizes(run: Run) -> None:
     parameters = count_parameters(run.network)["total"]
     threads = f"{trainer.threads} thread{'s' * (trainer.threads != 1)}"
     of = "" if schedule.steps == ENDLESS else f"{schedule.steps:,} steps, "
-    validated = "at the end" if schedule.every is None else f"every {schedule.every:,}"
+    every = schedule.every if schedule.every is not None and schedule.every < schedule.steps else None
+    validated = "at the end" if every is None else f"every {every:,}"
     say(f"  data     {sizes}")
     say(f"  network  {parameters:,} parameters; {kind_of(trainer.accelerator)}, {threads}, {trainer.precision}")
     say(f"  budget   {of}{schedule.per_epoch:,} steps an epoch, validated {validated}")

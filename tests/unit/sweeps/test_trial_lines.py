@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from unroll.config.compose import compose
-from unroll.sweeps.trial_lines import closing, opening
+from unroll.sweeps.trial_lines import closing, next_commands, opening
 
 RECORD: dict[str, Any] = {
     "trial_id": "sentiment-sst2-gru-s0-0123456789",
@@ -32,6 +32,11 @@ def test_a_result_stands_beside_its_baselines() -> None:
         "  validation accuracy 77 %  nll 0.5",
         "  baselines  tfidf_lr 76.49 %  majority 55.8 %: better than 1 of 2",
         "  cost       20.0 s, 18.0 of them training  2.5 TFLOP  1 GiB of memory",
+    ]
+
+
+def test_the_next_commands_find_the_trial() -> None:
+    assert list(next_commands(RECORD)) == [
         "  next       unroll show sentiment-sst2-gru-s0-0123456789 --runs 'my runs'",
         "             unroll verify sentiment-sst2-gru-s0-0123456789 --runs 'my runs'",
         "             unroll report --runs 'my runs'",
@@ -46,4 +51,5 @@ def test_a_baseline_has_no_operations_and_lower_may_be_better() -> None:
     said = list(closing(record, {"a": 80.0, "b": 70.0}))
     assert said[2] == "  baselines  b 70 %  a 80 %: better than 1 of 2"
     assert said[3] == "  cost       20.0 s, 18.0 of them training  1 GiB of memory"
-    assert said[4].endswith("0123456789")
+    plain = RECORD | {"config": {"paths": {"runs": "runs"}}}
+    assert next(next_commands(plain)).endswith("0123456789")
