@@ -54,7 +54,7 @@ def again(trial_id: str, config: Mapping[str, Any], config_dir: str | None = Non
     overrides += _terms(config, resolved(composed(*overrides)), config_dir)
     overrides += _metrics(config, resolved(composed(*overrides)), config_dir)
     overrides += _values(config, lambda more: composed(*overrides, *more))
-    found = make_trial(validated(composed(*overrides), config_dir))
+    found = make_trial(validated(composed(*overrides), config_dir, recorded=True))
     if found.trial_id != trial_id:
         recorded, today = ({*titles(each).values(), _protocol(each)} for each in (config, found.plain))
         raise UserError(

@@ -67,6 +67,11 @@ def _architecture(knobs: Mapping[str, Any]) -> Iterator[Idle]:
         "architecture.residual=false with one layer",
         "architecture.depth=2 or more, or architecture.residual=true",
     )
+    yield Idle(
+        knobs.get("cell") in ("rnn", "gru") and knobs.get("forget_bias", 1.0) != 1.0,
+        f"architecture.forget_bias={knobs.get('forget_bias')} of {knobs.get('cell')}",
+        "architecture.forget_bias=1.0, which only an LSTM reads",
+    )
 
 
 def _optimizer(optimizer: Optimizer, config: Config) -> Iterator[Idle]:

@@ -44,8 +44,11 @@ _METRIC = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,49}")
 _LONGEST_NAME = 50
 
 
-def validated(raw: Mapping[str, Any], config_dir: str | None = None) -> dict[str, Any]:
-    """Return a composed config resolved and plain; UserError for the first thing that is wrong."""
+def validated(raw: Mapping[str, Any], config_dir: str | None = None, recorded: bool = False) -> dict[str, Any]:
+    """Return a composed config resolved and plain; UserError for the first thing that is wrong.
+
+    `recorded`: it is a record's, which may hold an option that nothing reads any more.
+    """
     _no_unknown_sections(raw)
     _nothing_missing(raw, "")
     check_names(raw)
@@ -66,7 +69,8 @@ def validated(raw: Mapping[str, Any], config_dir: str | None = None) -> dict[str
     config["data"]["reader"] = readers.described(found.data.reader)
     readers.check(found.data.reader, found.data.options)
     check_name(config["data"], config_directories(config_dir))
-    idle.check(found)
+    if not recorded:
+        idle.check(found)
     _describe_foreign(config)
     _check_extra_metrics(config["task"])
     for key, value in config["paths"].items():

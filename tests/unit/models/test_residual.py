@@ -107,3 +107,10 @@ def test_one_layer_has_nothing_to_leave_out() -> None:
     with pytest.raises(UserError, match="would change nothing"):
         compose(["architecture=lstm", "architecture.residual=false"])
     compose(["architecture=lstm", "architecture.depth=2", "architecture.residual=false"])
+
+
+@pytest.mark.parametrize("value", ["null", "0.5"])
+def test_a_forget_bias_of_a_cell_that_forgets_by_no_gate_is_refused(value: str) -> None:
+    with pytest.raises(UserError, match="would change nothing|belongs to"):
+        compose(["architecture=gru", f"architecture.forget_bias={value}"])
+    compose(["architecture=lstm", f"architecture.forget_bias={value}"])
