@@ -128,8 +128,8 @@ def _checked(content: Any) -> LookedAt:
     count, examples, columns = content["count"], content["examples"], content["columns"]
     if type(count) is not int or examples != looked_at(count) or not all(type(index) is int for index in examples):
         raise ValueError("its examples are not those that are looked at")
-    if len(columns) > MOST_COLUMNS:
-        raise ValueError(f"it has {len(columns)} columns")
+    if not isinstance(columns, dict) or len(columns) > MOST_COLUMNS:
+        raise ValueError(f"its columns are no mapping of at most {MOST_COLUMNS}")
     for name, values in columns.items():
         if not isinstance(values, list) or len(values) != len(examples) or not all(map(_is_cell, values)):
             raise ValueError(f"column {name!r} has not one value an example")

@@ -201,25 +201,33 @@ class Forecasting(Task):
         return self.spans[split][1]
 
     def example_columns(self, predictions: Outputs, split: str, index: np.ndarray, network: Network | None) -> Columns:
-        """Of the last channel, which is the target where a series has one: what was seen, the truth and the forecast in
-        original units, at `steps` and `seen_steps` counted from the window's end; the window's scores of all channels.
+        """What was seen of a channel, the truth and the forecast in original units, at `steps` and `seen_steps` counted
+        from the window's end; the window's scores of all channels. The n-th example shows the n-th channel, in turns.
 
         Longer horizons are thinned, and of the window no more is shown than the horizon is long.
         """
-        channel, first = self.channels - 1, self.spans[split][0] + self.window
+        index = np.asarray(index)
+        channel = np.arange(len(index)) % self.channels
         steps = spread_over(self.horizon, STEPS_SHOWN)
         every = int(steps[1] - steps[0]) if len(steps) > 1 else 1
         seen_steps = np.arange(0, min(self.window, max(self.horizon, 2)), every)[::-1]
-        forecast = self._together(np.asarray(predictions["forecast"]))[:, :, channel][index][:, steps]
-        series = self.series[:, channel]
-        rows = first + np.asarray(index)[:, None]
-        shown = {"seen": series[rows - 1 - seen_steps], "truth": series[rows + steps], "forecast": forecast}
-        mean, deviation = self.mean[channel], self.deviation[channel]
+        forecast = self._together(np.asarray(predictions["forecast"]))
+        rows, column = (self.spans[split][0] + self.window + index)[:, None], channel[:, None]
+        shown = {
+            "seen": self.series[rows - 1 - seen_steps, column],
+            "truth": self.series[rows + steps, column],
+            "forecast": forecast[index[:, None], steps, column],
+        }
+        mean, deviation = self.mean[column], self.deviation[column]
+        digits = [5 - int(np.floor(np.log10(scale))) for scale in self.deviation[channel]]  # of single precision
         return {
-            "channel": [self.names[channel]] * len(index),
+            "channel": [self.names[number] for number in channel],
             "seen_steps": [(-seen_steps).tolist()] * len(index),
             "steps": [(steps + 1).tolist()] * len(index),
-            **{name: (values.astype(np.float64) * deviation + mean).tolist() for name, values in shown.items()},
+            **{
+                name: [row.round(kept) for row, kept in zip(values * deviation + mean, digits, strict=True)]
+                for name, values in shown.items()
+            },
             **scores_of(predictions, index, self.counted(split)),
         }
 

@@ -217,7 +217,8 @@ class MaskedWords(Task):
                     sum(right) / len(right) if right else None,
                 )
             )
-        return dict(zip(("text", "hidden", "predicted", "correct_share"), zip(*found, strict=True), strict=True))
+        names = ("text", "hidden", "predicted", "correct_share")
+        return {name: list(values) for name, values in zip(names, zip(*found, strict=True), strict=True)}
 
     def _with_blanks(self, ids: list[int], masked: list[bool]) -> str:
         """A sentence as text, ___ for each masked word."""

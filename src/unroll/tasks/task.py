@@ -212,6 +212,7 @@ class Task(Measured, ABC):
             final.predictions[split] = self.predictions(outputs, split)
             final.labels.update(self.labels(outputs, split))
             self.measure_extra(final, outputs, split)
+            final.images = self.shown(outputs, split)
         return final
 
     def features(self, split: str, index: Tensor) -> np.ndarray:

@@ -67,13 +67,13 @@ def panels(titles: Sequence[str], lines: Sequence[dict[str, tuple[Sequence[float
     draw = ImageDraw.Draw(canvas)
     for place, (title, panel) in enumerate(zip(titles, lines, strict=True)):
         left, top = place % PANELS_ACROSS * wide, place // PANELS_ACROSS * high
-        panel = {kind: _known(*line) for kind, line in panel.items()}
-        xs, ys = (np.concatenate([np.asarray(line[axis], np.float64) for line in panel.values()]) for axis in (0, 1))
+        known = {kind: _known(*line) for kind, line in panel.items()}
+        xs, ys = (np.concatenate([np.asarray(line[axis], np.float64) for line in known.values()]) for axis in (0, 1))
         edge = 8 * SMOOTH
         draw.rectangle(
             (left + edge // 2, top + edge // 2, left + wide - edge // 2, top + high - edge // 2), "#FFFFFF", "#DDDDDD"
         )
-        for kind, (along, up) in panel.items():
+        for kind, (along, up) in known.items():
             x = left + edge + _scaled(along, xs) * (wide - 2 * edge)
             y = top + high - edge - _scaled(up, ys) * (high - 3 * edge)
             draw.line(list(zip(x.tolist(), y.tolist(), strict=True)), COLOURS[kind], width=2 * SMOOTH, joint="curve")

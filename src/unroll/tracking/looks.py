@@ -111,8 +111,11 @@ def _forecasts(kept: LookedAt | None) -> Iterator[Look]:
         ahead = {"truth": truth[place], "forecast": forecast[place]}
         panel = {kind: (now[0] + steps[place], now[1] + values) for kind, values in ahead.items()}
         lines.append({"seen": (seen_steps[place], seen[place]), **panel})
+    titles = [f"{EXAMPLE} {index}" for index in kept.examples]
+    if channels := kept.columns.get("channel"):
+        titles = [f"{title}: {channel}" for title, channel in zip(titles, channels, strict=True)]
     caption = "Grey: seen; black: the truth; orange: the forecast. A panel a test example, each on a scale of its own."
-    yield Picture("forecasts", drawing.panels([f"example {index}" for index in kept.examples], lines), caption)
+    yield Picture("forecasts", drawing.panels(titles, lines), caption)
 
 
 def _images(folder: Path, kept: LookedAt | None) -> Iterator[Look]:
@@ -121,13 +124,20 @@ def _images(folder: Path, kept: LookedAt | None) -> Iterator[Look]:
     if not path.exists():
         return
     images = _read(path)
-    pair = [images.pop("original", None), images.pop("reconstruction", None)]
-    if pair[0] is not None and pair[1] is not None and pair[0].shape == pair[1].shape:
-        ours = kept is not None and len(kept.examples) == len(pair[0])
-        which = ", ".join(map(str, kept.examples)) if kept is not None and ours else "the first"
-        yield Picture("reconstructions", drawing.mosaic(pair), f"Test examples ({which}), reconstructions below them.")
+    pair = [images.pop(kind) for kind in ("original", "reconstruction") if kind in images]
+    if len(pair) == 2 and pair[0].shape == pair[1].shape:
+        caption = f"{_which(pair[0], kept)}, reconstructions below them."
+        yield Picture("reconstructions", drawing.mosaic(pair), caption)
     for kind, each in images.items():
-        yield Picture(kind, drawing.mosaic([each]), kind.replace("_", " ").capitalize() + ".")
+        said = _which(each, kept) if kind == "inputs" else kind.replace("_", " ").capitalize()
+        yield Picture(kind, drawing.mosaic([each]), f"{said}.")
+
+
+def _which(images: np.ndarray, kept: LookedAt | None) -> str:
+    """What images of test are; older versions kept the first."""
+    if kept is None or len(kept.examples) != len(images):
+        return "The first test examples"
+    return f"Test examples {', '.join(map(str, kept.examples))}"
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
