@@ -24,6 +24,7 @@ MOST = 20  # examples
 LONGEST_TEXT = 500  # characters of a text that is kept
 LONGEST_LIST = 64  # values of a list that is kept
 MOST_COLUMNS = 24
+MOST_BYTES = 200_000  # of all columns
 MOST_CLASSES = 60  # of a confusion matrix
 LARGEST = 2**20  # bytes of a file that is read
 _DIGITS = 6  # that a number keeps
@@ -58,7 +59,8 @@ def looked_at(count: int) -> list[int]:
 
 
 def as_text(kept: LookedAt) -> str:
-    """Return the file's content. Long texts and lists are cut, numbers rounded, what is not finite is null.
+    """Return the file's content. Long texts and lists are cut, numbers rounded, what is not finite is null; columns are
+    left out from where they would have more than `MOST_BYTES`, and a matrix of more than `MOST_CLASSES`.
 
     Raises:
         ValueError: a column has not one value an example, or one of another type.
@@ -69,17 +71,23 @@ def as_text(kept: LookedAt) -> str:
     confusion = kept.confusion
     if confusion is not None and len(confusion.names) > MOST_CLASSES:
         confusion = None
+    columns, size = {}, 0
+    for name, values in list(kept.columns.items())[:MOST_COLUMNS]:
+        column = list(map(_kept, values))
+        size += len(json.dumps(column, ensure_ascii=False).encode())
+        if size > MOST_BYTES:
+            break
+        columns[name] = column
+    matrix = None
+    if confusion is not None:
+        counts = [[int(number) for number in row] for row in confusion.counts]
+        matrix = {"names": list(map(_kept, confusion.names)), "counts": counts}
     content = {
         "version": VERSION,
         "count": kept.count,
         "examples": list(map(int, kept.examples)),
-        "columns": {name: list(map(_kept, values)) for name, values in list(kept.columns.items())[:MOST_COLUMNS]},
-        "confusion": None
-        if confusion is None
-        else {
-            "names": list(map(_kept, confusion.names)),
-            "counts": [[int(number) for number in row] for row in confusion.counts],
-        },
+        "columns": columns,
+        "confusion": matrix,
     }
     return json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n"
 

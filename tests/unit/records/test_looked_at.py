@@ -59,6 +59,15 @@ def test_long_ones_are_cut_and_odd_numbers_are_plain(tmp_path: Path) -> None:
     assert rest == [None, 0.333333, True, None, "?"]
 
 
+def test_columns_that_are_too_much_together_are_left_out(tmp_path: Path) -> None:
+    row = ["中" * 500] * 40
+    kept = LookedAt(2, [0, 1], {"first": [row, row], "text": ["a", "b"], "second": [row, row], "last": [1, 2]})
+    (tmp_path / FILE).write_text(as_text(kept), encoding="utf-8")
+    found = read_looked_at(tmp_path)
+    assert found is not None
+    assert list(found.columns) == ["first", "text"]
+
+
 def test_a_matrix_of_many_classes_is_left_out() -> None:
     size = MOST_CLASSES + 1
     many = LookedAt(0, [], {}, Confusion(list(map(str, range(size))), [[0] * size] * size))
