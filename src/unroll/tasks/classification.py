@@ -15,6 +15,7 @@ from unroll.data.splits import Batch, Split
 from unroll.errors import UserError
 from unroll.models.contracts import Relation, Shape, Side
 from unroll.models.network import Network
+from unroll.records.looked_at import looked_at
 from unroll.registry.metric import CORRECT, Metric, percentage
 from unroll.registry.options import Count, NotNegative, Positive, Share
 from unroll.seeds import generator
@@ -130,6 +131,10 @@ class Classification(Classifier):
         """error, accuracy, macro_f1 and ece in per cent, nll in nats an image."""
         found = super().metrics(outputs, split)
         return {"error": 100 - found["accuracy"], **found}
+
+    def shown(self, outputs: Outputs, split: str) -> Outputs:
+        """The images that are looked at, whatever the order of reading."""
+        return {"inputs": self.pixels[split][looked_at(self.counted(split))].numpy()}
 
     def view(self, split: str) -> ImageView:
         """Images as baselines see them, whatever the order of reading: [N, pixels] in [0, 1], in scan order."""

@@ -19,6 +19,7 @@ from unroll.training import predictions
 from unroll.training.cluster import rank
 from unroll.training.devices import device_fields
 from unroll.training.diagnostics.probe import logged_names
+from unroll.training.looked_at import keep_looked_at
 from unroll.training.run import Run
 
 
@@ -124,6 +125,9 @@ def result(run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
             "diagnostics": run.diagnostics,
         }
         timing |= _timing(run)
+    if rank() == 0:
+        network = None if run.trial.is_baseline else run.network
+        keep_looked_at(run.task, run.final.predictions["test"], network, run.trial.directory, run.replacing)
     return fields, timing
 
 

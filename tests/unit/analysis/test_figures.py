@@ -274,6 +274,10 @@ def test_images_stand_side_by_side_below_what_they_reconstruct(tmp_path: Path) -
     kept = pictures.images_of(table, beside(tmp_path), [])
     assert [label for label, _ in pictures.strips(kept, "reconstruction")] == ["original", "lstm, seed 1", "rnn"]
     assert pictures.strips(kept, "samples")[1][1].tolist() == images.tolist()
+    np.savez(tmp_path / records[1]["trial_id"] / "images.npz", original=images + 9, reconstruction=images)
+    kept = pictures.images_of(table, beside(tmp_path), [])
+    said = [label for label, _ in pictures.strips(kept, "reconstruction")]
+    assert said == ["original", "lstm, seed 1", "original", "rnn"]
 
 
 @pytest.mark.parametrize(

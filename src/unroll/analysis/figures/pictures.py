@@ -79,12 +79,16 @@ def _read(path: Path) -> dict[str, np.ndarray]:
 def strips(kept: Sequence[tuple[Row, Kept]], kind: str) -> list[Strip]:
     """Return the images of a kind of each row that has them: best network first, then baselines.
 
-    Reconstructions come below what was reconstructed, which is the same for every row.
+    Reconstructions come below what was reconstructed, the same for every row of one version of Unroll; where rows of
+    others stand among them, it is said again.
     """
     found: list[Strip] = []
+    above = None
     for row, one in kept:
-        if kind == "reconstruction" and not found and "original" in one.images:
-            found.append(("original", one.images["original"]))
+        original = one.images.get("original")
+        if kind == "reconstruction" and original is not None and (above is None or not np.array_equal(above, original)):
+            above = original
+            found.append(("original", original))
         for suffix, images in one.of(kind):
             label = row.label + (" (baseline)" if row.baseline else "") + suffix
             found.append((label if one.seed == 0 else f"{label}, seed {one.seed}", images))

@@ -243,7 +243,7 @@ def _pictures(table: Table, directories: Mapping[str, Path]) -> Iterator[Drawing
             title = said.lower()
             order = "Networks from the best on" if table.networks else "Baselines"
             notes = [
-                f"The same test images for all, the first of the split. {order}; seed 0 unless said."
+                f"The same test images for all, spread over the split. {order}; seed 0 unless said."
                 if kind == "reconstruction"
                 else f"Drawn from each network's code density, or its prior. {order}; seed 0 unless said.",
                 f"No images kept: {', '.join(without)}." if without else "",
