@@ -111,6 +111,6 @@ def test_one_layer_has_nothing_to_leave_out() -> None:
 
 @pytest.mark.parametrize("value", ["null", "0.5"])
 def test_a_forget_bias_of_a_cell_that_forgets_by_no_gate_is_refused(value: str) -> None:
-    with pytest.raises(UserError, match="would change nothing|belongs to"):
+    with pytest.raises(UserError, match=r"would change nothing|belongs to"):
         compose(["architecture=gru", f"architecture.forget_bias={value}"])
     compose(["architecture=lstm", f"architecture.forget_bias={value}"])
