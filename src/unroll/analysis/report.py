@@ -1,4 +1,4 @@
-"""Reports: Markdown, LaTeX and CSV that the same records give byte for byte, and tables in the terminal with Rich."""
+"""Reports: Markdown, LaTeX and CSV that the same records give byte for byte."""
 
 import csv
 import io
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from unroll.analysis.hypotheses import Answer, answers, courses
 from unroll.analysis.render import cells, latex
 from unroll.analysis.render import markdown as in_markdown
-from unroll.analysis.render.page import CAPTION, Section, below_overview, how_far, sections
+from unroll.analysis.render.page import Section, below_overview, sections
 from unroll.analysis.stopping import to_show
 from unroll.analysis.tables import Table, make_tables
 from unroll.errors import COMMAND, UserError
@@ -18,11 +18,9 @@ from unroll.records.evidence import scores_of
 from unroll.records.pool import Folders, labs_of
 from unroll.records.scores import Scores
 from unroll.verification.replications import with_replications
-from unroll.visible import as_cell, visible
+from unroll.visible import as_cell
 
 if TYPE_CHECKING:
-    import rich.table
-
     from unroll.config.planned import Plan
     from unroll.config.trial import Trial
 
@@ -163,51 +161,3 @@ def _write(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     return path
-
-
-def rich_table(
-    records: Iterable[dict[str, Any]],
-    trials: Sequence["Trial"] | None = None,
-    scores: Scores | None = None,
-    suite: str | None = None,
-) -> list["rich.table.Table"]:
-    """Return one Rich table a problem; where there are several, an overview of all at the end."""
-    from rich import box
-    from rich.table import Table as RichTable
-
-    def shown(title: str, grid: cells.Grid, caption: str) -> RichTable:
-        table = RichTable(
-            title=_escaped(title),
-            caption=_escaped(caption),
-            box=box.SIMPLE_HEAD,
-            title_justify="left",
-            caption_justify="left",
-        )
-        for number, name in enumerate(grid.header):
-            table.add_column(_escaped(name), justify="left" if number == 0 else "right", overflow="fold")
-        for number, row in enumerate(grid.rows):
-            table.add_row(*(_rich_bold(cell) for cell in row), end_section=number + 1 == grid.networks)
-        return table
-
-    tables = make_tables(records, trials, scores)
-    found = []
-    for table in tables:
-        below = (*table.notes, *how_far(table, suite))
-        found.append(shown(table.title, cells.main(table, intervals=False), "\n".join(below)))
-    if len(tables) > 1:
-        found.append(
-            shown("Every architecture x task", cells.overview(tables), "\n".join((CAPTION, *below_overview(tables))))
-        )
-    return found
-
-
-def _rich_bold(cell: str) -> str:
-    bold = cell.startswith("**")
-    shown = _escaped(cell.strip("*"))
-    return f"[bold green]★ {shown}[/]" if bold else shown
-
-
-def _escaped(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(visible(text))

@@ -87,7 +87,7 @@ def _show_tables(trials: Sequence[Trial]) -> None:
         return
     from rich.console import Console
 
-    from unroll.analysis.report import rich_table
+    from unroll.analysis.render.terminal import rich_table
     from unroll.sweeps.stopping import believed
 
     refused: list[UserError] = []

@@ -213,7 +213,8 @@ def _callbacks(config: Any) -> Any:
 
 def _report(todo: Plan, trials: Sequence[Trial], folder: Path, console: "Console") -> bool:
     from unroll.analysis.hypotheses import answers
-    from unroll.analysis.report import rich_table, write_report
+    from unroll.analysis.render.terminal import rich_table
+    from unroll.analysis.report import write_report
     from unroll.records.scores import scores_under
 
     states = {trial.trial_id: state(trial) for trial in trials}

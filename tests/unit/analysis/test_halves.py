@@ -9,7 +9,8 @@ from table_records import record
 from unroll.analysis.comparisons import compare, sample
 from unroll.analysis.halves import BETTER, CAPTION, UNDECIDED, WORSE, Half, beside, said
 from unroll.analysis.hypotheses import answer
-from unroll.analysis.report import comma_separated, markdown, rich_table
+from unroll.analysis.render.terminal import rich_table
+from unroll.analysis.report import comma_separated, markdown
 from unroll.analysis.tables import make_tables
 from unroll.config.compose import compose
 from unroll.config.half import half_of

@@ -8,7 +8,8 @@ from table_records import record
 
 from unroll.analysis.render import latex
 from unroll.analysis.render.page import sections
-from unroll.analysis.report import markdown, rich_table, summary
+from unroll.analysis.render.terminal import rich_table
+from unroll.analysis.report import markdown, summary
 from unroll.analysis.signatures import signatures
 from unroll.analysis.tables import make_tables
 

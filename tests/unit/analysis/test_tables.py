@@ -10,7 +10,8 @@ from rich.console import Console
 from table_records import FIVE, record
 
 from unroll.analysis.render.cells import decimals, number
-from unroll.analysis.report import markdown, report, rich_table, summary
+from unroll.analysis.render.terminal import rich_table, short
+from unroll.analysis.report import markdown, report, summary
 from unroll.analysis.tables import Table, make_tables
 from unroll.config.trial import Trial
 from unroll.errors import UserError
@@ -204,10 +205,37 @@ def test_rich_tables_show_the_same_and_an_overview() -> None:
     tables = rich_table([*FIVE, other])
     screen = io.StringIO()
     Console(file=screen, width=200).print(*tables)
-    shown = screen.getvalue()
+    shown = " ".join(screen.getvalue().split())
     assert len(tables) == 3
-    for words in ("81.50 ± 0.71", "1, 1 failed", "tfidf_lr (baseline)", "every network", "33.00"):
+    for words in ("81.50 ± 0.71", "1, 1 failed", "tfidf_lr", "every network", "33.00"):
         assert words in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "shown"),
+    [
+        ("etth1", 12, "etth1"),
+        ("rotten_tomatoes_snippets", 12, "rotten"),
+        ("frechet_mnist_classifier_1000", 9, "frechet"),
+        ("unpronounceable_words", 9, "unpronou…"),
+    ],
+)
+def test_names_are_cut_between_their_parts(name: str, width: int, shown: str) -> None:
+    assert short(name, width) == shown
+
+
+def test_an_overview_fits_its_terminal_and_breaks_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    names = [f"data_set_{number}" for number in range(8)]
+    many = [record("a_network_of_some_name", 0, 33.0 + number, data__name=name) for number, name in enumerate(names)]
+    overview = rich_table(many)[len(names) :]
+    screen = io.StringIO()
+    Console(file=screen, width=60).print(*overview)
+    lines = screen.getvalue().splitlines()
+    assert len(overview) > 1
+    assert sum("a_network_of_some_name" in line for line in lines) == len(overview)
+    for name in names:
+        assert sum(name in line for line in lines) == 1
 
 
 def test_report_reads_both_layouts_and_writes_the_same_bytes(tmp_path: Path) -> None:

@@ -76,6 +76,15 @@ def _places(rows: Iterable[Row]) -> int:
     return decimals(row.primary.mean for row in competing or found if row.primary)
 
 
+def value(row: Row, table: Table, spread: bool = True) -> str:
+    """Return a row's primary metric as its table shows it, with the spread over seeds or without."""
+    places = _places(table.rows)
+    if spread or row.primary is None:
+        return _value(row, places)
+    mean = number(row.primary.mean, places)
+    return f"**{mean}**" if row.best else mean
+
+
 def _value(row: Row, places: int) -> str:
     cell = _spread(row.primary, places) + (" (reopened)" if row.reopened else "")
     return f"**{cell}**" if row.best else cell
@@ -147,7 +156,7 @@ def overview(tables: Sequence[Table]) -> Grid:
         rows.update({label: ["—"] * len(tables) for label in labels})
     for column, table in enumerate(tables):
         for row in table.rows:
-            rows[_label(row)][column] = _value(row, _places(table.rows))
+            rows[_label(row)][column] = value(row, table)
     networks = len({row.label for table in tables for row in table.networks})
     return Grid(header, [[label, *cells] for label, cells in rows.items()], networks)
 
