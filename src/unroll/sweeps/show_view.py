@@ -14,25 +14,25 @@ def lines(shown: Mapping[str, Any]) -> Iterator[str]:
     """Return the page of a trial that `unroll.sweeps.show.show` gave; what is not indented is a heading."""
     yield f"{shown['trial_id']}: {_state(shown)}"
     yield _line("in", shown["place"])
-    yield "config"
-    yield from _config(shown["config"])
     if shown["result"] is not None:
         yield "result"
         yield from _result(shown["result"])
-    if shown["error"] is not None:
-        yield "error"
-        yield _line(shown["error"]["type"], shown["error"]["message"])
-        yield from (f"  {line}" for line in shown["error"]["traceback"].splitlines())
-    if shown["environment"] is not None:
-        yield "environment"
-        yield from _environment(shown["environment"])
-    yield "run it again"
-    yield from _again(shown)
     if shown["curves"]:
         yield "curves"
         width = max(map(len, shown["curves"]))
         for name, points in shown["curves"].items():
             yield f"  {name:{width}}  {curve(points)}"
+    if shown["error"] is not None:
+        yield "error"
+        yield _line(shown["error"]["type"], shown["error"]["message"])
+        yield from (f"  {line}" for line in shown["error"]["traceback"].splitlines())
+    yield "run it again"
+    yield from _again(shown)
+    if shown["environment"] is not None:
+        yield "environment"
+        yield from _environment(shown["environment"])
+    yield "config"
+    yield from _config(shown["config"])
 
 
 def curve(points: Sequence[tuple[int, float | None]]) -> str:
