@@ -240,7 +240,7 @@ def test_the_quickstart_is_the_slice_it_claims() -> None:
         assert any(trial.is_baseline for trial in found)
         seeds = {(trial.row, trial.plain["seed"]) for trial in found if not trial.is_baseline}
         rows = {row for row, _ in seeds}
-        assert len(rows) >= 3
+        assert len(rows) >= 2
         assert seeds == {(row, seed) for row in rows for seed in (0, 1)}
         (parameters,) = {trial.plain["budget"]["parameters"] for trial in found if not trial.is_baseline}
         assert parameters, "of one size"
