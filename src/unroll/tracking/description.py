@@ -101,7 +101,7 @@ def described(record: Mapping[str, Any], baselines: Baselines | None = None, of:
 
 
 def group(config: Mapping[str, Any]) -> str:
-    """Return what the seeds of one row share: problem, architecture or baseline, budget, and a hash of all that differs.
+    """Return what the seeds of one row share: problem, row, budget, and a hash of all that decides.
 
     W&B's mean over a group is then one over seeds, and nothing else.
     """
@@ -136,16 +136,18 @@ def _words(record: Mapping[str, Any]) -> list[str]:
 def _differing(words: Sequence[str]) -> list[str]:
     """Of the overrides those that tell one row of a problem from another."""
     return [
-        word
-        for word in words
-        if (key := override_key(word)) not in _NAMED_ELSEWHERE and key.split(".")[0].split("/")[0] not in _OF_THE_MACHINE
+        word for word in words if override_key(word) not in _NAMED_ELSEWHERE and _section(word) not in _OF_THE_MACHINE
     ]
 
 
 def _again(words: Sequence[str]) -> list[str]:
     """The command that trains the trial again, on any machine; nothing where it was trained by no command."""
-    kept = [word for word in words if override_key(word).split(".")[0].split("/")[0] not in ("paths", "logger", "hydra")]
+    kept = [word for word in words if _section(word) not in ("paths", "logger", "hydra")]
     return ["unroll", "train", *kept] if kept else []
+
+
+def _section(word: str) -> str:
+    return override_key(word).split(".")[0].split("/")[0]
 
 
 def _tags(record: Mapping[str, Any], of: Of) -> tuple[str, ...]:

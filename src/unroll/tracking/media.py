@@ -1,0 +1,59 @@
+"""What can be looked at of a trial, as the messages that wandb_process.py takes."""
+
+import base64
+import importlib
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from unroll.tracking.cleaned import cleaned
+
+_LOOKS = "unroll.tracking.looks"
+
+
+def media(record: Mapping[str, Any], directory: Path | None) -> list[dict[str, Any]]:
+    """Return the tables, pictures and curves of a trial as messages; none of a trial that did not finish.
+
+    Args:
+        record: of the trial.
+        directory: where its files lie; None: only the record is there.
+    """
+    if record.get("status") != "finished":
+        return []
+    try:
+        looks = importlib.import_module(_LOOKS).looks
+    except ModuleNotFoundError as error:
+        if error.name != _LOOKS:
+            raise
+        return []
+    return as_messages(looks(record, directory))
+
+
+def as_messages(looks: Iterable[Any]) -> list[dict[str, Any]]:
+    """Return a message for each look: {"kind": "table" | "picture" | "curve", "name": ..., its fields}.
+
+    A table has `columns` and `rows`; a picture `png` in base64 and a `caption`; a curve `x_name`, `y_name`, `xs`, `ys`.
+    Numbers that are not finite become None.
+    """
+    return [_message(look) for look in looks]
+
+
+def _message(look: Any) -> dict[str, Any]:
+    if hasattr(look, "png"):
+        png = base64.b64encode(look.png).decode()
+        return {"kind": "picture", "name": look.name, "png": png, "caption": cleaned(look.caption)}
+    if hasattr(look, "xs"):
+        named = {"kind": "curve", "name": look.name, "x_name": look.x_name, "y_name": look.y_name}
+        points = [(x, y) for x, y in zip(look.xs, look.ys, strict=True) if math.isfinite(x) and math.isfinite(y)]
+        return {**named, "xs": [float(x) for x, _ in points], "ys": [float(y) for _, y in points]}
+    rows = [[_cell(value) for value in row] for row in look.rows]
+    return {"kind": "table", "name": look.name, "columns": list(look.columns), "rows": cleaned(rows)}
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_cell(item) for item in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

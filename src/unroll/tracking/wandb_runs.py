@@ -1,0 +1,160 @@
+"""Runs of trials that have ended, written into W&B by one process: offline into a folder, or online."""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unroll.tracking.artifacts import artifacts
+from unroll.tracking.description import DIGEST, LINES, Description
+from unroll.tracking.history import AXES
+from unroll.tracking.media import media
+from unroll.tracking.wandb_pipe import Pipe
+
+_KNOWN_AGAIN = "unroll.json"  # in an offline run's folder: its digest and its lines
+Sign = tuple[str | None, int]  # a run's digest, and the lines of its history
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where runs go.
+
+    Attributes:
+        folder: of which `wandb/` holds W&B's files.
+        online: whether they go to the server, too.
+        project: in W&B.
+        entity: None: the login's own.
+        timeout_seconds: that one run may take.
+    """
+
+    folder: Path
+    online: bool
+    project: str
+    entity: str | None = None
+    timeout_seconds: float = 60.0
+
+    @property
+    def mode(self) -> str:
+        return "online" if self.online else "offline"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A trial that has ended, and what its run is."""
+
+    record: Mapping[str, Any]
+    directory: Path | None  # None: only the record is there
+    description: Description
+    history: Sequence[Mapping[str, float]]
+
+
+def init_of(found: Description, place: Place, resume: str | None = None) -> dict[str, Any]:
+    """What wandb.init takes."""
+    return {
+        "project": place.project,
+        "entity": place.entity,
+        "id": found.id,
+        "name": found.name,
+        "group": found.group,
+        "job_type": found.job_type,
+        "tags": list(found.tags),
+        "notes": found.notes,
+        "config": found.config,
+        "dir": str(place.folder.absolute()),
+        "mode": place.mode,
+        "resume": resume,
+    }
+
+
+def ending(
+    found: Description, record: Mapping[str, Any], directory: Path | None, kinds: Sequence[str]
+) -> dict[str, Any]:
+    """What a run gets once its trial has ended; a message of wandb_process.py."""
+    return {
+        "config": found.config,
+        "summary": found.summary,
+        "tags": list(found.tags),
+        "media": media(record, directory),
+        "artifacts": artifacts(record, directory, kinds),
+    }
+
+
+def whole(ended: Ended, place: Place, kinds: Sequence[str] = ()) -> dict[str, Any]:
+    """All of a run; a message of wandb_process.py."""
+    return {
+        "init": init_of(ended.description, place),
+        "timeout_seconds": place.timeout_seconds,
+        "axes": AXES,
+        "history": list(ended.history),
+        "end": ending(ended.description, ended.record, ended.directory, kinds),
+        "exit_code": int(ended.record["status"] != "finished"),
+    }
+
+
+class Writer:
+    """Writes one run after the other."""
+
+    def __init__(self, pipe: Pipe, place: Place):
+        self._pipe, self.place = pipe, place
+
+    def write(self, ended: Ended, kinds: Sequence[str] = ()) -> str:
+        """Write a run in the place of what there is of it; return its address, or its folder where it is offline.
+
+        Raises:
+            WandbTrouble: W&B does not take it.
+        """
+        before = [] if self.place.online else _folders(self.place.folder, ended.description.id)
+        self._pipe.say({"write": self._pipe.file(whole(ended, self.place, kinds))})
+        done = self._pipe.wait_for("complete", self.place.timeout_seconds)
+        if self.place.online:
+            return str(done["url"])
+        folder = Path(done["folder"])
+        text = json.dumps([ended.description.summary.get(DIGEST), ended.description.summary.get(LINES)])
+        (folder / _KNOWN_AGAIN).write_text(text, encoding="utf-8")
+        for old in before:
+            if old != folder:
+                shutil.rmtree(old, ignore_errors=True)
+        return str(folder)
+
+
+@contextmanager
+def writing(place: Place) -> Iterator[Writer]:
+    """Start the process that writes runs to a place."""
+    place.folder.mkdir(parents=True, exist_ok=True)
+    with Pipe("write", {} if place.online else {"WANDB_MODE": "offline"}) as pipe:
+        yield Writer(pipe, place)
+
+
+def signs(place: Place) -> dict[str, Sign]:
+    """Return the runs that are in a place already, by id.
+
+    Raises:
+        WandbTrouble: the server does not say.
+    """
+    if not place.online:
+        return _signs_of_folder(place.folder)
+    with Pipe("there") as pipe:
+        about = {"entity": place.entity, "project": place.project, "names": [DIGEST, LINES]}
+        pipe.say({**about, "timeout_seconds": int(place.timeout_seconds)})
+        found = pipe.wait_for("runs", place.timeout_seconds)["runs"]
+    return {name: (sign, int(lines or 0)) for name, (sign, lines) in found.items()}
+
+
+def _signs_of_folder(folder: Path) -> dict[str, Sign]:
+    found: dict[str, Sign] = {}
+    for path in sorted((folder / "wandb").glob(f"offline-run-*/{_KNOWN_AGAIN}")):
+        name = path.parent.name.split("-", 3)[3]
+        try:
+            sign, lines = json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, OSError):
+            continue
+        found[name] = (sign, int(lines or 0))
+    return found
+
+
+def _folders(folder: Path, name: str) -> list[Path]:
+    """Offline runs of an id: W&B names them offline-run-DATE_TIME-ID."""
+    return [path for path in (folder / "wandb").glob(f"offline-run-*-{name}") if path.name.split("-", 3)[3] == name]
