@@ -20,6 +20,7 @@ from unroll.tasks.task import Final, Task
 from unroll.training import predictions
 from unroll.training.devices import device_fields
 from unroll.training.diagnostics.probe import logged_names
+from unroll.training.looked_at import keep_looked_at
 from unroll.training.ranks import rank
 from unroll.training.run import Run
 
@@ -125,6 +126,9 @@ def result(run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
             "diagnostics": run.diagnostics,
         }
         timing |= _timing(run)
+    if rank() == 0:
+        network = None if run.trial.is_baseline else run.network
+        keep_looked_at(run.task, run.final.predictions["test"], network, run.trial.directory, run.replacing)
     return fields, timing
 
 
