@@ -62,12 +62,14 @@ class Description:
     summary: dict[str, Any]
 
     def signed(self, lines: int) -> "Description":
-        """Return it with what tells in its summary whether another run holds the same.
+        """Return it with what tells in its summary whether another run holds the same, of whatever suite.
 
         Args:
             lines: of its history.
         """
-        plain = {**vars(self), "summary": {k: v for k, v in self.summary.items() if k not in (DIGEST, LINES)}}
+        config = {key: value for key, value in self.config.items() if key not in ("suite", "kind")}
+        summary = {key: value for key, value in self.summary.items() if key not in (DIGEST, LINES)}
+        plain = {"name": self.name, "group": self.group, "notes": self.notes, "config": config, "summary": summary}
         text = json.dumps(plain, sort_keys=True, ensure_ascii=False, default=str)
         sign = hashlib.sha256(text.encode()).hexdigest()[:16]
         return replace(self, summary={**self.summary, DIGEST: sign, LINES: lines})

@@ -1,15 +1,14 @@
 """What can be looked at of a trial, as the messages that wandb_process.py takes."""
 
 import base64
-import importlib
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from unroll.tracking.cleaned import cleaned
-
-_LOOKS = "unroll.tracking.looks"
+from unroll.tracking.look import Curve, Look, Picture
+from unroll.tracking.looks import looks
 
 
 def media(record: Mapping[str, Any], directory: Path | None) -> list[dict[str, Any]]:
@@ -19,31 +18,23 @@ def media(record: Mapping[str, Any], directory: Path | None) -> list[dict[str, A
         record: of the trial.
         directory: where its files lie; None: only the record is there.
     """
-    if record.get("status") != "finished":
-        return []
-    try:
-        looks = importlib.import_module(_LOOKS).looks
-    except ModuleNotFoundError as error:
-        if error.name != _LOOKS:
-            raise
-        return []
     return as_messages(looks(record, directory))
 
 
-def as_messages(looks: Iterable[Any]) -> list[dict[str, Any]]:
+def as_messages(found: Iterable[Look]) -> list[dict[str, Any]]:
     """Return a message for each look: {"kind": "table" | "picture" | "curve", "name": ..., its fields}.
 
     A table has `columns` and `rows`; a picture `png` in base64 and a `caption`; a curve `x_name`, `y_name`, `xs`, `ys`.
     Numbers that are not finite become None.
     """
-    return [_message(look) for look in looks]
+    return [_message(look) for look in found]
 
 
-def _message(look: Any) -> dict[str, Any]:
-    if hasattr(look, "png"):
+def _message(look: Look) -> dict[str, Any]:
+    if isinstance(look, Picture):
         png = base64.b64encode(look.png).decode()
         return {"kind": "picture", "name": look.name, "png": png, "caption": cleaned(look.caption)}
-    if hasattr(look, "xs"):
+    if isinstance(look, Curve):
         named = {"kind": "curve", "name": look.name, "x_name": look.x_name, "y_name": look.y_name}
         points = [(x, y) for x, y in zip(look.xs, look.ys, strict=True) if math.isfinite(x) and math.isfinite(y)]
         return {**named, "xs": [float(x) for x, _ in points], "ys": [float(y) for _, y in points]}

@@ -3,7 +3,7 @@
 Whatever W&B does to its process (threads, signals, environment, waiting for ever) a trial never sees.
 
     python wandb_process.py login    prints one JSON object: server, mode, whether there is a login, why not
-    python wandb_process.py there    prints {"runs": {id: [digest, lines]}} of a project, as standard input names it
+    python wandb_process.py there    prints {"runs": {id: [digest, lines, suite]}} of the project that its input names
     python wandb_process.py run      logs one run while its trial goes on
     python wandb_process.py write    writes runs that have ended, one after the other
 
@@ -68,7 +68,7 @@ def there(out: TextIO) -> None:
         if "not find project" not in str(error):
             raise
         runs = []
-    found = {run.id: [run.summary.get(name) for name in about["names"]] for run in runs}
+    found = {run.id: [*(run.summary.get(name) for name in about["names"]), run.config.get("suite")] for run in runs}
     _say(out, runs=found)
 
 

@@ -1,7 +1,7 @@
 """A trial's run in W&B, kept by a process of its own (wandb_process.py), so that no wait of W&B's is the trial's.
 
-Online, the run grows while the trial goes on. Offline, it is written from the trial's files once that has ended: a trial
-that was killed and went on is one run without a hole.
+Online, the run grows while the trial goes on. Offline, it is written from the trial's files once that has ended: a
+trial that was killed and went on is one run without a hole.
 """
 
 import json
@@ -172,13 +172,23 @@ def check_wandb(trial: Trial) -> None:
         )
     if mode == "offline":
         return
+    require_login(
+        f"logger.wandb.mode={trial.config.logger.wandb.mode}",
+        "a login, or WANDB_API_KEY; or logger=wandb_offline, and wandb sync later",
+    )
+
+
+def require_login(saw: str, allowed: str) -> None:
+    """Raise UserError where W&B would ask for a login.
+
+    Args:
+        saw: what sends runs to the server.
+        allowed: in its place.
+    """
     found = ask_wandb()
     if not found["logged_in"]:
         raise UserError(
-            f"W&B has no login for {found['server']}: {found['why']}.",
-            saw=f"logger.wandb.mode={trial.config.logger.wandb.mode}",
-            allowed="a login, or WANDB_API_KEY; or logger=wandb_offline, and wandb sync later",
-            run="wandb login",
+            f"W&B has no login for {found['server']}: {found['why']}.", saw=saw, allowed=allowed, run="wandb login"
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from unroll.tracking.artifacts import artifacts
 from unroll.tracking.description import DIGEST, LINES, Description
@@ -14,8 +14,15 @@ from unroll.tracking.history import AXES
 from unroll.tracking.media import media
 from unroll.tracking.wandb_pipe import Pipe
 
-_KNOWN_AGAIN = "unroll.json"  # in an offline run's folder: its digest and its lines
-Sign = tuple[str | None, int]  # a run's digest, and the lines of its history
+_KNOWN_AGAIN = "unroll.json"  # in an offline run's folder: its sign
+
+
+class Sign(NamedTuple):
+    """What tells whether a run holds the same as another one."""
+
+    digest: str | None  # of its description; None: its trial goes on
+    lines: int  # of its history
+    suite: str | None
 
 
 @dataclass(frozen=True)
@@ -112,8 +119,7 @@ class Writer:
         if self.place.online:
             return str(done["url"])
         folder = Path(done["folder"])
-        text = json.dumps([ended.description.summary.get(DIGEST), ended.description.summary.get(LINES)])
-        (folder / _KNOWN_AGAIN).write_text(text, encoding="utf-8")
+        (folder / _KNOWN_AGAIN).write_text(json.dumps(sign_of(ended.description)), encoding="utf-8")
         for old in before:
             if old != folder:
                 shutil.rmtree(old, ignore_errors=True)
@@ -140,7 +146,12 @@ def signs(place: Place) -> dict[str, Sign]:
         about = {"entity": place.entity, "project": place.project, "names": [DIGEST, LINES]}
         pipe.say({**about, "timeout_seconds": int(place.timeout_seconds)})
         found = pipe.wait_for("runs", place.timeout_seconds)["runs"]
-    return {name: (sign, int(lines or 0)) for name, (sign, lines) in found.items()}
+    return {name: Sign(sign, int(lines or 0), suite) for name, (sign, lines, suite) in found.items()}
+
+
+def sign_of(found: Description) -> Sign:
+    """Return the sign of a description that is signed."""
+    return Sign(found.summary.get(DIGEST), found.summary.get(LINES, 0), found.config["suite"])
 
 
 def _signs_of_folder(folder: Path) -> dict[str, Sign]:
@@ -148,10 +159,9 @@ def _signs_of_folder(folder: Path) -> dict[str, Sign]:
     for path in sorted((folder / "wandb").glob(f"offline-run-*/{_KNOWN_AGAIN}")):
         name = path.parent.name.split("-", 3)[3]
         try:
-            sign, lines = json.loads(path.read_text(encoding="utf-8"))
-        except (ValueError, OSError):
+            found[name] = Sign(*json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError, OSError):
             continue
-        found[name] = (sign, int(lines or 0))
     return found
 
 
