@@ -1,6 +1,7 @@
 """The command that shows trials in W&B after they have ended."""
 
 import os
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -120,7 +121,6 @@ def _tell_next(compared: "Compared", place: "Place") -> None:
     """Say what can be done with runs that are on this machine."""
     if place.online or not (compared.there or compared.to_write):
         return
-    from unroll.tracking.replay import where
-
-    say(f"Look at them: wandb leet {where(place)}")
-    say(f"Send them:    wandb sync {where(place)}/offline-run-*")
+    folder = shlex.quote(str(place.folder))
+    say(f"Look at them: cd {folder} && wandb leet wandb")
+    say(f"Send them:    cd {folder} && WANDB_HOST= wandb sync wandb/offline-run-*")

@@ -14,6 +14,10 @@ from typing import Any
 from unroll.tracking import wandb_process
 
 COMMAND = [sys.executable, "-P", wandb_process.__file__]
+# Tables and artifacts wait here for their upload. W&B sends their paths along: this one tells nothing of the machine,
+# and is right for `wandb sync`, too, wherever the folder is by then.
+_HERE = Path("/proc/self/cwd")
+_STAGED = {"WANDB_DATA_DIR": str(_HERE / "wandb")} if _HERE.exists() else {}
 _LOOKS_A_SECOND = 50
 
 
@@ -26,10 +30,12 @@ class Pipe:
 
     Args:
         does: what it is asked to do: "run", "write" or "there".
-        environment: variables that it gets beside this process's own.
+        folder: of which `wandb/` holds W&B's files; made where it is not there.
+        offline: whether it asks no server.
     """
 
-    def __init__(self, does: str, environment: Mapping[str, str] | None = None):
+    def __init__(self, does: str, folder: Path, offline: bool = False):
+        folder.mkdir(parents=True, exist_ok=True)
         self._heard = b""
         self._files: list[Path] = []
         self.process = subprocess.Popen(
@@ -38,7 +44,8 @@ class Pipe:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # W&B's own logs say more
             start_new_session=True,  # Ctrl-C is the trial's
-            env={**os.environ, **(environment or {})},
+            cwd=folder,
+            env={**os.environ, **_STAGED, **({"WANDB_MODE": "offline"} if offline else {})},
         )
         assert self.process.stdout is not None
         os.set_blocking(self.process.stdout.fileno(), False)

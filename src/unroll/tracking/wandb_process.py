@@ -32,6 +32,8 @@ _STEP = "progress/step"
 _PRIVATE = {  # nothing of this machine goes along
     "console": "off",
     "silent": True,
+    "host": "",
+    "program": "unroll",
     "disable_git": True,
     "disable_code": True,
     "disable_job_creation": True,

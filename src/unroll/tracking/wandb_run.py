@@ -72,7 +72,7 @@ class WandbRun:
         if not self.place.online:
             return
         init = init_of(named(trial, found), self.place, "allow" if goes_on else None)
-        self._pipe = Pipe("run")
+        self._pipe = Pipe("run", self.place.folder)
         about = {"init": init, "timeout_seconds": self.timeout, "axes": AXES}
         self._pipe.say({**about, "history": str(history.absolute())})
 

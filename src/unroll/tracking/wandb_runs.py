@@ -129,8 +129,7 @@ class Writer:
 @contextmanager
 def writing(place: Place) -> Iterator[Writer]:
     """Start the process that writes runs to a place."""
-    place.folder.mkdir(parents=True, exist_ok=True)
-    with Pipe("write", {} if place.online else {"WANDB_MODE": "offline"}) as pipe:
+    with Pipe("write", place.folder, offline=not place.online) as pipe:
         yield Writer(pipe, place)
 
 
@@ -142,7 +141,7 @@ def signs(place: Place) -> dict[str, Sign]:
     """
     if not place.online:
         return _signs_of_folder(place.folder)
-    with Pipe("there") as pipe:
+    with Pipe("there", place.folder) as pipe:
         about = {"entity": place.entity, "project": place.project, "names": [DIGEST, LINES]}
         pipe.say({**about, "timeout_seconds": int(place.timeout_seconds)})
         found = pipe.wait_for("runs", place.timeout_seconds)["runs"]
