@@ -123,4 +123,4 @@ def _tell_next(compared: "Compared", place: "Place") -> None:
         return
     folder = shlex.quote(str(place.folder))
     say(f"Look at them: cd {folder} && wandb leet wandb")
-    say(f"Send them:    cd {folder} && WANDB_HOST= wandb sync wandb/offline-run-*")
+    say(f"Send them:    cd {folder} && WANDB_HOST=unroll WANDB_PROGRAM=unroll wandb sync wandb/offline-run-*")

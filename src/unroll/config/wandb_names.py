@@ -8,6 +8,7 @@ from unroll.errors import UserError
 
 LONGEST = 128  # characters of a project, a group, an entity, a run's name or its id
 LONGEST_TAG = 64
+SUITE, TUNING = "UNROLL_SUITE", "UNROLL_TUNING"  # variables: the suite that a sweep trains, and whether it searches
 _NOT_IN_PROJECTS = "/\\#?%:"
 _VARIABLES = {
     "project": "WANDB_PROJECT",

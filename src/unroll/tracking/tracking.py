@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from unroll.config.trial import Trial
+from unroll.config.wandb_names import SUITE, TUNING
 from unroll.tracking.description import Description, Of, described
 from unroll.tracking.history import FILE_NAME, History, Known, history, is_final, read_lines
 from unroll.tracking.lines import MetricLines
@@ -15,7 +16,6 @@ from unroll.tracking.skill import Baselines, beside
 from unroll.tracking.wandb_run import WandbRun, agents_run, mode_of, place_of, write_run
 from unroll.visible import say
 
-SUITE, TUNING = "UNROLL_SUITE", "UNROLL_TUNING"  # variables: the suite that a sweep trains, and whether it searches
 Ended = Literal["finished", "failed", "preempted"]
 
 
