@@ -71,11 +71,11 @@ def compared(runs: Iterable[Ended], place: Place) -> Compared:
             missing.append(run)
         elif _same(before, now):
             there.append(run)
-        elif now.suite is None and before.suite is not None:
-            found = replace(run.description, config={**run.description.config, "suite": before.suite})
-            different.append(replace(run, description=found))
         else:
-            different.append(run)
+            suite = before.suite if now.suite is None else now.suite
+            found = replace(run.description, config={**run.description.config, "suite": suite})
+            ended_otherwise = before.digest is not None and before.lines != now.lines
+            different.append(replace(run, description=found, is_rewritten=ended_otherwise))
     return Compared(tuple(there), tuple(missing), tuple(different))
 
 
@@ -114,6 +114,8 @@ def write(runs: Sequence[Ended], place: Place, kinds: Sequence[str], said: Calla
                 last = time.monotonic()
                 said(f"{number + 1} of {len(runs)} runs")
     said(f"{len(runs)} runs in {time.monotonic() - began:.0f} s: {where(place)}")
+    if place.online and (kept := sum(run.is_rewritten for run in runs)):
+        said(f"{kept} of them keep the history that W&B has: it rewrites none. Another --project takes all of it.")
 
 
 def where(place: Place) -> str:

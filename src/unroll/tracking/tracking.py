@@ -73,7 +73,7 @@ class Tracking:
             with self._guarded(name):
                 if self._history is None and known is not None:
                     self._history = History(path, known, self._lines.read())
-                self._trackers[name] = make(self.trial, path, {**begun, **(so_far or {})}, bool(step))
+                self._trackers[name] = make(self.trial, path, {**begun, **(so_far or {})})
 
     def log(self, metrics: Mapping[str, float], step: int) -> None:
         """Keep a step's metrics, and hand them on; those of the final evaluation are handed on by `finish`."""
@@ -156,7 +156,7 @@ def described_here(trial: Trial, record: Mapping[str, Any], lines: int) -> Descr
         lines: of its history.
     """
     baselines = Baselines(beside(trial.plain, Path(trial.plain["paths"]["runs"])))
-    return described(record, baselines, Of(os.environ.get(SUITE) or None, bool(os.environ.get(TUNING)))).signed(lines)
+    return described(record, baselines, _of_here()).signed(lines)
 
 
 def tell_agent(trial: Trial, record: Mapping[str, Any]) -> None:
@@ -171,6 +171,10 @@ def tell_agent(trial: Trial, record: Mapping[str, Any]) -> None:
         write_run(trial, described_here(trial, record, len(lines)), record, lines)
     except Exception as error:
         say(f"Warning: the W&B agent hears nothing of {trial.trial_id}: {type(error).__name__}: {error}", err=True)
+
+
+def _of_here() -> Of:
+    return Of(os.environ.get(SUITE) or None, bool(os.environ.get(TUNING)))
 
 
 class _Lightning:
@@ -205,11 +209,11 @@ class _Lightning:
         pass
 
 
-_Make = Callable[[Trial, Path, Mapping[str, Any], bool], Tracker]
+_Make = Callable[[Trial, Path, Mapping[str, Any]], Tracker]
 
 
 def _asked_for(trial: Trial) -> dict[str, _Make]:
-    """What makes each tracker of a trial's config: of the trial, its history, its record so far, whether it goes on."""
+    """What makes each tracker of a trial's config, of the trial, its history, and its record so far."""
     logger = trial.config.logger
     found: dict[str, _Make] = {}
     if logger.csv:
@@ -217,9 +221,7 @@ def _asked_for(trial: Trial) -> dict[str, _Make]:
     if logger.tensorboard:
         found["tensorboard"] = lambda trial, *_: _tensorboard(trial.directory)
     if mode_of(trial) != "disabled":
-        found["wandb"] = lambda trial, history, so_far, goes_on: WandbRun(
-            trial, history, described(so_far, of=Of(os.environ.get(SUITE) or None)), goes_on
-        )
+        found["wandb"] = lambda trial, history, so_far: WandbRun(trial, history, described(so_far, of=_of_here()))
     return found
 
 

@@ -81,7 +81,7 @@ def run(out: TextIO) -> None:
     here = _begin(about, x_stats_pid=os.getppid())
     if here.url:
         _say(out, url=here.url)
-    number, first = 0, here.starting_step if about["init"]["resume"] else 0
+    number, first = 0, here.starting_step
     with open(about["history"], encoding="utf-8") as history:
         for line in from_trial:
             message = json.loads(line) if line else {}
@@ -108,7 +108,8 @@ def write(out: TextIO) -> None:
         about = _content(json.loads(line)["write"])
         here = _begin(about, x_disable_stats=True, reinit="create_new")
         for number, values in enumerate(about["history"]):
-            here.log(values, step=number, commit=True)
+            if number >= here.starting_step:
+                here.log(values, step=number, commit=True)
         _end(here, about["end"], len(about["history"]), about["history"][-1:])
         folder = here.settings.sync_dir
         here.finish(exit_code=about["exit_code"])
@@ -137,7 +138,7 @@ def _end(here: Any, end: Mapping[str, Any], lines: int, last: Sequence[Mapping[s
         for name in media:
             here.define_metric(name, summary="last")
         axis = {_STEP: last[-1][_STEP]} if last else {}
-        here.log({**axis, **media}, step=lines, commit=True)
+        here.log({**axis, **media}, step=max(lines, here.starting_step), commit=True)
     here.summary.update(end["summary"])
     for one in end["artifacts"]:
         _add(here, one)

@@ -60,10 +60,9 @@ class WandbRun:
         trial: whose run it is.
         history: its file, one line a step of the run.
         found: what is known of the trial so far.
-        goes_on: whether an earlier attempt has logged some of it.
     """
 
-    def __init__(self, trial: Trial, history: Path, found: Description, goes_on: bool):
+    def __init__(self, trial: Trial, history: Path, found: Description):
         self.trial, self.history, self.place = trial, history, place_of(trial)
         self.timeout = self.place.timeout_seconds
         self.told: tuple[Description, Mapping[str, Any]] | None = None
@@ -71,10 +70,11 @@ class WandbRun:
         self._pipe: Pipe | None = None
         if not self.place.online:
             return
-        init = init_of(named(trial, found), self.place, "allow" if goes_on else None)
+        init = init_of(named(trial, found), self.place)
         self._pipe = Pipe("run", self.place.folder)
         about = {"init": init, "timeout_seconds": self.timeout, "axes": AXES}
-        self._pipe.say({**about, "history": str(history.absolute())})
+        lines = history.absolute() if history.exists() else os.devnull  # a baseline has none
+        self._pipe.say({**about, "history": str(lines)})
 
     @property
     def _process(self) -> "subprocess.Popen[bytes]":

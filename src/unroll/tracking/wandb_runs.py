@@ -50,16 +50,20 @@ class Place:
 
 @dataclass(frozen=True)
 class Ended:
-    """A trial that has ended, and what its run is."""
+    """A trial that has ended, and what its run is.
+
+    W&B's server never rewrites a line of history. Online, lines that are there stay; of a rewritten run all do.
+    """
 
     record: Mapping[str, Any]
     directory: Path | None  # None: only the record is there
     description: Description
     history: Sequence[Mapping[str, float]]
+    is_rewritten: bool = False  # its run has ended before, with another history
 
 
-def init_of(found: Description, place: Place, resume: str | None = None) -> dict[str, Any]:
-    """What wandb.init takes."""
+def init_of(found: Description, place: Place) -> dict[str, Any]:
+    """What wandb.init takes. Online, a run that is there goes on: its lines are skipped by their number."""
     return {
         "project": place.project,
         "entity": place.entity,
@@ -72,7 +76,7 @@ def init_of(found: Description, place: Place, resume: str | None = None) -> dict
         "config": found.config,
         "dir": str(place.folder.absolute()),
         "mode": place.mode,
-        "resume": resume,
+        "resume": "allow" if place.online else None,
     }
 
 
@@ -95,7 +99,7 @@ def whole(ended: Ended, place: Place, kinds: Sequence[str] = ()) -> dict[str, An
         "init": init_of(ended.description, place),
         "timeout_seconds": place.timeout_seconds,
         "axes": AXES,
-        "history": list(ended.history),
+        "history": [] if place.online and ended.is_rewritten else list(ended.history),
         "end": ending(ended.description, ended.record, ended.directory, kinds),
         "exit_code": int(ended.record["status"] != "finished"),
     }

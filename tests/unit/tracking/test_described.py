@@ -46,6 +46,8 @@ def test_every_run_of_every_task_has_the_names_that_compare(runs: list[Descripti
         assert set(run.summary) >= SUMMARY, run.id
     shared = set.intersection(*({*run.config, *run.summary} for run in runs))
     assert len(shared) >= LEAST_SHARED
+    known = ({key for key, value in {**run.config, **run.summary}.items() if value is not None} for run in runs)
+    assert len(set.intersection(*known)) >= LEAST_SHARED, "W&B shows no None in a summary"
     assert all(run.summary["primary"] is not None for run in runs)
     own = {name for run in runs for name in run.summary} - shared
     assert all(name.startswith(("test/", "validation/")) for name in own)
