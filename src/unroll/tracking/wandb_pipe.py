@@ -18,6 +18,7 @@ COMMAND = [sys.executable, "-P", wandb_process.__file__]
 # and is right for `wandb sync`, too, wherever the folder is by then.
 _HERE = Path("/proc/self/cwd")
 _STAGED = {"WANDB_DATA_DIR": str(_HERE / "wandb")} if _HERE.exists() else {}
+_PATHS = ("WANDB_DIR", "WANDB_CONFIG_DIR", "WANDB_CACHE_DIR", "WANDB_SWEEP_PARAM_PATH", "WANDB_CONFIG_PATHS", "NETRC")
 _LOOKS_A_SECOND = 50
 
 
@@ -45,7 +46,7 @@ class Pipe:
             stderr=subprocess.DEVNULL,  # W&B's own logs say more
             start_new_session=True,  # Ctrl-C is the trial's
             cwd=folder,
-            env={**os.environ, **_STAGED, **({"WANDB_MODE": "offline"} if offline else {})},
+            env={**_from_anywhere(), **_STAGED, **({"WANDB_MODE": "offline"} if offline else {})},
         )
         assert self.process.stdout is not None
         os.set_blocking(self.process.stdout.fileno(), False)
@@ -122,3 +123,9 @@ class Pipe:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _from_anywhere() -> dict[str, str]:
+    """This process's variables; paths in those of W&B's are right in another folder, too."""
+    paths = {name: os.environ[name] for name in _PATHS if os.environ.get(name)}
+    return {**os.environ, **{name: os.path.abspath(os.path.expanduser(path)) for name, path in paths.items()}}
