@@ -89,7 +89,7 @@ def test_several_processes_do_what_one_does(task: str, odd: Tiny, tmp_path: Path
         assert [gap for gap in gaps(single, record) if not gap.within] == []
         logged = len((trial.directory / "metrics.jsonl").read_text().splitlines())
         assert logged == len((tmp_path / "1" / trial.trial_id / "metrics.jsonl").read_text().splitlines())
-        offline = list(trial.directory.glob("wandb/offline-run-*"))
+        offline = list(trial.directory.parent.glob(f"wandb/offline-run-*-{trial.trial_id}"))
         assert len(offline) == ("logger.wandb.mode=offline" in choices)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from unroll.errors import COMMAND, UserError
+from unroll.errors import UserError
 from unroll.tracking.artifacts import check_kinds
 from unroll.tracking.description import Of, described
 from unroll.tracking.history import history
@@ -107,8 +107,7 @@ def write(runs: Sequence[Ended], place: Place, kinds: Sequence[str], said: Calla
                 raise UserError(
                     f"W&B took {number} of {len(runs)} runs, and not that of {run.description.id}.",
                     saw=error,
-                    allowed="a server and a disk that take it; the same command writes what is missing",
-                    run=COMMAND,
+                    allowed="a server and a disk that take it; the same command then writes what is missing",
                 ) from error
             if time.monotonic() - last > 10:
                 last = time.monotonic()
