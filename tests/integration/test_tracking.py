@@ -66,6 +66,28 @@ def test_csv_holds_the_same(tracked: Trial) -> None:
     assert float(rows[-1]["test/mse"]) == values(tracked, "test/mse")[0][1]
 
 
+def test_all_have_the_same_names(tracked: Trial) -> None:
+    """Axes and selection on each line; the summary's numbers once, and none that would be one more point of a curve."""
+    (table,) = tracked.directory.rglob("metrics.csv")
+    with table.open() as file:
+        rows = list(csv.DictReader(file))
+    (folder,) = {path.parent for path in tracked.directory.rglob("events.out.tfevents.*")}
+    events = EventAccumulator(str(folder)).Reload()
+    summary = inspected(tracked)["summary"]
+    lines = [json.loads(line) for line in (tracked.directory / "history.jsonl").read_text().splitlines()]
+    for name in ("progress/epoch", "progress/examples", "progress/tflop", "progress/seconds", "selection"):
+        found = [(int(line["progress/step"]), line[name]) for line in lines if name in line]
+        in_events = [(event.step, event.value) for event in events.Scalars(name)]
+        assert in_events == [(step, pytest.approx(value, rel=1e-6)) for step, value in found]
+        by_table = {(int(row["step"]), float(row[name])) for row in rows if row[name]}
+        assert by_table == set(found)
+    assert [step for step, _ in values(tracked, "validation/mse")] == [4, 8, 8]
+    assert [event.step for event in events.Scalars("validation/mse")] == [4, 8], "the last is the final evaluation's"
+    for name in ("primary", "cost/tflop", "cost/parameters", "selection/best", "diagnostics/grad_norm"):
+        assert [event.value for event in events.Scalars(name)] == [pytest.approx(summary[name], rel=1e-6)]
+        assert float(rows[-1][name]) == pytest.approx(summary[name])
+
+
 def test_tensorboard_holds_the_same(tracked: Trial) -> None:
     (folder,) = {path.parent for path in tracked.directory.rglob("events.out.tfevents.*")}
     events = EventAccumulator(str(folder)).Reload()

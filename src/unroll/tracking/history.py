@@ -123,7 +123,7 @@ class History:
     def __init__(self, path: Path, known: Known, metrics: Sequence[Line]):
         self.path, self.known = path, known
         there = list(read_lines(path))
-        kept = [_fitting(there, number, line, known) for number, line in enumerate(metrics) if not is_final(line)]
+        kept = _fitting(there, metrics, known)
         if kept != there or not path.exists():
             with replacing(path) as draft:
                 draft.write_text("".join(_written(line) for line in kept), encoding="utf-8")
@@ -137,24 +137,22 @@ class History:
 
 
 def history(record: Mapping[str, Any], directory: Path | None) -> list[dict[str, float]]:
-    """Return the history of a finished record: from its trial's files where they are there, else from its curves.
+    """Return the history of a record: from its trial's files where they are there, else from its curves.
 
     Args:
         record: of a trial.
         directory: of the trial; None: only the record is there.
     """
-    if directory is not None and (directory / FILE_NAME).is_file():
-        return list(read_lines(directory / FILE_NAME))
+    there: list[Line] = [] if directory is None else list(read_lines(directory / FILE_NAME))
+    lines: list[Line] = [] if directory is None else list(read_lines(directory / "metrics.jsonl"))
     known = known_of(record)
     if known is None:
-        return []
-    lines: list[Line] = []
-    if directory is not None:
-        lines = [line for line in read_lines(directory / "metrics.jsonl") if not is_final(line)]
-    if not lines:
+        return [dict(line) for line in there]
+    if not any(not is_final(line) for line in lines):
+        lines = []
         for point in record["result"]["curves"].get("validation", []):
             lines.append({name if name == "step" else f"validation/{name}": value for name, value in point.items()})
-    return [history_line(line, known) for line in lines]
+    return _fitting(there, lines, known)
 
 
 def read_lines(path: Path) -> Iterator[dict[str, float]]:
@@ -169,12 +167,18 @@ def read_lines(path: Path) -> Iterator[dict[str, float]]:
         yield found
 
 
-def _fitting(there: Sequence[Line], number: int, line: Line, known: Known) -> dict[str, float]:
-    """The line of this number that is there, where it is one of these metrics."""
-    made = history_line(line, known)
-    if number < len(there) and {**there[number], "progress/seconds": 0} == {**made, "progress/seconds": 0}:
-        return dict(there[number])
-    return made
+def _fitting(there: Sequence[Line], metrics: Sequence[Line], known: Known) -> list[dict[str, float]]:
+    """The history of metrics: of its lines those that are there and say the same; the others are made up."""
+    found = []
+    for number, line in enumerate(line for line in metrics if not is_final(line)):
+        made = history_line(line, known)
+        fits = number < len(there) and _without_axes(there[number]) == _without_axes(made)
+        found.append(dict(there[number]) if fits else made)
+    return found
+
+
+def _without_axes(line: Line) -> dict[str, float]:
+    return {name: value for name, value in line.items() if name == STEP or name not in AXES}
 
 
 def _written(line: Line) -> str:

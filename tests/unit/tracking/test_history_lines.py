@@ -109,3 +109,16 @@ def test_a_committed_record_gives_its_validations(tmp_path: Path) -> None:
     lines = [{"step": 1, "train/task": 2.0}, {"step": 2, "train/task": 1.0}, {"step": 2, "test/x": 1.0}]
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert [line["train/task"] for line in history(record, tmp_path)] == [2.0, 1.0]
+
+
+def test_a_history_of_another_training_is_not_told(tmp_path: Path) -> None:
+    """history.jsonl of a trial that was trained again without trackers: metrics.jsonl is the truth."""
+    record = next(one for one in read_records(RECORDS) if one["result"]["steps"])
+    metrics = [{"step": 1, "train/task": 2.0}, {"step": 2, "train/task": 1.0}]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in metrics))
+    old = [{"progress/step": 1, "progress/seconds": 7.0, "train/task": 2.0}, {"progress/step": 2, "train/task": 9.0}]
+    (tmp_path / "history.jsonl").write_text("".join(json.dumps(line) + "\n" for line in old))
+    found = history(record, tmp_path)
+    assert [line["train/task"] for line in found] == [2.0, 1.0]
+    assert found[0]["progress/seconds"] == 7.0
+    assert found[1]["progress/seconds"] != 7.0
