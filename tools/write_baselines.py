@@ -1,10 +1,9 @@
-"""Write down the baselines of the published records, which `primary/skill` of trackers is told by; --check only looks.
+"""Write down the baselines of the published records, which `primary/skill` of trackers is told by.
 
-python tools/write_baselines.py [--check]
+python tools/write_baselines.py
 """
 
 import json
-import sys
 from pathlib import Path
 
 from unroll.records.audit import pooled
@@ -18,8 +17,10 @@ def text() -> str:
     return json.dumps(skill.values(pooled([HERE / "results" / "records"], []).records), indent=1) + "\n"
 
 
+def write() -> None:
+    """Write it."""
+    (HERE / "src" / "unroll" / "tracking" / "baselines.json").write_text(text(), encoding="utf-8")
+
+
 if __name__ == "__main__":
-    path = HERE / "src" / "unroll" / "tracking" / "baselines.json"
-    if "--check" in sys.argv:
-        sys.exit(0 if path.read_text(encoding="utf-8") == text() else f"{path.name} is not what the records give")
-    path.write_text(text(), encoding="utf-8")
+    write()
