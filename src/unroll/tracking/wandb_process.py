@@ -21,12 +21,14 @@ import os
 import select
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 # Slurm may send these to every process of a job; the trial says by a message how it ends.
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
-_SHARE_OF_TIME = 0.8  # of the trial's limit: time is left for wandb to close its file, which else is empty
+# Of the trial's limit. Time is left for wandb to close its file, which else is empty.
+_TO_BEGIN, _FOR_FILES, _TO_FINISH = 0.8, 0.4, 0.4
 _SECONDS_BETWEEN_LOOKS = 1.0
 _STEP = "progress/step"
 _PRIVATE = {  # nothing of this machine goes along
@@ -93,8 +95,9 @@ def run(out: TextIO) -> None:
                 here.mark_preempting()
             if "end" in message:
                 if message["end"]:
-                    _end(here, _content(message["end"]), number)
-                here.finish(exit_code=message["exit_code"])
+                    _end(here, _content(message["end"]), number, message["exit_code"], about["timeout_seconds"])
+                else:
+                    here.finish(exit_code=message["exit_code"])
                 _say(out, complete=here.id)
                 return
     os._exit(1)  # without the cleaning up that would wait for the server
@@ -110,9 +113,8 @@ def write(out: TextIO) -> None:
         for number, values in enumerate(about["history"]):
             if number >= here.starting_step:
                 here.log(values, step=number, commit=True)
-        _end(here, about["end"], len(about["history"]), about["history"][-1:])
-        folder = here.settings.sync_dir
-        here.finish(exit_code=about["exit_code"])
+        folder, lines = here.settings.sync_dir, about["history"]
+        _end(here, about["end"], len(lines), about["exit_code"], about["timeout_seconds"], lines[-1:])
         _say(out, complete=about["init"]["id"], folder=folder, url=here.url or "")
 
 
@@ -120,8 +122,9 @@ def _begin(about: Mapping[str, Any], **more: Any) -> Any:
     import wandb
 
     sys.argv = ["unroll"]  # W&B notes it
-    seconds = _SHARE_OF_TIME * about["timeout_seconds"]
-    limits = {"init_timeout": seconds, "finish_timeout": seconds, "finish_timeout_raises": True}
+    seconds = about["timeout_seconds"]
+    limits = {"init_timeout": _TO_BEGIN * seconds, "finish_timeout": _TO_FINISH * seconds}
+    limits["finish_timeout_raises"] = True
     here = wandb.init(settings=wandb.Settings(**_PRIVATE, **limits, **more), **about["init"])
     for axis in about["axes"]:
         here.define_metric(axis, hidden=True, summary="none")
@@ -129,17 +132,45 @@ def _begin(about: Mapping[str, Any], **more: Any) -> Any:
     return here
 
 
-def _end(here: Any, end: Mapping[str, Any], lines: int, last: Sequence[Mapping[str, Any]] = ()) -> None:
-    """Add what is known of a run once it has ended."""
+def _end(
+    here: Any,
+    end: Mapping[str, Any],
+    lines: int,
+    exit_code: int,
+    seconds: float,
+    last: Sequence[Mapping[str, Any]] = (),
+) -> None:
+    """Add what is known of a run once it has ended, and finish it.
+
+    Tables and files ask the server: where it does not answer they are left out, all else is in W&B's file on this
+    machine, and what went wrong is raised at the end.
+    """
     here.config.update(end["config"], allow_val_change=True)
     here.tags = tuple(end["tags"])
+    here.summary.update(end["summary"])
+    wrong: list[BaseException] = []
+
+    def attach() -> None:
+        try:
+            _attach(here, end, lines, last)
+        except BaseException as error:
+            wrong.append(error)
+
+    attaching = threading.Thread(target=attach, daemon=True)
+    attaching.start()
+    attaching.join(_FOR_FILES * seconds)
+    here.finish(exit_code=exit_code)
+    if attaching.is_alive() or wrong:
+        raise wrong[0] if wrong else TimeoutError("tables and files are not sent in time")
+
+
+def _attach(here: Any, end: Mapping[str, Any], lines: int, last: Sequence[Mapping[str, Any]]) -> None:
     media = {one["name"]: _made(one) for one in end["media"]}
     if media:
         for name in media:
             here.define_metric(name, summary="last")
         axis = {_STEP: last[-1][_STEP]} if last else {}
         here.log({**axis, **media}, step=max(lines, here.starting_step), commit=True)
-    here.summary.update(end["summary"])
     for one in end["artifacts"]:
         _add(here, one)
 
