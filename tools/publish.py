@@ -9,6 +9,7 @@ What is not in RUNS stays as it was published, or missing: the page says so. Wha
 finished trials that are not reportable.
 """
 
+import runpy
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,6 +57,7 @@ def main(overrides: list[str]) -> None:
         publish(suite.trials)
         suites.append(suite.of or suite.name)
     write(generated(RESULTS, suites))
+    runpy.run_path(str(ROOT / "tools" / "write_baselines.py"))["write"]()
 
 
 if __name__ == "__main__":

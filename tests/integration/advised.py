@@ -270,7 +270,7 @@ MESSAGES: dict[str, list[Make]] = {
     ],
     "sweeps/workers.py:run_one": [killed_worker],
     "records/record.py:read_record": [damaged_record],
-    "tracking/wandb_run.py:check_wandb": [no_login],
+    "tracking/wandb_run.py:require_login": [no_login],
     "training/checkpoint.py:load": [damaged_checkpoint],
     "training/checkpoint.py:load_best": [checkpoint_of_another_step],
     "training/cluster.py:_gpus": [lambda place: cluster._gpus("gpu", 1)],

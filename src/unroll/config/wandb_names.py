@@ -7,7 +7,8 @@ from unroll.config.schema import Config, Wandb
 from unroll.errors import UserError
 
 LONGEST = 128  # characters of a project, a group, an entity, a run's name or its id
-_LONGEST_TAG = 64
+LONGEST_TAG = 64
+SUITE, TUNING = "UNROLL_SUITE", "UNROLL_TUNING"  # variables: the suite that a sweep trains, and whether it searches
 _NOT_IN_PROJECTS = "/\\#?%:"
 _VARIABLES = {
     "project": "WANDB_PROJECT",
@@ -22,7 +23,6 @@ def wandb_names(config: Config, environment: Mapping[str, str]) -> dict[str, Any
     """Return project, entity, group, name and tags; None where W&B's or the trial's own default serves."""
     found = {key: value for key, (value, _) in _given(config.logger.wandb, environment).items()}
     found["project"] = found["project"] or "unroll"
-    found["group"] = found["group"] or f"{config.task.name}-{config.data.name}"
     return found
 
 
@@ -34,7 +34,7 @@ def check_wandb_names(wandb: Wandb, environment: Mapping[str, str]) -> None:
         environment: variables of this process.
     """
     for key, (value, source) in _given(wandb, {} if wandb.mode == "disabled" else environment).items():
-        longest = _LONGEST_TAG if key == "tags" else LONGEST
+        longest = LONGEST_TAG if key == "tags" else LONGEST
         allowed = f"{'each ' if key == 'tags' else ''}1 to {longest} characters, more than spaces"
         if key == "project":
             allowed += f", none of {' '.join(_NOT_IN_PROJECTS)}"

@@ -203,13 +203,22 @@ def train_job(planned: Planned, flags: Sequence[str] = (), in_sweep: bool = True
         if before is not None and record_identity(trial) == before:
             say(f"finished at {_ended(record['run'])}, nothing trained; trainer.again=true trains it again")
         else:
-            for line in (*closing(record, {}), *(() if in_sweep else next_commands(record))):
+            for line in (*closing(record, _baselines(trial, record)), *(() if in_sweep else next_commands(record))):
                 say(line)
         say(f"{trial.plain['paths']['runs']}/{record['trial_id']}/record.json")
         if not record["data"]["verified"]:
             for warning in (record["data"].get("profile") or {}).get("warnings", []):
                 say(f"note: {warning}", err=True)
     return float(primary["value"])
+
+
+def _baselines(trial: Trial, record: Mapping[str, Any]) -> Mapping[str, float]:
+    """The baselines of a trial's problem, beside it or published: none beside a baseline."""
+    from unroll.tracking.skill import Baselines, beside
+
+    if trial.is_baseline:
+        return {}
+    return Baselines(beside(trial.plain, Path(trial.plain["paths"]["runs"]))).of(record)
 
 
 def _give_back() -> None:

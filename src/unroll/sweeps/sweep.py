@@ -11,6 +11,7 @@ from unroll.config.half import half_of
 from unroll.config.planned import Plan, Planned
 from unroll.config.search_space import tunes
 from unroll.config.trial import Trial
+from unroll.config.wandb_names import SUITE, TUNING
 from unroll.config.written import written
 from unroll.errors import UserError
 from unroll.interruption import Asked, interrupt, tell
@@ -21,6 +22,7 @@ from unroll.sweeps.scheduler import to_launch
 from unroll.sweeps.silence import telling
 from unroll.sweeps.stopping import believed, decisions, until_decided, wanted
 from unroll.sweeps.suite import plan
+from unroll.threads import environment
 from unroll.visible import say
 
 if TYPE_CHECKING:
@@ -188,7 +190,8 @@ def _launch(
         sweeper: Any = Plugins.instance().instantiate_sweeper(
             hydra_context=context, task_function=jobs.HydraTask(job or jobs.train_job), config=config
         )
-        tuned: list[Planned] | None = sweeper.run(planned)
+        with environment({SUITE: todo.name} | ({TUNING: "1"} if tunes(todo.hydra) else {})):  # trackers tell of it
+            tuned: list[Planned] | None = sweeper.run(planned)
         return tuned
 
 

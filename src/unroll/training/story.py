@@ -27,7 +27,7 @@ from unroll.training.lightning_trainer import build_trainer, quiet
 from unroll.training.module import TrialModule, own_sums
 from unroll.training.prepared import build_baseline, prepared_task, sized
 from unroll.training.progress_lines import ProgressLines
-from unroll.training.result import result
+from unroll.training.result import result, so_far
 from unroll.training.run import Cost, Run, Saved, Schedule
 from unroll.visible import say
 
@@ -128,12 +128,11 @@ def set_up(run: Run) -> None:
     """Step 6: trackers, Lightning's trainer and module."""
     config, progress, start = run.config, run.progress, run.progress.step
     if run.ranks.number == 0:
-        run.tracking.start(start)
-    said = None
-    if run.ranks.number == 0:
+        run.tracking.seconds = lambda: progress.seconds
+        run.tracking.start(start, run.known, so_far(run))
         say_sizes(run)
-        begun = start, progress.seconds
-        said = ProgressLines(config, run.schedule.steps, run.schedule.per_epoch, begun)
+    begun = start, progress.seconds
+    said = ProgressLines(config, run.schedule.steps, run.schedule.per_epoch, begun) if run.ranks.number == 0 else None
     logs_diagnostics = config.trainer.diagnose == "validations"
     run.training = Training(
         run.trial.directory,
