@@ -56,8 +56,8 @@ def test_showing_a_config_imports_no_torch() -> None:
 
 
 def test_showing_a_trial_imports_no_torch_and_is_json_where_asked() -> None:
-    overrides = "task=sentiment architecture=lstm budget=quickstart data.tokenizer.vocabulary_size=3000 "
-    overrides += "architecture.width=64 optimizer.learning_rate=0.005 seed=1"  # of quickstart: trained by this protocol
+    overrides = "task=sentiment architecture=lstm budget=quickstart budget.parameters=50000 "
+    overrides += "optimizer.learning_rate=0.005 budget.steps=200 seed=1"  # of quickstart: trained by this protocol
     arguments = ("show", compose(overrides.split()).trial_id, "--runs", str(ROOT / "results" / "records"), "--json")
     assert not modules(*arguments).intersection({"torch", "pytorch_lightning", "datasets", "polars"})
     shown = json.loads(unroll(*arguments).stdout)
