@@ -71,9 +71,8 @@ def test_several_processes_do_what_one_does(task: str, odd: Tiny, tmp_path: Path
         overrides = [*odd.overrides(task, runs), *small, *common, devices]
         done = processes(world, "train", "--config-dir", odd.config_dir, *overrides)
         assert done.returncode == 0, done.stderr
-        assert (
-            [path.name for path in runs.iterdir() if path.name != "wandb"] == [trial.trial_id] == [single["trial_id"]]
-        )
+        trials = [path.name for path in runs.iterdir() if path.name != "wandb"]
+        assert trials == [trial.trial_id] == [single["trial_id"]]
 
         record = read_record(trial.directory)
         assert record["run"]["world_size"] == world
