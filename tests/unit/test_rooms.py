@@ -16,16 +16,8 @@ ROOMS = (
 )
 # files, for all rooms
 FIRST = ("errors", "atomic", "interruption", "limits", "names", "seeds", "storage", "threads", "visible")
-LAST = (
-    "",
-    "api",
-    "cli",
-    "data_cli",
-    "planning_cli",
-    "models_cli",
-    "pages",
-    "__main__",
-)  # files that no room knows; the package's own is a door, too
+# files that no room knows; the package's own is a door, too
+LAST = ("", "api", "cli", "data_cli", "models_cli", "planning_cli", "pages", "whole_help", "__main__")
 PURE = ("registry", "config", "records", "analysis", "sweeps", "tuning", "tracking", "doctor")
 
 
