@@ -15,7 +15,7 @@ ROOMS = (
     *("analysis", "inference", "sweeps", "tuning", "reproduction", "doctor"),
 )
 # files, for all rooms
-FIRST = ("errors", "atomic", "interruption", "limits", "names", "seeds", "storage", "threads", "visible")
+FIRST = ("durations", "errors", "atomic", "interruption", "limits", "names", "seeds", "storage", "threads", "visible")
 # files that no room knows; the package's own is a door, too
 LAST = ("", "api", "cli", "data_cli", "models_cli", "planning_cli", "pages", "whole_help", "__main__")
 PURE = ("registry", "config", "records", "analysis", "sweeps", "tuning", "tracking", "doctor")
