@@ -1,6 +1,10 @@
 """Unroll: a distributed benchmark and reproducibility suite for recurrent networks and autoencoders."""
 
 import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from unroll.inference.model import Model
 
 DISTRIBUTION = "unroll-bench"
 """What pip installs; the name "unroll" on PyPI belongs to another project."""
@@ -9,3 +13,16 @@ DISTRIBUTION = "unroll-bench"
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 __version__ = "0.1.0"
+
+
+def load(place: Any, *, runs: Any = "runs", trust: bool = False, device: str = "cpu") -> "Model":
+    """Return a trained model, ready to predict: of a trial, its id or directory, or a folder of an exported model.
+
+        model = unroll.load("runs/sentiment-...")
+        model.predict(["a great film", "two hours of my life"])
+
+    Arguments and errors are those of `unroll.inference.loading.load`; docs/models.md has an example of each task.
+    """
+    from unroll.inference.loading import load as loaded
+
+    return loaded(place, runs=runs, trust=trust, device=device)

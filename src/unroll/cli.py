@@ -9,6 +9,7 @@ import typer
 from unroll.data_cli import ConfigDir, data
 from unroll.errors import TrialFailed, UserError
 from unroll.interruption import INTERRUPTED, Asked, interrupt, tell
+from unroll.models_cli import evaluate, export_model, predict, summary
 from unroll.planning_cli import seeds
 from unroll.tracking_cli import track
 from unroll.visible import any_encoding, say, visible
@@ -25,8 +26,10 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(data, name="data")
-app.command(context_settings={"ignore_unknown_options": True})(seeds)
 app.command()(track)
+for _command in (seeds, predict, evaluate, summary):
+    app.command(context_settings={"ignore_unknown_options": True})(_command)
+app.command("export-model")(export_model)
 
 Overrides = Annotated[list[str] | None, typer.Argument(help="Hydra overrides: key=value, group=option.")]
 Runs = Annotated[Path, typer.Option("--runs", help="The folder that holds the trials' records.")]

@@ -133,7 +133,7 @@ def complete(line: str) -> list[str]:
     ("line", "offered"),
     [
         ("unroll tr", ["train"]),
-        ("unroll s", ["sample", "seeds", "show", "status", "sweep"]),
+        ("unroll s", ["sample", "seeds", "show", "status", "summary", "sweep"]),
         ("unroll train arch", ["architecture.", "architecture="]),
         ("unroll train architecture=big", ["architecture=bigru"]),
         ("unroll train architecture=gru optimizer.l", ["optimizer.learning_rate="]),

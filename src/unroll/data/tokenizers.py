@@ -63,7 +63,7 @@ class WordTokenizer:
         vocabulary_size: int,
         min_count: int,
     ):
-        self.lowercase, self.moses, self.detokeniser = lowercase, None, None
+        self.lowercase, self.language, self.moses, self.detokeniser = lowercase, language, None, None
         if words == "moses":
             from sacremoses import MosesDetokenizer, MosesTokenizer
 
@@ -87,6 +87,20 @@ class WordTokenizer:
     def decode(self, ids: Iterable[int]) -> str:
         words = [self.words[number] for number in until_end(ids) if number not in (PAD, BEGIN)]
         return " ".join(words) if self.detokeniser is None else self.detokeniser.detokenize(words)
+
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` takes."""
+        moses = None if self.moses is None else self.language
+        return {"words": self.words, "lowercase": self.lowercase, "moses": moses}
+
+    @classmethod
+    def from_json(cls, state: Mapping[str, Any]) -> "WordTokenizer":
+        """The tokenizer that `to_json` told of."""
+        moses = state["moses"]
+        found = cls([], moses or "en", "whitespace" if moses is None else "moses", state["lowercase"], 0, 0)
+        found.words = _told(state["words"])
+        found.ids = {word: number for number, word in enumerate(found.words)}
+        return found
 
 
 class BytePairTokenizer:
@@ -134,6 +148,19 @@ class BytePairTokenizer:
     def decode(self, ids: Iterable[int]) -> str:
         return self.model.decode([number for number in until_end(ids) if number not in (PAD, BEGIN)])
 
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` takes."""
+        return {"model": self.model.to_str()}
+
+    @classmethod
+    def from_json(cls, state: Mapping[str, Any]) -> "BytePairTokenizer":
+        """The tokenizer that `to_json` told of."""
+        from tokenizers import Tokenizer as Trained
+
+        found = cls.__new__(cls)
+        found.model = Trained.from_str(state["model"])
+        return found
+
 
 class CharacterTokenizer:
     """The most frequent characters of train, a space among them; ties by code point, so that ids never vary.
@@ -168,6 +195,25 @@ class CharacterTokenizer:
 
     def decode(self, ids: Iterable[int]) -> str:
         return "".join(self.characters[number] for number in until_end(ids) if number not in (PAD, BEGIN))
+
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` takes."""
+        return {"characters": self.characters, "lowercase": self.lowercase}
+
+    @classmethod
+    def from_json(cls, state: Mapping[str, Any]) -> "CharacterTokenizer":
+        """The tokenizer that `to_json` told of."""
+        found = cls([], "en", "whitespace", state["lowercase"], 0, 0)
+        found.characters = _told(state["characters"])
+        found.ids = {character: number for number, character in enumerate(found.characters)}
+        return found
+
+
+def _told(tokens: Any) -> list[str]:
+    """A vocabulary that a file tells; ValueError where it is none."""
+    if not isinstance(tokens, list) or tokens[: len(SPECIALS)] != [*SPECIALS]:
+        raise ValueError("a vocabulary begins with the special tokens")
+    return [str(token) for token in tokens]
 
 
 def _vocabulary(texts: Iterable[Sequence[str]], size: int, min_count: int) -> list[str]:

@@ -11,6 +11,7 @@ from unroll.data.batching import train_share
 from unroll.data.examples import Examples
 from unroll.data.fields import Dense
 from unroll.data.splits import Batch, Split
+from unroll.errors import UserError
 from unroll.models.contracts import Relation, Shape, Side
 from unroll.models.network import Network
 from unroll.models.noise import Dropout
@@ -18,6 +19,7 @@ from unroll.registry.metric import Metric, Score, percentage
 from unroll.registry.options import NotNegative, Share
 from unroll.tasks.baselines.views import SequenceView
 from unroll.tasks.columns import Columns, batch_of, scores_of
+from unroll.tasks.raw import Raw, raw_numbers
 from unroll.tasks.task import GaussianNoise, Losses, Outputs, Task
 
 SOLVED = 0.04  # an absolute error below it counts as right (Hochreiter & Schmidhuber 1997, section 5.4)
@@ -40,6 +42,7 @@ class Adding(Task):
         percentage("solved"),
     )
     relation: ClassVar[Relation] = "same"
+    learned = ("length",)
 
     def __init__(self, dropout: Share, reconstruction_weight: NotNegative):
         self.dropout, self.reconstruction_weight = dropout, reconstruction_weight
@@ -79,6 +82,19 @@ class Adding(Task):
 
     def evaluate(self, network: Network, batch: Batch) -> Outputs:
         return {"prediction": network.heads["sum"](network.encode(batch).code)[:, 0].float().cpu().numpy()}
+
+    def raw(self, inputs: Any) -> Raw:
+        """Numbers with their marks [N, T, 2], 1 at the two steps to add -> their `sum` [N].
+
+        Raises:
+            UserError: another shape, or no finite numbers.
+        """
+        allowed = f"numbers and marks [N, {self.length}, 2], two marks of 1 in each"
+        values = raw_numbers(inputs, allowed)
+        if values.ndim != 3 or values.shape[1:] != (self.length, 2) or not len(values):
+            raise UserError("These are no sequences of marked numbers.", saw=f"shape {values.shape}", allowed=allowed)
+        split = Split(Dense(torch.from_numpy(values.astype(np.float32))))
+        return Raw([split], lambda network, outputs: {"sum": outputs["prediction"]})
 
     def metrics(self, outputs: Outputs, split: str) -> dict[str, float]:
         """mse and mae of the sums, and the share within 0.04 of the truth in per cent."""

@@ -20,10 +20,11 @@ from unroll.registry.metric import CORRECT, Metric, percentage
 from unroll.registry.options import Count, NotNegative, Positive, Share
 from unroll.seeds import generator
 from unroll.tasks.baselines.views import ImageView
-from unroll.tasks.classifier import Classifier
+from unroll.tasks.classifier import Classifier, names_of_classes
 from unroll.tasks.compression import image_shape, images_of
 from unroll.tasks.likelihoods import Likelihood, PixelLikelihood, PixelOutput
 from unroll.tasks.pretraining import PretrainingOptions
+from unroll.tasks.raw import Raw, raw_images
 from unroll.tasks.task import Outputs
 
 Order = Literal["rows", "pixels", "permuted"]
@@ -54,6 +55,7 @@ class Classification(Classifier):
         percentage("error", "lower", score=CORRECT.model_copy(update={"factor": -100, "offset": 100})),
         *Classifier.known_metrics,
     )
+    learned = ("side", "places", "classes", "class_names")
     ways: ClassVar[tuple[str, ...]] = ("order", "chunk", "protocol")
     relation: ClassVar[Relation] = "same"
 
@@ -95,6 +97,7 @@ class Classification(Classifier):
             self.splits[name] = Split(Dense(self._ordered(self.pixels[name]), self._sequences), Dense(labels[rows]))
         require_classes({name: class_counts(self.truth(name)) for name in self.splits}, data["fraction"])
         self.classes = int(self.truth("train").max()) + 1
+        self.class_names = names_of_classes(data)
 
     def _ordered(self, pixels: Tensor) -> Tensor:
         """Grey values [N,H,W] in the order in which they are read [N,T,D]."""
@@ -123,6 +126,10 @@ class Classification(Classifier):
             network.add_output_head(shape.output.width)
             self.likelihood.add_head(network)
         return network
+
+    def raw(self, inputs: Any) -> Raw:
+        """Images [N, side, side] of uint8, or floats 0 to 1 -> `label` and `probabilities`; raises as `raw_images`."""
+        return self.labelled(Split(Dense(self._ordered(raw_images(inputs, self.side)), self._sequences)))
 
     def reconstruction(self, network: Network, code: Tensor, batch: Batch) -> Tensor:
         return self.likelihood.nats(network, network.decode(code, None, batch.inputs.shape[1]), batch.inputs)

@@ -1,13 +1,14 @@
 """What the tasks that end in a class share: a classifier on the code, its loss and its metrics."""
 
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unroll.data.splits import Batch
+from unroll.data.splits import Batch, Split
 from unroll.models.network import Coded, Network
 from unroll.models.noise import Dropout
 from unroll.records.looked_at import Confusion
@@ -16,6 +17,7 @@ from unroll.registry.metric import BINNED, CORRECT, Metric, Score, percentage
 from unroll.tasks.columns import Columns, kept_of, scores_of
 from unroll.tasks.metrics import classification
 from unroll.tasks.pretraining import evaluating
+from unroll.tasks.raw import Raw
 from unroll.tasks.task import Losses, Outputs, Task, lacks
 
 
@@ -35,6 +37,7 @@ class Classifier(Task):
     needs: ClassVar[tuple[Need, ...]] = (Need("reconstructs", {"protocol": "pretrain"}),)
     dropout: float = 0.0  # share of the code's values that the classifier does not see in training
     classes: int
+    class_names: Sequence[str] = ()  # of the labels 0, 1, ..., where the data says them
 
     def add_classifier(self, network: Network) -> None:
         """Give a network its head from the code to the classes."""
@@ -85,6 +88,18 @@ class Classifier(Task):
         found = network.heads["classifier"](code.code).double().softmax(dim=-1)
         return {"probabilities": found.cpu().numpy()}
 
+    def labelled(self, split: Split) -> Raw:
+        """Raw inputs as a split; of each the likeliest `label`, a name where the data has names, else a number, and
+        the `probabilities` of the classes [N, classes]."""
+
+        def told(network: Network, outputs: Outputs) -> Outputs:
+            numbers = np.asarray(outputs["probabilities"]).argmax(axis=1).tolist()
+            names = self.class_names
+            labels = [names[number] if number < len(names) else number for number in numbers]
+            return {"label": labels, "probabilities": outputs["probabilities"]}
+
+        return Raw([split], told, lambda network, batch: self.probabilities(network, network.encode(batch)))
+
     def metrics(self, outputs: Outputs, split: str) -> dict[str, float]:
         """accuracy, macro_f1 and ece in per cent, nll in nats an example."""
         found = classification.summary(np.asarray(outputs["probabilities"]), self.truth(split))
@@ -112,3 +127,9 @@ class Classifier(Task):
         truth, predicted = self.truth(split), np.asarray(predictions["probabilities"]).argmax(axis=1)
         names = list(map(str, range(self.classes)))
         return Confusion(names, classification.taken_for(truth, predicted, len(names)).tolist())
+
+
+def names_of_classes(data: Mapping[str, Any]) -> list[str]:
+    """What a data config calls the labels 0, 1, ...; empty where it does not say."""
+    labels = (data.get("options") or {}).get("labels")
+    return [str(label) for label in labels] if isinstance(labels, list) else []

@@ -20,6 +20,7 @@ from unroll.tasks.baselines.views import ImageView
 from unroll.tasks.columns import Columns, scores_of
 from unroll.tasks.likelihoods import Likelihood, PixelLikelihood
 from unroll.tasks.metrics import coding, images
+from unroll.tasks.raw import Raw, raw_images
 from unroll.tasks.task import Collect, Final, Losses, Outputs, Task, reconstruction_nats
 
 
@@ -91,6 +92,7 @@ class Compression(Task):
         Metric(name="quantiser_step", unit="code units", direction="lower", least=0),
     )
     poses: ClassVar[tuple[str, ...]] = ("rate",)
+    learned = ("side", "values", "window_fits", "quantiser_step")
     relation: ClassVar[Relation] = "same"
     autoencodes: ClassVar[bool] = True
     window_fits: bool = True  # SSIM's, into the images; smaller ones have no SSIM
@@ -149,6 +151,27 @@ class Compression(Task):
         with torch.inference_mode(), network.precision():
             rows = [self._decode(network, part.to(device)).flatten(1).float().cpu() for part in parts]
         return torch.cat(rows).numpy()
+
+    def settle(self, network: Network, collect: Collect, seed: int) -> None:
+        """Choose the quantiser's step on validation, as the final evaluation does."""
+        self.quantiser_step = coding.choose_step(collect("validation")["code"], self.rate, self.values)
+
+    def raw(self, inputs: Any) -> Raw:
+        """Images [N, side, side] of uint8, or floats 0 to 1 -> their `reconstruction` [N, side, side] in [0, 1] from
+        the quantised code, these codes (`code` [N, Z]), and the squared error of the pixels (`mse` [N]).
+
+        Raises:
+            UserError: as `raw_images`.
+        """
+        pixels = raw_images(inputs, self.side)
+
+        def told(network: Network, outputs: Outputs) -> Outputs:
+            codes = coding.quantise(outputs["code"], self.quantiser_step) * self.quantiser_step
+            shown = self.reconstruct(network, codes)
+            error = images.squared_error(shown, pixels.flatten(1).numpy() / np.float32(255))
+            return {"reconstruction": shown.reshape(-1, self.side, self.side), "code": codes, "mse": error}
+
+        return Raw([Images(pixels, torch.zeros(len(pixels))).split()], told)
 
     def finish(self, network: Network, collect: Collect, seed: int) -> Final:
         final = Final()

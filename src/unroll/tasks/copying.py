@@ -12,6 +12,7 @@ from unroll.data.batching import train_share
 from unroll.data.examples import Examples
 from unroll.data.fields import Dense
 from unroll.data.splits import Batch, Split
+from unroll.errors import UserError
 from unroll.models.contracts import Shape, Side
 from unroll.models.network import Coded, Network
 from unroll.models.noise import Dropout
@@ -20,6 +21,7 @@ from unroll.registry.options import NotNegative, Share
 from unroll.tasks.baselines.views import SequenceView
 from unroll.tasks.columns import Columns, scores_of
 from unroll.tasks.metrics.classification import SMALLEST_PROBABILITY
+from unroll.tasks.raw import Raw, raw_numbers
 from unroll.tasks.task import Losses, Outputs, Task
 
 
@@ -41,6 +43,8 @@ class Copying(Task):
         percentage("whole_sequences"),
     )
 
+    learned = ("alphabet", "classes", "length", "values", "blanks")
+
     def __init__(self, dropout: Share, reconstruction_weight: NotNegative):
         self.dropout, self.reconstruction_weight = dropout, reconstruction_weight
 
@@ -52,16 +56,20 @@ class Copying(Task):
             for name, table in examples.splits.items()
         }
         self.alphabet = int(symbols["train"].max()) + 1
-        blank, delimiter = self.alphabet, self.alphabet + 1
         self.classes = self.alphabet + 2
         for name, rows in symbols.items():
             kept = rows[train_share(len(rows), data["fraction"] if name == "train" else 1.0)]
-            blanks = np.full((len(kept), examples.splits[name]["blanks"][0]), blank, np.uint8)
-            ends = np.full((len(kept), 1), delimiter, np.uint8)
-            steps = torch.from_numpy(np.concatenate((kept, blanks, ends), axis=1))
+            self.blanks = int(examples.splits[name]["blanks"][0])
+            steps = self._steps(kept)
             wanted = Dense(torch.from_numpy(kept.astype(np.int64)))
             self.splits[name] = Split(Dense(steps, self._one_hot), wanted)
         self.length, self.values = steps.shape[1], kept.shape[1]
+
+    def _steps(self, symbols: np.ndarray) -> Tensor:
+        """Symbols [N, R] with the blanks and the delimiter behind them [N, T]."""
+        blanks = np.full((len(symbols), self.blanks), self.alphabet, np.uint8)
+        ends = np.full((len(symbols), 1), self.alphabet + 1, np.uint8)
+        return torch.from_numpy(np.concatenate((symbols, blanks, ends), axis=1))
 
     def _one_hot(self, steps: Tensor) -> Tensor:
         return (steps[..., None] == torch.arange(self.classes, device=steps.device)).float()
@@ -95,6 +103,26 @@ class Copying(Task):
     def evaluate(self, network: Network, batch: Batch) -> Outputs:
         logits = self._decode(network, network.encode(batch), self.values)
         return {"probabilities": logits.double().softmax(dim=2).float().cpu().numpy()}
+
+    def raw(self, inputs: Any) -> Raw:
+        """Symbols [N, R], from 0 -> those that are `recalled` after the blanks [N, R], and their `probabilities`.
+
+        Raises:
+            UserError: another shape, or values that are no symbols of train.
+        """
+        allowed = f"whole numbers [N, {self.values}] from 0 to {self.alphabet - 1}"
+        symbols = raw_numbers(inputs, allowed)
+        if symbols.ndim != 2 or symbols.shape[1] != self.values or not len(symbols):
+            raise UserError("These are no sequences of symbols.", saw=f"shape {symbols.shape}", allowed=allowed)
+        wrong = (symbols != np.rint(symbols)) | (symbols < 0) | (symbols >= self.alphabet)
+        if wrong.any():
+            raise UserError("A value is no symbol of train.", saw=f"{symbols[wrong][0]:g}", allowed=allowed)
+
+        def told(network: Network, outputs: Outputs) -> Outputs:
+            found = np.asarray(outputs["probabilities"])
+            return {"recalled": found.argmax(axis=2), "probabilities": found}
+
+        return Raw([Split(Dense(self._steps(symbols.astype(np.uint8)), self._one_hot))], told)
 
     def metrics(self, outputs: Outputs, split: str) -> dict[str, float]:
         """nll in nats a symbol; accuracy of symbols, and the share of wholly right sequences, in per cent."""

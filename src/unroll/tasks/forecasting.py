@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from unroll.data.examples import Examples
-from unroll.data.fields import Windows
+from unroll.data.fields import Dense, Windows
 from unroll.data.splits import Batch, Split
 from unroll.data.spread import spread
 from unroll.errors import UserError
@@ -20,6 +20,7 @@ from unroll.registry.metric import Metric, Score
 from unroll.registry.options import Count, NotNegative, Share
 from unroll.tasks.baselines.views import WindowView
 from unroll.tasks.columns import Columns, scores_of, spread_over
+from unroll.tasks.raw import Raw, raw_numbers
 from unroll.tasks.task import GaussianNoise, Losses, Outputs, Task, shared_split
 
 LARGEST = 1e15  # deviations from the mean: their squares can still be summed in single precision
@@ -65,6 +66,7 @@ class Forecasting(Task):
     poses: ClassVar[tuple[str, ...]] = ("horizon",)
     overlap: ClassVar[tuple[str, ...]] = ("window", "horizon")
     relation: ClassVar[Relation] = "continues"
+    learned = ("names", "mean", "deviation", "width", "values", "channels")
 
     def __init__(
         self,
@@ -153,6 +155,47 @@ class Forecasting(Task):
 
     def evaluate(self, network: Network, batch: Batch) -> Outputs:
         return {"forecast": self._run(network, batch)[0].float().cpu().numpy()}
+
+    def raw(self, inputs: Any) -> Raw:
+        """Windows in original units -> their `forecast` [N, horizon, C] in these, channels in the order of the data.
+
+        Args:
+            inputs: windows [N, window, C]; or the rows up to now, of which the last `window` are seen: an array
+                [rows, C], or a data frame with the channels' columns, others beside them.
+
+        Raises:
+            UserError: too few rows, other channels, or a value that is no finite number.
+        """
+        allowed = f"{self.window} rows or more of the channels {', '.join(self.names)}"
+        if hasattr(inputs, "columns") or isinstance(inputs, Mapping):
+            missing = [name for name in self.names if name not in list(getattr(inputs, "columns", inputs))]
+            if missing:
+                saw = f"columns {', '.join(map(str, getattr(inputs, 'columns', inputs)))}"
+                raise UserError(f"The table has no column '{missing[0]}'.", saw=saw, allowed=allowed)
+            inputs = np.stack([raw_numbers(inputs[name], allowed) for name in self.names], axis=1)
+        windows = raw_numbers(inputs, allowed)
+        if windows.ndim == 1 and self.channels == 1:
+            windows = windows[:, None]
+        if windows.ndim == 2:
+            windows = windows[None, -self.window :]
+        if windows.ndim != 3 or windows.shape[1:] != (self.window, self.channels) or not len(windows):
+            short = windows.ndim == 3 and windows.shape[1] < self.window
+            what = "The window is too short." if short else "These are no windows of the channels."
+            allowed += f", or windows [N, {self.window}, {self.channels}]"
+            raise UserError(what, saw=f"shape {np.shape(inputs)}", allowed=allowed)
+        with np.errstate(over="ignore"):
+            standardised = (windows - self.mean) / self.deviation
+        if not (np.abs(standardised) < LARGEST).all():
+            saw = f"{np.abs(standardised).max():g} standard deviations of train from its mean"
+            raise UserError("A value is too far from those of train.", saw=saw, allowed=f"less than {LARGEST:g}")
+        if self.independent:
+            standardised = standardised.transpose(0, 2, 1).reshape(-1, self.window, 1)
+
+        def told(network: Network, outputs: Outputs) -> Outputs:
+            forecast = self._together(np.asarray(outputs["forecast"], np.float64))
+            return {"forecast": forecast * self.deviation + self.mean}
+
+        return Raw([Split(Dense(torch.from_numpy(standardised).float()))], told)
 
     def _together(self, values: np.ndarray) -> np.ndarray:
         """[N,H,C] of joint channels, or [N x C,H,1] of independent ones, as [N,H,C]."""

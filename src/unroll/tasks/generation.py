@@ -28,6 +28,7 @@ from unroll.tasks.columns import Columns, scores_of
 from unroll.tasks.compression import Images, image_shape, images_of
 from unroll.tasks.metrics import frechet
 from unroll.tasks.metrics.images import sharpness, spread_out, to_look_at
+from unroll.tasks.raw import Raw, raw_images
 from unroll.tasks.task import Collect, Final, Losses, Outputs, Task, reconstruction_nats
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class Generation(Task):
     relation: ClassVar[Relation] = "same"
     autoencodes: ClassVar[bool] = True
     seen: ClassVar[str] = "density"
+    learned = ("side", "values", "coded", "mixture")
 
     def __init__(self, samples: Annotated[int, Field(ge=4)], density_components: Count, importance_samples: Count):
         self.samples, self.density_components = samples, density_components
@@ -100,7 +102,7 @@ class Generation(Task):
     def prepare(self, examples: Examples, data: Mapping[str, Any]) -> None:
         self.grey = images_of(examples, data["fraction"])
         self.side = self.grey["test"].pixels.shape[1]
-        self.values = self.side**2
+        self.values, self.coded = self.side**2, min(DENSITY_EXAMPLES, len(self.grey["train"].pixels))
         self.real_features: dict[str, np.ndarray] = {}  # of the grey images, by split; found when they are needed
         first = Images(*(part[:DENSITY_EXAMPLES] for part in self.grey["train"]))
         self.binary = {
@@ -111,7 +113,7 @@ class Generation(Task):
 
     def network(self, architecture: Mapping[str, Any], bottleneck: Mapping[str, Any]) -> Network:
         """Rows -> code -> rows of pixel logits; UserError where the mixture of codes has more components than codes."""
-        codes = len(self.splits["density"])
+        codes = self.coded
         if self.density_components > codes:
             raise UserError(
                 "The mixture of codes has more components than there are images to fit it to.",
@@ -221,15 +223,45 @@ class Generation(Task):
                 final.images |= self.shown({"samples" + suffix: images}, split)
         return final
 
+    def settle(self, network: Network, collect: Collect, seed: int) -> None:
+        """Fit the mixture of train's codes, which samples are drawn from."""
+        found = self.density(self._encode_density(network), seed)
+        self.mixture = {"weights": found.weights_, "means": found.means_, "covariances": found.covariances_}
+
+    def sampled(self, network: Network, count: int, seed: int) -> np.ndarray:
+        """Images [count, side, side] in [0, 1] from codes of the mixture; with the trial's seed and its number of
+        samples those of its final evaluation."""
+        density = self._mixture(self.mixture["means"].shape[1], seed)
+        density.weights_, density.means_ = self.mixture["weights"], self.mixture["means"]
+        density.covariances_ = self.mixture["covariances"]
+        return self.draw(network, density.sample(count)[0]).reshape(-1, self.side, self.side)
+
+    def raw(self, inputs: Any) -> Raw:
+        """Images [N, side, side] of uint8, or floats 0 to 1 -> their `reconstruction` [N, side, side], the pixels'
+        probabilities, and `code` [N, Z]. They are binarised as the test images are; raises as `raw_images`."""
+        pixels = raw_images(inputs, self.side)
+
+        def told(network: Network, outputs: Outputs) -> Outputs:
+            shown = self.draw(network, outputs["code"]).reshape(-1, self.side, self.side)
+            return {"reconstruction": shown, "code": outputs["code"]}
+
+        return Raw(
+            [binarised(Images(pixels, torch.zeros(len(pixels))), "test").split()],
+            told,
+            lambda network, batch: {"code": network.encode(batch).code.float().cpu().numpy()},
+        )
+
     def density(self, codes: np.ndarray, seed: int) -> "GaussianMixture":
         """The mixture fitted to codes [N, Z]; the same at every call with a seed."""
+        return self._mixture(codes.shape[1], seed).fit(codes)
+
+    def _mixture(self, width: int, seed: int) -> "GaussianMixture":
+        """The mixture of codes of a width, which is yet to be fitted."""
         from sklearn.mixture import GaussianMixture
 
-        covariances = "full" if codes.shape[1] <= FULL_COVARIANCE else "diag"
+        covariances = "full" if width <= FULL_COVARIANCE else "diag"
         drawn = derive(seed, "density") % 2**32
-        return GaussianMixture(
-            self.density_components, covariance_type=covariances, reg_covar=1e-4, random_state=drawn
-        ).fit(codes)
+        return GaussianMixture(self.density_components, covariance_type=covariances, reg_covar=1e-4, random_state=drawn)
 
     def _encode_density(self, network: Network) -> np.ndarray:
         """Mean codes of the train images that the density is fitted to [N, Z]."""

@@ -25,6 +25,7 @@ from unroll.registry.options import Count, Positive, Share
 from unroll.tasks.baselines.views import TokenView
 from unroll.tasks.columns import Columns, batch_of, rows_of
 from unroll.tasks.metrics.tokens import NLL_TOKENS, by_token
+from unroll.tasks.raw import Raw, raw_texts
 from unroll.tasks.sequences import (
     beam_search,
     draw,
@@ -69,6 +70,7 @@ class LanguageModelling(Task):
     """
 
     relation: ClassVar[Relation] = "per_step"
+    learned = ("tokenizer", "max_length", "spelled")
     poses = ("unit", "data.tokenizer", "data.fraction")  # which decide the vocabulary
     known_metrics: ClassVar[tuple[Metric, ...]] = (
         Metric(name="perplexity", unit="per token", direction="lower", score=PERPLEXITY, least=1),
@@ -122,12 +124,7 @@ class LanguageModelling(Task):
                 sentences = Ragged.pack(rows, self.max_length)
                 self.splits[name] = Split(sentences, normalisers=sentences.lengths.float())
                 continue
-            stream = torch.tensor([token for row in rows for token in row])
-            before = torch.cat((torch.tensor([BEGIN]), stream[:-1]))
-            size = self.steps if name == "train" else self.block
-            targets = Ragged.chunks(stream, size)
-            inputs = Ragged.chunks(before, size)
-            self.splits[name] = Split(inputs, targets, normalisers=targets.lengths.float(), in_order=True)
+            self.splits[name] = _stream(rows, self.steps if name == "train" else self.block)
 
     def network(self, architecture: Mapping[str, Any], bottleneck: Mapping[str, Any]) -> Network:
         """Token vectors -> codes of steps -> next tokens; or of a sentence: -> code -> the sentence again."""
@@ -258,6 +255,32 @@ class LanguageModelling(Task):
                 ids = draw(*encoder_steps(network, first[:, :-1]), first[:, -1], length, random, stop, **limits)
         return [self._continued(prompt, read, row) for row in ids.tolist()]
 
+    def raw(self, inputs: Any) -> Raw:
+        """Texts -> what each costs: `nll` in nats, `tokens`, and `perplexity`, the exponential of the nats a token.
+
+        A text is read by itself, from the network's first state, each of its lines ended by <eos>; a sentence is cut at
+        the longest of train. Of sentences with a code `nll` is a bound. Continuations are drawn: see `drawn`.
+
+        Raises:
+            UserError: as `raw_texts`.
+        """
+        rows = [[[*row, END] for row in self.tokenizer.encode(text.split("\n"))] for text in raw_texts(inputs)]
+        if self.unit == "sentence":
+            sentences = [row for text in rows for row in text]
+            splits = [Split(Ragged.pack(sentences, self.max_length))]
+            sizes = [len(text) for text in rows]
+        else:
+            splits = [_stream(text, self.block) for text in rows]
+            sizes = [len(split) for split in splits]
+        starts = np.cumsum([0, *sizes[:-1]])
+
+        def told(network: Network, outputs: Outputs) -> Outputs:
+            nats = np.add.reduceat(outputs["nll" if "nll" in outputs else "bound"], starts)
+            tokens = np.add.reduceat(outputs["tokens"], starts)
+            return {"nll": nats, "tokens": tokens, "perplexity": np.exp(nats / tokens)}
+
+        return Raw(splits, told)
+
     def _continued(self, prompt: str, read: list[int], ids: list[int]) -> str:
         """A prompt and what was drawn after it, spaced as its tokenizer joins tokens."""
         before, whole = self.tokenizer.decode(read), self._text([*read, *ids])
@@ -334,6 +357,14 @@ class LanguageModelling(Task):
         size = None if self.unit == "sentence" else self.block
         rows = self.truth(split)
         return TokenView(rows if size is None else [np.concatenate(rows)], len(self.tokenizer), size)
+
+
+def _stream(rows: list[list[int]], size: int) -> Split:
+    """Lines of ids, each with its <eos>, as one stream in blocks of so many tokens: at each the next one is asked."""
+    stream = torch.tensor([token for row in rows for token in row])
+    before = torch.cat((torch.tensor([BEGIN]), stream[:-1]))
+    targets, inputs = Ragged.chunks(stream, size), Ragged.chunks(before, size)
+    return Split(inputs, targets, normalisers=targets.lengths.float(), in_order=True)
 
 
 def _is_spelled(data: Mapping[str, Any]) -> bool:

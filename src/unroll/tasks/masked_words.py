@@ -27,6 +27,7 @@ from unroll.seeds import generator
 from unroll.tasks.baselines.views import MaskedView
 from unroll.tasks.columns import Columns, batch_of, in_words
 from unroll.tasks.metrics.tokens import CORRECT_TOKENS, NLL_TOKENS, by_token, padded
+from unroll.tasks.raw import Raw, raw_texts
 from unroll.tasks.task import Collect, Final, Losses, Outputs, Task, TokenAdapter, shared_rows
 
 BLANK = re.compile(r"_{2,}")  # stands for a word in a sentence of one's own
@@ -55,6 +56,7 @@ class MaskedWords(Task):
         percentage("accuracy", score=CORRECT_TOKENS),
         Metric(name="nll", unit="nats", direction="lower", score=NLL_TOKENS),
     )
+    learned = ("tokenizer", "mask", "longest")
     needs = (Need("steps"), Need("forward"))
 
     def __init__(self, embedding: Count, embedding_scale: Positive, dropout: Share, share: Fraction):
@@ -83,6 +85,8 @@ class MaskedWords(Task):
                 )
             self.splits[name] = Split(words, masked, normalisers=self.share * _sums(known).float())
 
+        self.longest = max(int(key.max()) for split in self.splits.values() for key in split.length_keys())
+
     def _chosen(self, words: Ragged, split: str) -> np.ndarray:
         """1 where evaluation masks a word of a flat split, else 0: of each sentence's known words the first by lot."""
         lot = generator(0, f"masked words {split}").random(len(words.flat))
@@ -96,8 +100,7 @@ class MaskedWords(Task):
 
     def network(self, architecture: Mapping[str, Any], bottleneck: Mapping[str, Any]) -> Network:
         """Word vectors, <mask> among them -> codes of steps -> words."""
-        longest = max(int(key.max()) for split in self.splits.values() for key in split.length_keys())
-        side = Side(self.embedding, longest)
+        side = Side(self.embedding, self.longest)
         shape = Shape(side, side, reference_code=self.embedding, relation=self.relation)
         adapter = TokenAdapter(self.mask + 1, self.embedding, self.dropout, self.embedding_scale)
         network = Network(shape, architecture, bottleneck, adapter, decodes=False)
@@ -181,25 +184,59 @@ class MaskedWords(Task):
         return self.filled(network, [prompt])
 
     def _filled(self, network: Network, sentence: str) -> str:
+        parts, ids = self._read(sentence)
+        inputs = torch.tensor([ids], device=next(network.parameters()).device)
+        masked, size = inputs == self.mask, torch.tensor([len(ids)], device=inputs.device)
+        batch = Batch(size - 1, inputs, size, inputs, size, size.float())
+        with torch.inference_mode(), network.precision():
+            guesses = self._likely(self._logits(network, batch, masked)[0])
+        options = [" | ".join(f"{word} {chance:.2f}" for word, chance in guess) for guess in guesses]
+        return parts[0] + "".join(f"[{option}]{part}" for option, part in zip(options, parts[1:], strict=True))
+
+    def _read(self, sentence: str) -> tuple[list[str], list[int]]:
+        """The parts of a sentence around its blanks, and the ids of all its words; UserError without a blank."""
         parts = BLANK.split(sentence)
         if len(parts) == 1:
             raise UserError("The sentence has no blank to fill.", saw=sentence, allowed="I am ___ hungry.")
         ids: list[int] = []
         for number, part in enumerate(parts):
             ids += [self.mask] * (number > 0) + (self.tokenizer.encode([part])[0] if part.strip() else [])
-        inputs = torch.tensor([ids], device=next(network.parameters()).device)
-        masked, size = inputs == self.mask, torch.tensor([len(ids)], device=inputs.device)
-        batch = Batch(size - 1, inputs, size, inputs, size, size.float())
-        with torch.inference_mode(), network.precision():
-            logits = self._logits(network, batch, masked)[0].float()
-            logits[:, [PAD, UNKNOWN]] = float("-inf")
-            likely = logits.softmax(dim=-1)[:, len(SPECIALS) :]
-            chances, words = likely.topk(min(SHOWN, likely.shape[1]))
-        options = [
-            " | ".join(f"{self.tokenizer.decode([word])} {chance:.2f}" for word, chance in zip(*row, strict=True))
-            for row in zip((words + len(SPECIALS)).tolist(), chances.tolist(), strict=True)
-        ]
-        return parts[0] + "".join(f"[{option}]{part}" for option, part in zip(options, parts[1:], strict=True))
+        return parts, ids
+
+    def _likely(self, logits: Tensor) -> list[list[tuple[str, float]]]:
+        """The likeliest words of each blank with their probabilities, from logits [n, V]; <unk> is none."""
+        logits = logits.float()
+        logits[:, [PAD, UNKNOWN]] = float("-inf")
+        likely = logits.softmax(dim=-1)[:, len(SPECIALS) :]
+        chances, words = likely.topk(min(SHOWN, likely.shape[1]))
+        rows = zip((words + len(SPECIALS)).tolist(), chances.tolist(), strict=True)
+        return [[(self.tokenizer.decode([word]), chance) for word, chance in zip(*row, strict=True)] for row in rows]
+
+    def raw(self, inputs: Any) -> Raw:
+        """Sentences, ___ for each word to fill in -> the sentences `filled` with the likeliest words, and of each
+        blank the likeliest `words` with their `probabilities`.
+
+        Raises:
+            UserError: as `raw_texts`; or a sentence has no blank.
+        """
+        read = [self._read(sentence) for sentence in raw_texts(inputs, "sentences with ___")]
+        split = Split(Ragged.pack([ids for _, ids in read], max(len(ids) for _, ids in read)))
+
+        def score(network: Network, batch: Batch) -> Outputs:
+            masked = batch.inputs == self.mask
+            guesses = iter(self._likely(self._logits(network, batch, masked)[0]))
+            return {"guesses": [[next(guesses) for _ in range(count)] for count in masked.sum(dim=1).tolist()]}
+
+        def told(network: Network, outputs: Outputs) -> Outputs:
+            guesses = outputs["guesses"]
+            filled = [
+                parts[0] + "".join(guess[0][0] + part for guess, part in zip(row, parts[1:], strict=True))
+                for row, (parts, _) in zip(guesses, read, strict=True)
+            ]
+            words, chances = ([[[one[side] for one in guess] for guess in row] for row in guesses] for side in (0, 1))
+            return {"filled": filled, "words": words, "probabilities": chances}
+
+        return Raw([split], told, score)
 
     def example_columns(self, predictions: Outputs, split: str, index: np.ndarray, network: Network | None) -> Columns:
         """The sentence with ___ for each masked word, those words, the likeliest ones, and the share that is right."""

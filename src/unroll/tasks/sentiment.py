@@ -15,15 +15,17 @@ from unroll.data.splits import Batch, Split
 from unroll.data.tokenizers import build_tokenizer
 from unroll.data.treebanks import has_trees, labelled_phrases, node_classes, treebank, whole_sentences
 from unroll.data.trees import UNLABELLED
+from unroll.errors import UserError
 from unroll.models.contracts import Relation, Shape, Side
 from unroll.models.network import Coded, Network
 from unroll.registry.declared import Need, Unless
 from unroll.registry.metric import Metric, percentage
 from unroll.registry.options import Count, NotNegative, Positive, Share
 from unroll.tasks.baselines.views import TextView
-from unroll.tasks.classifier import Classifier
+from unroll.tasks.classifier import Classifier, names_of_classes
 from unroll.tasks.columns import Columns
 from unroll.tasks.pretraining import PretrainingOptions
+from unroll.tasks.raw import Raw, raw_texts
 from unroll.tasks.sequences import token_nats
 from unroll.tasks.task import Collect, Final, Outputs, TokenAdapter, shared_rows
 
@@ -57,6 +59,7 @@ class Sentiment(Classifier):
     known_metrics: ClassVar[tuple[Metric, ...]] = (*Classifier.known_metrics, percentage("accuracy_all"))
     ways: ClassVar[tuple[str, ...]] = ("protocol",)
     relation: ClassVar[Relation] = "same"
+    learned = ("tokenizer", "max_length", "classes", "class_names", "parsed")
     needs = (*Classifier.needs, Need("nodes", {"loss_per": Unless("node")}))
 
     def __init__(
@@ -86,7 +89,8 @@ class Sentiment(Classifier):
         self.max_length = data["max_length"] or max(map(len, ids["train"]))
         self.classes = max(train["label"][:]) + 1
         parsed = (self.trees or self.nodes) and has_trees(tables)
-        trees = self.trees and parsed
+        self.parsed = trees = self.trees and parsed
+        self.class_names = names_of_classes(data)
         classes = node_classes(train) if parsed else {}
         if trees:
             kept = whole_sentences(train)
@@ -168,6 +172,21 @@ class Sentiment(Classifier):
             return outputs
 
         return super().finish(network, with_nodes, seed)
+
+    def raw(self, inputs: Any) -> Raw:
+        """Texts -> `label` and `probabilities`; longer ones than train's longest are cut, as in training.
+
+        Raises:
+            UserError: as `raw_texts`; or the network reads parse trees, which plain texts lack.
+        """
+        texts = raw_texts(inputs)
+        if self.parsed:
+            raise UserError(
+                "This network reads parse trees, and was trained on those of its data: plain texts have none.",
+                saw="texts without trees",
+                allowed="a trial of another architecture, such as architecture=bilstm",
+            )
+        return self.labelled(Split(Ragged.pack(self.tokenizer.encode(texts), self.max_length)))
 
     def reconstruction(self, network: Network, code: Tensor, batch: Batch) -> Tensor:
         """Nats of each sentence's tokens under the decoder [B]; only real positions reach the vocabulary."""

@@ -20,6 +20,7 @@ from unroll.tasks.baselines.views import TaggedView
 from unroll.tasks.columns import Columns, rows_of
 from unroll.tasks.metrics.classification import SMALLEST_PROBABILITY, taken_for
 from unroll.tasks.metrics.tokens import CORRECT_TOKENS, NLL_TOKENS, by_token, padded
+from unroll.tasks.raw import Raw, raw_texts
 from unroll.tasks.sequences import token_nats
 from unroll.tasks.task import Losses, Outputs, Task, shared_rows
 from unroll.tasks.words import FormAdapter, Forms
@@ -49,6 +50,7 @@ class Tagging(Task):
         percentage("macro_f1"),
         Metric(name="nll", unit="nats", direction="lower", score=NLL_TOKENS),
     )
+    learned = ("tags", "forms", "longest")
     needs = (Need("steps"), Need("forward"))
 
     def __init__(self, embedding: Count, embedding_scale: Positive, dropout: Share, characters: Count | None = None):
@@ -71,11 +73,12 @@ class Tagging(Task):
             targets = Ragged.pack([[numbers.get(tag, unseen) for tag in row] for row in tags[name]], longest)
             self.splits[name] = Split(inputs, targets, normalisers=targets.lengths.float())
 
+        self.longest = max(int(key.max()) for split in self.splits.values() for key in split.length_keys())
+
     def network(self, architecture: Mapping[str, Any], bottleneck: Mapping[str, Any]) -> Network:
         """Word vectors -> codes of steps -> tags."""
         adapter = FormAdapter(self.forms, self.embedding, self.characters, self.dropout, self.embedding_scale)
-        longest = max(int(key.max()) for split in self.splits.values() for key in split.length_keys())
-        side = Side(self.embedding + (self.characters or 0), longest)
+        side = Side(self.embedding + (self.characters or 0), self.longest)
         shape = Shape(side, side, reference_code=self.embedding, relation=self.relation)
         network = Network(shape, architecture, bottleneck, adapter, decodes=False)
         network.heads["output"] = Dropout(self.dropout)
@@ -93,6 +96,24 @@ class Tagging(Task):
         logits = network.heads["tags"](network.heads["output"](network.encode(batch).code))
         found = logits.double().softmax(dim=-1).cpu().numpy()
         return {"probabilities": [row[:size] for row, size in zip(found, batch.lengths.tolist(), strict=True)]}
+
+    def raw(self, inputs: Any) -> Raw:
+        """Sentences, their words apart by spaces or tabs -> `words`, a tag for each (`tags`), and the `probabilities`
+        of the tags [T, tags] of each sentence; raises as `raw_texts`."""
+        words = [text.split("\t") if "\t" in text else text.split() for text in raw_texts(inputs, "sentences")]
+        forms = self.forms.with_words(words)
+        split = Split(Ragged.pack(forms.encode(words), max(map(len, words))))
+
+        def score(network: Network, batch: Batch) -> Outputs:
+            network.adapter.read(forms)  # type: ignore[operator]
+            return self.evaluate(network, batch)
+
+        def told(network: Network, outputs: Outputs) -> Outputs:
+            found = list(outputs["probabilities"])
+            tags = [[self.tags[number] for number in row.argmax(axis=1)] for row in found]
+            return {"words": words, "tags": tags, "probabilities": found}
+
+        return Raw([split], told, score)
 
     def truth(self, split: str) -> list[np.ndarray]:
         """Numbers of the tags of each sentence's words; one that train lacks has the number behind the last."""

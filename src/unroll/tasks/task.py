@@ -27,6 +27,7 @@ from unroll.tasks.columns import Columns, kept_of
 from unroll.tasks.extra import extra_metrics
 from unroll.tasks.features import features
 from unroll.tasks.pretraining import Pretraining
+from unroll.tasks.raw import Raw
 
 Outputs = dict[str, Any]  # per-example outputs of a split: arrays or lists, first axis in the split's order
 Collect = Callable[[str], Outputs]  # run the network over a split, every example once
@@ -69,6 +70,7 @@ class Task(Measured, ABC):
     seen: ClassVar[str] = "train"  # the split whose examples show the train-test gap, made as validation is
     pretraining: Pretraining | None = None  # None: one phase, by `losses`
     extra: Mapping[str, ExtraMetric] = {}  # metrics of one's own, by name: `task.metrics` of the config
+    learned: ClassVar[tuple[str, ...]] = ()  # attributes that `prepare` and `settle` make of train: all but examples
 
     @abstractmethod
     def prepare(self, examples: Examples, data: Mapping[str, Any]) -> None:
@@ -214,6 +216,25 @@ class Task(Measured, ABC):
             self.measure_extra(final, outputs, split)
             final.images = self.shown(outputs, split)
         return final
+
+    def raw(self, inputs: Any) -> Raw:
+        """Raw inputs as splits, and what the network's outputs for them mean: what `predict` of a model does.
+
+        Reads what `learned` names, and neither splits nor examples: an exported model has none.
+
+        Raises:
+            UserError: inputs that the task cannot read, or a task that does not say.
+        """
+        raise lacks(self, "raw(inputs)", "how raw inputs are read")
+
+    def settle(self, network: Network, collect: Collect, seed: int) -> None:
+        """Fit what `raw` and samples need beside the network, once it is trained; kept under names of `learned`.
+
+        Args:
+            network: trained, in evaluation mode.
+            collect: as of `finish`.
+            seed: the trial's.
+        """
 
     def features(self, split: str, index: Tensor) -> np.ndarray:
         """Features [N,F] of a split's examples at index [N], for geometry; see `unroll.tasks.features`."""

@@ -21,6 +21,7 @@ from unroll.registry.options import Count, NotNegative, Positive, Share
 from unroll.tasks.baselines.views import PairView
 from unroll.tasks.columns import Columns
 from unroll.tasks.metrics import text as scores
+from unroll.tasks.raw import Raw, raw_texts
 from unroll.tasks.sequences import TeacherForcing, beam_search, next_tokens, teacher_forced, token_nats
 from unroll.tasks.task import Losses, Outputs, Task, TokenAdapter, shared_rows
 
@@ -72,6 +73,7 @@ class Translation(Task):
         Metric(name="nll_per_token", unit="nats", direction="lower", suffixes=("_parallel",)),
         Metric(name="perplexity", unit="per token", direction="lower", least=0, suffixes=("_parallel",)),
     )
+    learned = ("source_tokenizer", "target_tokenizer", "max_source", "max_target", "lowercase", "languages")
     needs = (
         Need("sequential", {"beam": Unless(1)}),
         *TeacherForcing.needs,
@@ -179,9 +181,21 @@ class Translation(Task):
         return {"nll_per_token": float(outputs["nll"].sum() / outputs["tokens"].sum())}
 
     def evaluate(self, network: Network, batch: Batch) -> Outputs:
-        hypotheses = [self.target_tokenizer.decode(row) for row in self._decode(network, batch).tolist()]
+        hypotheses = self._hypotheses(network, batch)
         kind = "sequential" if "target" in network.heads else "parallel"
         return {**self.validate(network, batch), "hypotheses": hypotheses, "kind": [kind] * len(hypotheses)}
+
+    def _hypotheses(self, network: Network, batch: Batch) -> list[str]:
+        return [self.target_tokenizer.decode(row) for row in self._decode(network, batch).tolist()]
+
+    def raw(self, inputs: Any) -> Raw:
+        """Sentences -> a `translation` each, searched for as the task's options say; raises as `raw_texts`."""
+        ids = self.source_tokenizer.encode(raw_texts(inputs, "sentences"))
+        return Raw(
+            [Split(Ragged.pack(ids, self.max_source))],
+            lambda network, outputs: outputs,
+            lambda network, batch: {"translation": self._hypotheses(network, batch)},
+        )
 
     def _decode(self, network: Network, batch: Batch) -> Tensor:
         """Hypotheses as ids [B, <= max_output]."""

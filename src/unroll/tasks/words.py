@@ -1,7 +1,7 @@
 """Whole words as inputs: each is a sum of what its pieces and its characters say, whether train has it or not."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unroll.data.tokenizers import PAD, SPECIALS, UNKNOWN, build_tokenizer
+from unroll.data.tokenizers import PAD, SPECIALS, UNKNOWN, Tokenizer, build_tokenizer
 from unroll.models.noise import Dropout
 
 KERNEL = 3  # characters that a filter sees
@@ -28,6 +28,8 @@ class Forms:
     characters: Tensor  # [forms, longest] ids of train's characters, padded with 0
     sizes: tuple[int, int]  # how many pieces and characters there are
     in_train: Tensor  # [forms] whether train has the word
+    tokenizer: Tokenizer  # of the pieces
+    letters: Mapping[str, int]  # train's characters, numbered
 
     @classmethod
     def of(cls, rows: Mapping[str, Rows], tokenizer: Mapping[str, Any], language: str) -> "Forms":
@@ -44,6 +46,28 @@ class Forms:
             _padded([*special, *([letters.get(letter, UNKNOWN) for letter in word] for word in words)]),
             (len(pieces), len(SPECIALS) + len(letters)),
             torch.tensor([False] * len(SPECIALS) + [tuple(pieces.split(word)) in seen for word in words]),
+            pieces,
+            letters,
+        )
+
+    @classmethod
+    def spelled(cls, tokenizer: Tokenizer, letters: Mapping[str, int]) -> "Forms":
+        """Train's pieces and characters, and no word yet."""
+        special = _padded([[number] for number in range(len(SPECIALS))])
+        sizes = len(tokenizer), len(SPECIALS) + len(letters)
+        return cls({}, special, special, sizes, torch.tensor([False] * len(SPECIALS)), tokenizer, letters)
+
+    def with_words(self, rows: Rows) -> "Forms":
+        """The same with the words of sentences that it has not got, numbered behind those that it has."""
+        new = [word for word in sorted(set(chain.from_iterable(rows))) if word not in self.numbers]
+        first = len(self.pieces)
+        letters = ([self.letters.get(letter, UNKNOWN) for letter in word] for word in new)
+        return replace(
+            self,
+            numbers={**self.numbers, **{word: number for number, word in enumerate(new, first)}},
+            pieces=_padded([*self.pieces.tolist(), *self.tokenizer.encode(new)]),
+            characters=_padded([*self.characters.tolist(), *letters]),
+            in_train=torch.cat((self.in_train, torch.zeros(len(new), dtype=torch.bool))),
         )
 
     def encode(self, rows: Rows) -> list[list[int]]:
@@ -74,6 +98,12 @@ class FormAdapter(nn.Module):
             self.embedding.weight[PAD].zero_()
         self.spelling = None if characters is None else Spelling(forms, characters)
         self.dropout = Dropout(dropout)
+
+    def read(self, forms: Forms) -> None:
+        """Know the words of `forms`, which holds those that it knew under the same numbers."""
+        self.pieces = forms.pieces.to(self.pieces.device)
+        if self.spelling is not None:
+            self.spelling.characters = forms.characters.to(self.pieces.device)
 
     def forward(self, numbers: Tensor) -> Tensor:
         pieces = self.pieces[numbers]

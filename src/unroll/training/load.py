@@ -2,7 +2,7 @@
 
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -24,11 +24,23 @@ def load_network(place: Trial | str | Path, trust: bool = False) -> Network:
 
     Args and errors are those of `load_trained`.
     """
-    return load_trained(place, trust)[1]
+    return load_trained(place, trust).network
 
 
-def load_trained(place: Trial | str | Path, trust: bool = False) -> tuple[Task, Network]:
-    """Return the task of a trial, its data prepared, and its network with the best weights, in evaluation mode.
+class Trained(NamedTuple):
+    """A trial that was trained: its task with the data prepared, its network with the best weights, in evaluation mode.
+
+    record: None where it has none yet.
+    """
+
+    trial: Trial
+    record: dict[str, Any] | None
+    task: Task
+    network: Network
+
+
+def load_trained(place: Trial | str | Path, trust: bool = False) -> Trained:
+    """Return what a trial came to.
 
     Args:
         place: a trial, whose config is the caller's own, or a directory, whose config may be anyone's.
@@ -75,7 +87,7 @@ def load_trained(place: Trial | str | Path, trust: bool = False) -> tuple[Task, 
             allowed=f"sha256 {recorded}",
             run=f"unroll verify {shlex.quote(str(directory))}   # trains it again",
         )
-    return task, network.eval()
+    return Trained(trial, record, task, network.eval())
 
 
 def _weights(record: dict[str, Any] | None) -> str | None:

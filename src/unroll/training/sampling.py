@@ -11,6 +11,7 @@ from unroll.errors import UserError
 from unroll.models.network import Network
 from unroll.seeds import derive
 from unroll.tasks.sequences import check_limits
+from unroll.tasks.task import Task
 from unroll.training.load import load_trained
 
 
@@ -67,8 +68,12 @@ def sample(place: Trial | str | Path, prompt: str = "", how: Drawing | None = No
     Raises:
         UserError: as `load_network` does; the trial's task gives no texts; or an option is out of range.
     """
-    how = how or Drawing()
-    task, network = load_trained(place, trust)
+    trained = load_trained(place, trust)
+    return drawn_texts(trained.task, trained.network, prompt, how or Drawing())
+
+
+def drawn_texts(task: Task, network: Network, prompt: str, how: Drawing) -> list[str]:
+    """As `sample`, of a network that is loaded already."""
     if not isinstance(task, Draws):
         raise UserError(
             "The networks of this task give no texts.",
