@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[3]
 def translation() -> list[dict[str, Any]]:
     """Records of one problem with three baselines."""
     every = read_records(ROOT / "results" / "records")
-    return [one for one in every if one["trial_id"].startswith("translation-jupyter_en_fr-")]
+    return [one for one in every if one["trial_id"].startswith("translation-multi30k_de_en-")]
 
 
 def of(records: list[dict[str, Any]], name: str) -> dict[str, Any]:
@@ -31,13 +31,13 @@ def test_it_is_linear_between_two_baselines(translation: list[dict[str, Any]], m
     baselines = Baselines(translation)
     known = baselines.of(of(translation, "lstm"))
     assert set(known) == {"constant", "copy", "dictionary"}
-    assert baselines.skill(of(translation, "constant")) == 0
+    assert baselines.skill(of(translation, "copy")) == 0
     assert baselines.skill(of(translation, "dictionary")) == 1
     network = copy.deepcopy(of(translation, "lstm"))
-    for value, expected in ((known["dictionary"], 1), (known["constant"], 0), (known["copy"], None), (100.0, None)):
+    for value, expected in ((known["dictionary"], 1), (known["copy"], 0), (known["constant"], None), (100.0, None)):
         network["result"]["primary"]["value"] = value
         found = baselines.skill(network)
-        low, high = known["constant"], known["dictionary"]
+        low, high = known["copy"], known["dictionary"]
         assert found == pytest.approx((value - low) / (high - low) if expected is None else expected)
 
 
@@ -88,7 +88,7 @@ def test_those_beside_a_trial_count_where_none_is_published(translation: list[di
         directory.mkdir()
         source = ROOT / "results" / "records" / f"{one['trial_id']}.json"
         (directory / "record.json").write_bytes(source.read_bytes())
-    damaged = tmp_path / "translation-jupyter_en_fr-constant-s0-0123456789"
+    damaged = tmp_path / "translation-multi30k_de_en-constant-s0-0123456789"
     damaged.mkdir()
     (damaged / "record.json").write_text(json.dumps({"half": 1}))
     found = beside(of(translation, "lstm")["config"], tmp_path)

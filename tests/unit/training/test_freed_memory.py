@@ -44,7 +44,7 @@ def test_steps_after_the_first_touch_no_new_pages() -> None:
     (_, before), (held, after) = steps("default"), steps("kept")
     assert held == "kept"
     assert before > 5 * 10240  # a block's pages each step, at least
-    assert after <= 10240  # one block's, where the first step left a gap that is too small
+    assert after < before / 4  # a few blocks', where an earlier step left a gap that is too small
 
 
 @glibc
