@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from unroll.analysis.cost import AWAY, PILOT, SCALED, CellCost, Forecast, Total, measured_errors, total
 from unroll.config.overrides import refuse_repeated
 from unroll.config.search_space import tunes
+from unroll.durations import duration
 from unroll.sweeps.cost import Costs, as_json, forecast, plan_costs
 from unroll.visible import say, visible
 
@@ -119,6 +120,18 @@ def lines(found: Costs, errors: Mapping[str, Any], advice: str = "") -> Iterator
         yield f"Not in the total: {_count(paid.unknown, 'trial')} of unknown cost.{run}"
     if found.unread:
         yield f"Not read: {_count(found.unread, 'record')}, damaged or of another schema."
+
+
+def expected(found: Costs) -> str | None:
+    """Return how long a sweep will take, by records of its cells; None where most of them have none."""
+    paid = total(found.cells)
+    if not paid.known or paid.unknown > paid.known:
+        return None
+    known = "" if not paid.unknown else f" for {paid.known} of them"
+    return (
+        f"{'At most' if paid.is_most else 'About'} {duration(3600 * paid.hours / found.workers)}{known} in "
+        f"{_count(found.workers, 'worker')}, by records of these cells."
+    )
 
 
 def _sum(paid: Total, workers: int) -> str:

@@ -87,6 +87,9 @@ def run_sweep(
             print("Networks are tuned: the points of the space take the place of what is listed.")
         return True
 
+    if not tunes(todo.hydra) and to_launch(trials, retry_failed):
+        _say_time(todo, trials, retry_failed)
+
     def train(some: Sequence[Planned]) -> list[Planned]:
         return launch(todo, some, config_dir, retry_failed=retry_failed, job=job)
 
@@ -104,6 +107,15 @@ def _show_costs(todo: Plan, trials: Sequence[Planned], retry_failed: bool, advic
     from unroll.sweeps.cost_view import show
 
     show(forecast(todo, trials, retry_failed=retry_failed), advice)
+
+
+def _say_time(todo: Plan, trials: Sequence[Planned], retry_failed: bool) -> None:
+    from unroll.sweeps.cost import forecast
+    from unroll.sweeps.cost_view import expected
+
+    said = expected(forecast(todo, trials, retry_failed=retry_failed))
+    if said is not None:
+        print(said, flush=True)
 
 
 def launch(

@@ -44,7 +44,7 @@ def alike(pattern: str) -> list[str]:
 
 SEEDS = alike("compression-mnist_5k-mlp-s*")
 BASELINE = ids("sentiment-rotten_tomatoes_snippets-tfidf_lr-s*")[0]
-TEXT = ids("sentiment-rotten_tomatoes_snippets-lstm-s*-9aa05acac7")[0]  # of today's protocol
+TEXT = ids("sentiment-rotten_tomatoes_snippets-lstm-s*-81189f397b")[0]  # of today's protocol
 NO_SCORES = ids("generation-mnist_5k-mlp-s*")[0]
 COPIED = [*SEEDS, BASELINE, TEXT, NO_SCORES]
 
