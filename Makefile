@@ -14,7 +14,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
 	touch $@
 
-# Every architecture x task of suite=quickstart, two seeds, on data that comes from PyPI wheels.
+# The trials of suite=quickstart, two seeds, on data that comes from PyPI wheels.
 quickstart: setup
 	$(BIN)/unroll sweep suite=quickstart $(OVERRIDES)
 

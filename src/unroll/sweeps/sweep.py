@@ -228,7 +228,7 @@ def _callbacks(config: Any) -> Any:
 
 def _report(todo: Plan, trials: Sequence[Trial], folder: Path, console: "Console") -> bool:
     from unroll.analysis.hypotheses import answers
-    from unroll.analysis.render.terminal import rich_table
+    from unroll.analysis.render.terminal import rich_table, winners
     from unroll.analysis.report import write_report
     from unroll.records.scores import scores_under
 
@@ -248,7 +248,12 @@ def _report(todo: Plan, trials: Sequence[Trial], folder: Path, console: "Console
     print(f"{len(trials) - len(unfinished)} of {len(trials)} trials finished")
     if any(value == "failed" for value in states.values()):
         print("Failed trials are trained again with --retry-failed.")
+    for line in winners(records, trials):
+        say(line)
     print(f"Report: {path}", flush=True)
+    if not unfinished:
+        print(f"Next: unroll report suite={todo.name} --runs {folder.parent} --figures figures", flush=True)
+        print(f"      unroll show {trials[0].trial_id} --runs {folder.parent}", flush=True)
     if todo.of is not None:
         print(f"Beside the whole budget: unroll report suite={todo.of} --runs {folder.parent}", flush=True)
     return not unfinished and not refused

@@ -10,7 +10,7 @@ from rich.console import Console
 from table_records import FIVE, record
 
 from unroll.analysis.render.cells import decimals, number
-from unroll.analysis.render.terminal import rich_table, short
+from unroll.analysis.render.terminal import rich_table, short, winners
 from unroll.analysis.report import markdown, report, summary
 from unroll.analysis.tables import Table, make_tables
 from unroll.config.trial import Trial
@@ -343,3 +343,11 @@ def test_different_devices_are_said_below_the_table() -> None:
     apart = "Different devices (H100, cpu) round differently and take other times"
     assert said(lstm, on("H100", "rnn", 0, 70.0)) == [f"{apart}."]
     assert said(lstm, rnn, on("H100", "lstm", 1, 82.0)) == [f"{apart}, within a row: lstm."]
+
+
+def test_what_beats_its_baselines_is_counted() -> None:
+    assert winners([*FIVE, record("lstm", 0, 33.0, data__name="other")], None) == [
+        "In 0 of 1 problems a network's mean is better than every ranked baseline's:",
+        "  - sentiment on sst2, accuracy: lstm 81.50, tfidf_lr 83.12",
+    ]
+    assert winners([], None) == []

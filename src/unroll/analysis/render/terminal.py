@@ -40,6 +40,32 @@ def rich_table(
     return found
 
 
+def winners(records: Iterable[dict[str, Any]], trials: Sequence["Trial"] | None) -> list[str]:
+    """Return in how many problems the mean of a network is better than every ranked baseline, and a line a problem."""
+    said, better, compared = [], 0, 0
+    for table in make_tables(records, trials):
+        ranked = [
+            [row for row in rows if row.primary and not row.unranked] for rows in (table.networks, table.baselines)
+        ]
+        if not all(ranked):
+            continue
+        (network, *_), (baseline, *_) = ranked
+        assert network.primary is not None
+        assert baseline.primary is not None
+        sign = 1 if table.direction == "higher" else -1
+        wins = sign * (network.primary.mean - baseline.primary.mean) > 0
+        better, compared = better + wins, compared + 1
+        both = (f"{row.label} {cells.value(row, table, spread=False).strip('*')}" for row in (network, baseline))
+        said.append(f"  {'+' if wins else '-'} {table.task} on {table.data}, {table.metric}: {', '.join(both)}")
+    if not said:
+        return []
+    return [f"In {better} of {compared} problems a network's mean is better than every ranked baseline's:", *said]
+
+
+def _first(rows: Sequence[Row]) -> Row | None:
+    return next((row for row in rows if row.primary and not row.unranked), None)
+
+
 def short(name: str, width: int) -> str:
     """Return a name in at most so many characters: its last parts are left out, then its last characters."""
     while len(name) > width and "_" in name:
