@@ -29,13 +29,13 @@ def with_other_data(trial: Trial, overrides: Sequence[str], split: str, config_d
     if wrong:
         raise UserError("Only the data can be others.", saw=wrong[0], allowed="data=NAME and data.KEY=VALUE")
     own, task = trial.plain["data"], build_task(trial)
-    other = compose([f"task={trial.plain['task']['name']}", *overrides], config_dir).plain["data"]
+    composed = compose([f"task={trial.plain['task']['name']}", *overrides], config_dir).plain
+    other = composed["data"]
     if other["kind"] != own["kind"]:
         raise UserError(
             "The other data are of another kind.", saw=f"{other['name']}: {other['kind']}", allowed=own["kind"]
         )
-    paths = trial.plain["paths"]
-    here, there = load_examples(own, paths), load_examples(other, paths)
+    here, there = load_examples(own, trial.plain["paths"]), load_examples(other, composed["paths"])
     _refuse_unlike(own, here, there)
     names, others = names_of_classes(own), names_of_classes(other)
     if names and others and names != others:
