@@ -16,6 +16,7 @@ from unroll.analysis.standing import equivalence, standing
 from unroll.analysis.statistics.summary import Summary, better, summarise
 from unroll.config.half import is_half
 from unroll.config.identity import is_baseline, is_seeded
+from unroll.config.problem import problem as problem_of
 from unroll.config.schema import Equivalence, TaskConfig
 from unroll.records import stale
 from unroll.records.devices import device_used
@@ -151,23 +152,9 @@ def make_tables(
     return sorted(tables, key=lambda table: table.title)
 
 
-def _of_data(data: Mapping[str, Any], key: str) -> str:
-    """An option of the data that poses the problem, `data.fraction` where it is not the whole; a group's in one."""
-    value = data.get(key.removeprefix("data."))
-    if isinstance(value, Mapping):
-        value = " ".join(str(one) for name, one in value.items() if not name.startswith("_component"))
-    return "" if key == "data.fraction" and value == 1 else f"{key.removeprefix('data.')}={value}"
-
-
 def _problem(config: Mapping[str, Any]) -> tuple[str, ...]:
-    task, data = config["task"], config["data"]
-    known = facts(task)
-    posed = [f"{key}={task[key]}" for key in known.poses if key in task]
-    posed += [_of_data(data, key) for key in known.poses if key.startswith("data.")]
-    ways = ", ".join(f"{key}={task[key]}" for key in known.ways if key in task)
-    data_options = ", ".join(f"{key}={value}" for key, value in sorted(data["options"].items()))
-    protocol, primary = str(task["protocol_version"]), task["primary"]["name"]
-    return task["name"], data["name"], protocol, data_options, ways, primary, *posed
+    *parts, posed = problem_of(config)
+    return *parts, *posed
 
 
 def _with_baselines(

@@ -7,7 +7,7 @@ from unroll.config.schema import Config, Wandb
 from unroll.errors import UserError
 
 LONGEST = 128  # characters of a project, a group, an entity, a run's name or its id
-_LONGEST_TAG = 64
+LONGEST_TAG = 64
 _NOT_IN_PROJECTS = "/\\#?%:"
 _VARIABLES = {
     "project": "WANDB_PROJECT",
@@ -34,7 +34,7 @@ def check_wandb_names(wandb: Wandb, environment: Mapping[str, str]) -> None:
         environment: variables of this process.
     """
     for key, (value, source) in _given(wandb, {} if wandb.mode == "disabled" else environment).items():
-        longest = _LONGEST_TAG if key == "tags" else LONGEST
+        longest = LONGEST_TAG if key == "tags" else LONGEST
         allowed = f"{'each ' if key == 'tags' else ''}1 to {longest} characters, more than spaces"
         if key == "project":
             allowed += f", none of {' '.join(_NOT_IN_PROJECTS)}"
