@@ -10,6 +10,7 @@ from unroll.data_cli import ConfigDir, data
 from unroll.errors import TrialFailed, UserError
 from unroll.interruption import INTERRUPTED, Asked, interrupt, tell
 from unroll.planning_cli import seeds
+from unroll.tracking_cli import track
 from unroll.visible import any_encoding, say, visible
 
 USER_ERROR, TRIALS_FAILED = 2, 1
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 app.add_typer(data, name="data")
 app.command(context_settings={"ignore_unknown_options": True})(seeds)
+app.command()(track)
 
 Overrides = Annotated[list[str] | None, typer.Argument(help="Hydra overrides: key=value, group=option.")]
 Runs = Annotated[Path, typer.Option("--runs", help="The folder that holds the trials' records.")]

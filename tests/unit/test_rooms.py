@@ -16,7 +16,7 @@ ROOMS = (
 )
 # files, for all rooms
 FIRST = ("errors", "atomic", "interruption", "limits", "names", "seeds", "storage", "threads", "visible")
-LAST = ("api", "cli", "data_cli", "planning_cli", "pages", "__main__")  # files that no room knows
+LAST = ("api", "cli", "data_cli", "planning_cli", "tracking_cli", "pages", "__main__")  # files that no room knows
 PURE = ("registry", "config", "records", "analysis", "sweeps", "tuning", "tracking", "doctor")
 
 

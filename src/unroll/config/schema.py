@@ -199,14 +199,18 @@ class Trainer(Section):
     diagnose: Literal["end", "validations", "never"] = Field("end", description="gradients, gates and codes")
 
 
+Artifact = Literal["record", "predictions", "checkpoint"]
+
+
 class Wandb(Section):
     """Weights & Biases. null or []: as the environment says (WANDB_PROJECT, ...)."""
 
     mode: Literal["disabled", "offline", "online"] = "disabled"
     project: Text | None = Field(None, description="else unroll")
     entity: Text | None = None
-    group: Text | None = Field(None, description="else {task}-{data}")
-    tags: list[Text] = []
+    group: Text | None = Field(None, description="else problem, architecture and what the seeds of a row share")
+    tags: list[Text] = Field([], description="beside suite, task and family")
+    artifacts: list[Artifact] = Field([], description="files that go along once the trial has ended")
     timeout_seconds: Positive = Field(60.0, description="what a trial waits for W&B in all; then it ends without it")
 
 

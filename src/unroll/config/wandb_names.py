@@ -22,7 +22,6 @@ def wandb_names(config: Config, environment: Mapping[str, str]) -> dict[str, Any
     """Return project, entity, group, name and tags; None where W&B's or the trial's own default serves."""
     found = {key: value for key, (value, _) in _given(config.logger.wandb, environment).items()}
     found["project"] = found["project"] or "unroll"
-    found["group"] = found["group"] or f"{config.task.name}-{config.data.name}"
     return found
 
 

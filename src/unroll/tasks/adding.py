@@ -17,6 +17,7 @@ from unroll.models.noise import Dropout
 from unroll.registry.metric import Metric, Score, percentage
 from unroll.registry.options import NotNegative, Share
 from unroll.tasks.baselines.views import SequenceView
+from unroll.tasks.columns import Columns, batch_of, scores_of
 from unroll.tasks.task import GaussianNoise, Losses, Outputs, Task
 
 SOLVED = 0.04  # an absolute error below it counts as right (Hochreiter & Schmidhuber 1997, section 5.4)
@@ -93,6 +94,16 @@ class Adding(Task):
         """The sums [N]."""
         sums: np.ndarray = self.splits[split].all_targets().numpy()
         return sums
+
+    def example_columns(self, predictions: Outputs, split: str, index: np.ndarray, network: Network | None) -> Columns:
+        """The two marked numbers, their sum, and what was said."""
+        inputs = batch_of(self.splits[split], index).inputs
+        marked = [row[row[:, 1] == 1, 0].tolist() for row in inputs]
+        return {
+            "marked": marked,
+            "sum": self.truth(split)[index].tolist(),
+            **scores_of(predictions, index, self.counted(split)),
+        }
 
     def view(self, split: str) -> SequenceView:
         whole = self.splits[split].batch(torch.arange(len(self.splits[split])))

@@ -10,8 +10,10 @@ from torch.nn import functional as F
 from unroll.data.splits import Batch
 from unroll.models.network import Coded, Network
 from unroll.models.noise import Dropout
+from unroll.records.looked_at import Confusion
 from unroll.registry.declared import Need
 from unroll.registry.metric import BINNED, CORRECT, Metric, Score, percentage
+from unroll.tasks.columns import Columns, kept_of, scores_of
 from unroll.tasks.metrics import classification
 from unroll.tasks.pretraining import evaluating
 from unroll.tasks.task import Losses, Outputs, Task, lacks
@@ -90,3 +92,23 @@ class Classifier(Task):
 
     def scores(self, outputs: Outputs, split: str) -> Outputs:
         return classification.example_scores(np.asarray(outputs["probabilities"]), self.truth(split))
+
+    def example_columns(self, predictions: Outputs, split: str, index: np.ndarray, network: Network | None) -> Columns:
+        """The label, the likeliest class, the probabilities [classes] and the scores."""
+        if "probabilities" not in predictions:
+            return super().example_columns(predictions, split, index, network)
+        count = self.counted(split)
+        probabilities = np.asarray(predictions["probabilities"])
+        return {
+            "label": self.truth(split)[index].tolist(),
+            "predicted": probabilities[index].argmax(axis=1).tolist(),
+            **kept_of({"probabilities": probabilities}, index, count),
+            **scores_of(predictions, index, count),
+        }
+
+    def confusion(self, predictions: Outputs, split: str) -> Confusion | None:
+        if "probabilities" not in predictions:
+            return None
+        truth, predicted = self.truth(split), np.asarray(predictions["probabilities"]).argmax(axis=1)
+        names = list(map(str, range(self.classes)))
+        return Confusion(names, classification.taken_for(truth, predicted, len(names)).tolist())

@@ -13,9 +13,11 @@ from unroll.data.fields import Dense
 from unroll.data.splits import Batch, Split
 from unroll.models.contracts import Relation, Shape, Side
 from unroll.models.network import Network
+from unroll.records.looked_at import looked_at
 from unroll.registry.metric import Former, Metric, Score
 from unroll.registry.options import Positive
 from unroll.tasks.baselines.views import ImageView
+from unroll.tasks.columns import Columns, scores_of
 from unroll.tasks.likelihoods import Likelihood, PixelLikelihood
 from unroll.tasks.metrics import coding, images
 from unroll.tasks.task import Collect, Final, Losses, Outputs, Task, reconstruction_nats
@@ -192,7 +194,13 @@ class Compression(Task):
 
     def shown(self, outputs: Outputs, split: str) -> Outputs:
         both = {"original": self.view(split).pixels, "reconstruction": outputs["reconstruction"]}
-        return {name: images.to_look_at(pixels[: images.KEPT]) for name, pixels in both.items()}
+        index = looked_at(self.counted(split))
+        return {name: images.to_look_at(np.asarray(pixels)[index]) for name, pixels in both.items()}
+
+    def example_columns(self, predictions: Outputs, split: str, index: np.ndarray, network: Network | None) -> Columns:
+        """The label and the scores."""
+        labels = self.images[split].labels.numpy()[index].tolist()
+        return {"label": labels, **scores_of(predictions, index, self.counted(split))}
 
     def truth(self, split: str) -> np.ndarray:
         """The pixels [N, side^2] in [0, 1]."""

@@ -18,6 +18,7 @@ from unroll.models.noise import Dropout
 from unroll.registry.metric import Metric, Score, percentage
 from unroll.registry.options import NotNegative, Share
 from unroll.tasks.baselines.views import SequenceView
+from unroll.tasks.columns import Columns, scores_of
 from unroll.tasks.metrics.classification import SMALLEST_PROBABILITY
 from unroll.tasks.task import Losses, Outputs, Task
 
@@ -121,6 +122,14 @@ class Copying(Task):
         """The symbols [N, R]."""
         symbols: np.ndarray = self.splits[split].all_targets().numpy()
         return symbols
+
+    def example_columns(self, predictions: Outputs, split: str, index: np.ndarray, network: Network | None) -> Columns:
+        """The symbols, those recalled, and the scores."""
+        return {
+            "symbols": self.truth(split)[index].tolist(),
+            "recalled": np.asarray(predictions["predicted"])[index].tolist(),
+            **scores_of(predictions, index, self.counted(split)),
+        }
 
     def view(self, split: str) -> SequenceView:
         whole = self.splits[split].batch(torch.arange(len(self.splits[split])))

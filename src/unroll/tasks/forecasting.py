@@ -19,9 +19,11 @@ from unroll.models.noise import Dropout
 from unroll.registry.metric import Metric, Score
 from unroll.registry.options import Count, NotNegative, Share
 from unroll.tasks.baselines.views import WindowView
+from unroll.tasks.columns import Columns, scores_of, spread_over
 from unroll.tasks.task import GaussianNoise, Losses, Outputs, Task, shared_split
 
 LARGEST = 1e15  # deviations from the mean: their squares can still be summed in single precision
+STEPS_SHOWN = 48  # of a horizon, and of the window before it, that is looked at
 SQUARED = 1e150  # errors in a channel's own units: their squares can be summed in double precision
 
 
@@ -112,7 +114,7 @@ class Forecasting(Task):
             self.splits[split] = Split(seen, replace(seen, first=first + self.window, size=self.horizon))
             self.spans[split] = first, windows
             begin += count
-        self.channels = len(names)
+        self.channels, self.names = len(names), names
         self.series = series.numpy()
         self.splits["train"] = shared_split(self.splits["train"], data["fraction"])
 
@@ -193,6 +195,33 @@ class Forecasting(Task):
     def scores(self, outputs: Outputs, split: str) -> Outputs:
         errors = self._errors(outputs, split)
         return {"mse": np.square(errors).mean(axis=(1, 2)), "mae": np.abs(errors).mean(axis=(1, 2))}
+
+    def counted(self, split: str) -> int:
+        """Windows, whatever reads the channels."""
+        return self.spans[split][1]
+
+    def example_columns(self, predictions: Outputs, split: str, index: np.ndarray, network: Network | None) -> Columns:
+        """Of the last channel, which is the target where a series has one: what was seen, the truth and the forecast in
+        original units, at `steps` and `seen_steps` counted from the window's end; the window's scores of all channels.
+
+        Longer horizons are thinned, and of the window no more is shown than the horizon is long.
+        """
+        channel, first = self.channels - 1, self.spans[split][0] + self.window
+        steps = spread_over(self.horizon, STEPS_SHOWN)
+        every = int(steps[1] - steps[0]) if len(steps) > 1 else 1
+        seen_steps = np.arange(0, min(self.window, max(self.horizon, 2)), every)[::-1]
+        forecast = self._together(np.asarray(predictions["forecast"]))[:, :, channel][index][:, steps]
+        series = self.series[:, channel]
+        rows = first + np.asarray(index)[:, None]
+        shown = {"seen": series[rows - 1 - seen_steps], "truth": series[rows + steps], "forecast": forecast}
+        mean, deviation = self.mean[channel], self.deviation[channel]
+        return {
+            "channel": [self.names[channel]] * len(index),
+            "seen_steps": [(-seen_steps).tolist()] * len(index),
+            "steps": [(steps + 1).tolist()] * len(index),
+            **{name: (values.astype(np.float64) * deviation + mean).tolist() for name, values in shown.items()},
+            **scores_of(predictions, index, self.counted(split)),
+        }
 
     def view(self, split: str) -> WindowView:
         return WindowView.from_series(self.series, self.window, self.horizon, *self.spans[split])

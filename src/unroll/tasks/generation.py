@@ -19,13 +19,15 @@ from unroll.models.bottlenecks.variational import log_weights
 from unroll.models.contracts import Relation
 from unroll.models.network import Coded, Network
 from unroll.models.noise import bernoulli
+from unroll.records.looked_at import looked_at
 from unroll.registry.metric import FITTED, SAMPLED, Metric
 from unroll.registry.options import Count
 from unroll.seeds import derive, generator
 from unroll.tasks.baselines.views import ImageView
+from unroll.tasks.columns import Columns, scores_of
 from unroll.tasks.compression import Images, image_shape, images_of
 from unroll.tasks.metrics import frechet
-from unroll.tasks.metrics.images import KEPT, sharpness, spread_out, to_look_at
+from unroll.tasks.metrics.images import sharpness, spread_out, to_look_at
 from unroll.tasks.task import Collect, Final, Losses, Outputs, Task, reconstruction_nats
 
 if TYPE_CHECKING:
@@ -211,9 +213,10 @@ class Generation(Task):
             self.measure_extra(final, {"samples": samples[""]}, split)
             blurred = self.draw(network, outputs["code"])
             final.metrics[split]["sharpness"] = sharpness(blurred, self.view(split).pixels)
-            original = self.binary[split].pixels[:KEPT].flatten(1).numpy() / 255
-            both = {"original": original, "reconstruction": blurred}
-            final.images = {name: to_look_at(images[:KEPT]) for name, images in both.items()}
+            index = looked_at(self.counted(split))
+            original = self.binary[split].pixels[index].flatten(1).numpy() / 255
+            both = {"original": original, "reconstruction": blurred[index]}
+            final.images = {name: to_look_at(images) for name, images in both.items()}
             for suffix, images in samples.items():
                 final.images |= self.shown({"samples" + suffix: images}, split)
         return final
@@ -259,6 +262,11 @@ class Generation(Task):
 
     def shown(self, outputs: Outputs, split: str) -> Outputs:
         return {name: to_look_at(images[spread_out(len(images))]) for name, images in outputs.items()}
+
+    def example_columns(self, predictions: Outputs, split: str, index: np.ndarray, network: Network | None) -> Columns:
+        """The label and the scores."""
+        labels = self.grey[split].labels.numpy()[index].tolist()
+        return {"label": labels, **scores_of(predictions, index, self.counted(split))}
 
     def truth(self, split: str) -> np.ndarray:
         """The grey pixels [N, side^2] in [0, 1], which the samples are compared with as a whole."""

@@ -23,8 +23,10 @@ from unroll.registry.declared import Need, Unless
 from unroll.registry.metric import Metric, Score
 from unroll.registry.options import Count, Positive, Share
 from unroll.tasks.baselines.views import TokenView
+from unroll.tasks.columns import Columns, batch_of, rows_of
 from unroll.tasks.metrics.tokens import NLL_TOKENS, by_token
 from unroll.tasks.sequences import (
+    beam_search,
     draw,
     drawn_at_once,
     encoder_steps,
@@ -35,6 +37,7 @@ from unroll.tasks.sequences import (
 )
 from unroll.tasks.task import Losses, Outputs, Task, TokenAdapter
 
+PROMPT, CONTINUED = 6, 24  # tokens of an example that are read, and drawn after them, to look at
 PERPLEXITY = Score(name=NLL_TOKENS.name, mean=False, corpus="exponential")
 BITS = Score(name=NLL_TOKENS.name, mean=False, corpus="proportional")  # the same characters for every system
 
@@ -284,6 +287,48 @@ class LanguageModelling(Task):
             else:
                 lines[-1].append(token)
         return "\n".join(self.tokenizer.decode(line) for line in lines).rstrip("\n")
+
+    def example_columns(self, predictions: Outputs, split: str, index: np.ndarray, network: Network | None) -> Columns:
+        """The text, its tokens, and their nats (a bound's where it is one); of networks what they make of it: how they
+        go on from its first tokens, the same draws for all, or the sentence as it is decoded from its code.
+        """
+        rows = rows_of(self.splits[split], index)[1]
+        nats, tokens = np.asarray(predictions["nll" if "nll" in predictions else "bound"])[index], list(map(len, rows))
+        found: Columns = {
+            "text": [self._text(row.tolist()) for row in rows],
+            "tokens": tokens,
+            "nll_per_token": (nats / np.array(tokens)).tolist(),
+        }
+        if network is None:
+            return found
+        with torch.inference_mode(), network.precision():
+            if network.decoder is None:
+                return {**found, **self._gone_on(network, rows)}
+            device = next(network.parameters()).device
+            ids = self._decoded(network, batch_of(self.splits[split], index).to(device))
+        return {**found, "reconstruction": [self._text(row) for row in ids.tolist()]}
+
+    def _gone_on(self, network: Network, rows: list[np.ndarray]) -> Columns:
+        """What is drawn after the first tokens of examples; None after one that has no more."""
+        longer = [place for place, row in enumerate(rows) if len(row) > PROMPT]
+        found: list[str | None] = [None] * len(rows)
+        if longer:
+            read = [[BEGIN, *rows[place][:PROMPT].tolist()] for place in longer]
+            ids = torch.tensor(read, device=next(network.parameters()).device)
+            random, stop = torch.Generator().manual_seed(0), END if self.unit == "sentence" else None
+            state, step = encoder_steps(network, ids[:, :-1])
+            drawn = draw(state, step, ids[:, -1], CONTINUED, random, stop, without=[UNKNOWN])
+            for place, row in zip(longer, drawn.tolist(), strict=True):
+                found[place] = self._text(row)
+        return {"prompt": [self._text(row[:PROMPT].tolist()) for row in rows], "continuation": found}
+
+    def _decoded(self, network: Network, batch: Batch) -> Tensor:
+        """Ids of the likeliest sentences given the codes of a batch [B, <= max_length], token by token or at once."""
+        code = self._coded(network, batch)
+        if "target" in network.heads:
+            return beam_search(*next_tokens(network, code), 1, self.max_length, 0.0)
+        decoded = network.decode(code.code, None, self.max_length)
+        return network.heads["vocabulary"](decoded).argmax(dim=-1)
 
     def view(self, split: str) -> TokenView:
         size = None if self.unit == "sentence" else self.block

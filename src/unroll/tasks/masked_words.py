@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,6 +25,7 @@ from unroll.registry.metric import Metric, percentage
 from unroll.registry.options import Count, Fraction, Positive, Share
 from unroll.seeds import generator
 from unroll.tasks.baselines.views import MaskedView
+from unroll.tasks.columns import Columns, batch_of, in_words
 from unroll.tasks.metrics.tokens import CORRECT_TOKENS, NLL_TOKENS, by_token, padded
 from unroll.tasks.task import Collect, Final, Losses, Outputs, Task, TokenAdapter, shared_rows
 
@@ -198,6 +200,32 @@ class MaskedWords(Task):
             for row in zip((words + len(SPECIALS)).tolist(), chances.tolist(), strict=True)
         ]
         return parts[0] + "".join(f"[{option}]{part}" for option, part in zip(options, parts[1:], strict=True))
+
+    def example_columns(self, predictions: Outputs, split: str, index: np.ndarray, network: Network | None) -> Columns:
+        """The sentence with ___ for each masked word, those words, the likeliest ones, and the share that is right."""
+        batch, found = batch_of(self.splits[split], index), []
+        for place, ids, masked, size in zip(index, batch.inputs, batch.targets == 1, batch.lengths, strict=True):
+            ids, masked = ids[:size], masked[:size]
+            hidden = ids[masked].tolist()
+            predicted = np.asarray(predictions["predicted"])[place][: len(hidden)].tolist()
+            right = [said == wanted for said, wanted in zip(predicted, hidden, strict=True)]
+            found.append(
+                (
+                    self._with_blanks(ids.tolist(), masked.tolist()),
+                    in_words(self.tokenizer, hidden),
+                    in_words(self.tokenizer, predicted),
+                    sum(right) / len(right) if right else None,
+                )
+            )
+        return dict(zip(("text", "hidden", "predicted", "correct_share"), zip(*found, strict=True), strict=True))
+
+    def _with_blanks(self, ids: list[int], masked: list[bool]) -> str:
+        """A sentence as text, ___ for each masked word."""
+        parts: list[str] = []
+        for blank, run in groupby(zip(ids, masked, strict=True), key=lambda pair: pair[1]):
+            numbers = [number for number, _ in run]
+            parts += ["___"] * len(numbers) if blank else [self.tokenizer.decode(numbers)]
+        return " ".join(part for part in parts if part)
 
     def view(self, split: str) -> MaskedView:
         words, masked = unpadded(self.splits[split])

@@ -22,6 +22,7 @@ from unroll.registry.metric import Metric, percentage
 from unroll.registry.options import Count, NotNegative, Positive, Share
 from unroll.tasks.baselines.views import TextView
 from unroll.tasks.classifier import Classifier
+from unroll.tasks.columns import Columns
 from unroll.tasks.pretraining import PretrainingOptions
 from unroll.tasks.sequences import token_nats
 from unroll.tasks.task import Collect, Final, Outputs, TokenAdapter, shared_rows
@@ -172,6 +173,11 @@ class Sentiment(Classifier):
         """Nats of each sentence's tokens under the decoder [B]; only real positions reach the vocabulary."""
         decoded = network.decode(code, None, batch.inputs.shape[1])
         return token_nats(network.heads["vocabulary"], decoded, batch.inputs, batch.real_inputs).sum(dim=1)
+
+    def example_columns(self, predictions: Outputs, split: str, index: np.ndarray, network: Network | None) -> Columns:
+        """The text, and as of every classifier."""
+        texts = [self.texts[split][place] for place in index]
+        return {"text": texts, **super().example_columns(predictions, split, index, network)}
 
     def view(self, split: str) -> TextView:
         words = [self.tokenizer.split(text) for text in self.texts[split]]

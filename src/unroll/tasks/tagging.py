@@ -12,15 +12,19 @@ from unroll.data.splits import Batch, Split, unpadded
 from unroll.models.contracts import Relation, Shape, Side
 from unroll.models.network import Network
 from unroll.models.noise import Dropout
+from unroll.records.looked_at import Confusion
 from unroll.registry.declared import Need
 from unroll.registry.metric import Metric, percentage
 from unroll.registry.options import Count, Positive, Share
 from unroll.tasks.baselines.views import TaggedView
-from unroll.tasks.metrics.classification import SMALLEST_PROBABILITY
+from unroll.tasks.columns import Columns, rows_of
+from unroll.tasks.metrics.classification import SMALLEST_PROBABILITY, taken_for
 from unroll.tasks.metrics.tokens import CORRECT_TOKENS, NLL_TOKENS, by_token, padded
 from unroll.tasks.sequences import token_nats
 from unroll.tasks.task import Losses, Outputs, Task, shared_rows
 from unroll.tasks.words import FormAdapter, Forms
+
+UNSEEN = "(not in train)"  # a tag
 
 
 class Tagging(Task):
@@ -122,6 +126,27 @@ class Tagging(Task):
         """Scores of each sentence, and the numbers of its words' tags [N, longest], -1 in the padding."""
         tags = padded([row.argmax(axis=1) for row in outputs["probabilities"]])
         return {**self.scores(outputs, split), "predicted": tags}
+
+    def example_columns(self, predictions: Outputs, split: str, index: np.ndarray, network: Network | None) -> Columns:
+        """The words, their tags, those predicted, and the share that is right; words cut off have none."""
+        truth = rows_of(self.splits[split], index)[1]
+        predicted = [
+            np.asarray(predictions["predicted"])[place][: len(row)] for place, row in zip(index, truth, strict=True)
+        ]
+        names = [*self.tags, UNSEEN]
+        return {
+            "words": [self.words[split][place][: len(row)] for place, row in zip(index, truth, strict=True)],
+            "tags": [[names[number] for number in row] for row in truth],
+            "predicted": [[names[number] for number in row] for row in predicted],
+            "correct_share": [float((row == wanted).mean()) for row, wanted in zip(predicted, truth, strict=True)],
+        }
+
+    def confusion(self, predictions: Outputs, split: str) -> Confusion:
+        predicted, names = np.asarray(predictions["predicted"]), [*self.tags, UNSEEN]
+        counts = taken_for(np.concatenate(self.truth(split)), predicted[predicted >= 0], len(names))
+        if not counts[-1].any():  # no such tag
+            names, counts = names[:-1], counts[:-1, :-1]
+        return Confusion(names, counts.tolist())
 
     def view(self, split: str) -> TaggedView:
         rows = self.truth(split)

@@ -19,9 +19,11 @@ from unroll.models.bottlenecks.variational import importance_weighted_nats
 from unroll.models.contracts import Relation
 from unroll.models.network import Coded, Network
 from unroll.models.noise import Dropout, chosen
+from unroll.records.looked_at import Confusion
 from unroll.registry.declared import Need
 from unroll.registry.metric import ExtraMetric, Measured
 from unroll.tasks.baselines.views import SequenceView
+from unroll.tasks.columns import Columns, kept_of
 from unroll.tasks.extra import extra_metrics
 from unroll.tasks.features import features
 from unroll.tasks.pretraining import Pretraining
@@ -179,6 +181,27 @@ class Task(Measured, ABC):
     def shown(self, outputs: Outputs, split: str) -> Outputs:
         """A few images of a whole split's outputs to look at: uint8 [n, side, side] each, by what they are."""
         return {}
+
+    def counted(self, split: str) -> int:
+        """How many examples of a split are scored."""
+        return len(self.splits[split])
+
+    def example_columns(self, predictions: Outputs, split: str, index: np.ndarray, network: Network | None) -> Columns:
+        """What the examples of index [n] look like, beside what was predicted: columns of one value an example, each a
+        text, a number or a short list of such. By default the truth and the predictions that are short.
+
+        Args:
+            predictions: what is kept of the whole split.
+            split: its name.
+            index: whole numbers [n], in order.
+            network: as it was evaluated; None of a baseline. Random numbers that it draws disturb nothing.
+        """
+        truth = {"truth": self.truth(split)} if type(self).truth is not Task.truth else {}
+        return kept_of({**truth, **predictions}, index, self.counted(split))
+
+    def confusion(self, predictions: Outputs, split: str) -> Confusion | None:
+        """What was taken for what, of a whole split's predictions; None where there are no classes."""
+        return None
 
     def finish(self, network: Network, collect: Collect, seed: int) -> Final:
         """The final evaluation: validation, then test, each once."""

@@ -19,6 +19,7 @@ from unroll.registry.declared import Need, Unless
 from unroll.registry.metric import DISCRETE, Former, Metric, Score
 from unroll.registry.options import Count, NotNegative, Positive, Share
 from unroll.tasks.baselines.views import PairView
+from unroll.tasks.columns import Columns
 from unroll.tasks.metrics import text as scores
 from unroll.tasks.sequences import TeacherForcing, beam_search, next_tokens, teacher_forced, token_nats
 from unroll.tasks.task import Losses, Outputs, Task, TokenAdapter, shared_rows
@@ -220,6 +221,21 @@ class Translation(Task):
         """The reference sentences, as text."""
         references: list[str] = self.texts[split][1]
         return references
+
+    def example_columns(self, predictions: Outputs, split: str, index: np.ndarray, network: Network | None) -> Columns:
+        """Source, hypothesis, reference; BLEU and chrF of the sentence; of networks nats a token."""
+        sources, references = ([texts[place] for place in index] for texts in self.texts[split])
+        hypotheses = [str(predictions["hypotheses"][place]) for place in index]
+        found: Columns = {
+            "source": sources,
+            "hypothesis": hypotheses,
+            "reference": references,
+            **scores.sentence_scores(hypotheses, references, self.lowercase, self.languages[1]),
+        }
+        if "nll" in predictions:
+            nats, tokens = (np.asarray(predictions[name])[index] for name in ("nll", "tokens"))
+            found["nll_per_token"] = (nats / tokens).tolist()
+        return found
 
     def view(self, split: str) -> PairView:
         return PairView(*self.texts[split], *self.languages)

@@ -62,12 +62,14 @@ class Description:
     summary: dict[str, Any]
 
     def signed(self, lines: int) -> "Description":
-        """Return it with what tells in its summary whether another run holds the same.
+        """Return it with what tells in its summary whether another run holds the same, of whatever suite.
 
         Args:
             lines: of its history.
         """
-        plain = {**vars(self), "summary": {k: v for k, v in self.summary.items() if k not in (DIGEST, LINES)}}
+        config = {key: value for key, value in self.config.items() if key not in ("suite", "kind")}
+        summary = {key: value for key, value in self.summary.items() if key not in (DIGEST, LINES)}
+        plain = {"name": self.name, "group": self.group, "notes": self.notes, "config": config, "summary": summary}
         text = json.dumps(plain, sort_keys=True, ensure_ascii=False, default=str)
         sign = hashlib.sha256(text.encode()).hexdigest()[:16]
         return replace(self, summary={**self.summary, DIGEST: sign, LINES: lines})
@@ -101,7 +103,7 @@ def described(record: Mapping[str, Any], baselines: Baselines | None = None, of:
 
 
 def group(config: Mapping[str, Any]) -> str:
-    """Return what the seeds of one row share: problem, architecture or baseline, budget, and a hash of all that differs.
+    """Return what the seeds of one row share: problem, row, budget, and a hash of all that decides.
 
     W&B's mean over a group is then one over seeds, and nothing else.
     """
@@ -136,16 +138,18 @@ def _words(record: Mapping[str, Any]) -> list[str]:
 def _differing(words: Sequence[str]) -> list[str]:
     """Of the overrides those that tell one row of a problem from another."""
     return [
-        word
-        for word in words
-        if (key := override_key(word)) not in _NAMED_ELSEWHERE and key.split(".")[0].split("/")[0] not in _OF_THE_MACHINE
+        word for word in words if override_key(word) not in _NAMED_ELSEWHERE and _section(word) not in _OF_THE_MACHINE
     ]
 
 
 def _again(words: Sequence[str]) -> list[str]:
     """The command that trains the trial again, on any machine; nothing where it was trained by no command."""
-    kept = [word for word in words if override_key(word).split(".")[0].split("/")[0] not in ("paths", "logger", "hydra")]
+    kept = [word for word in words if _section(word) not in ("paths", "logger", "hydra")]
     return ["unroll", "train", *kept] if kept else []
+
+
+def _section(word: str) -> str:
+    return override_key(word).split(".")[0].split("/")[0]
 
 
 def _tags(record: Mapping[str, Any], of: Of) -> tuple[str, ...]:

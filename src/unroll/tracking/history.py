@@ -35,7 +35,7 @@ class Known:
         train: examples of train.
         batch: of a step.
         boundary: steps of the first of two phases; 0: there is one.
-        operations: of training on one example, in each phase.
+        operations: of training on one example, in each phase; whole numbers, or a mean.
         selection: the validation metric that picks the best weights.
         seconds_a_step: of training, where nobody looked at the clock; None: not known.
     """
@@ -44,7 +44,7 @@ class Known:
     train: int
     batch: int
     boundary: int
-    operations: tuple[float, float]
+    operations: tuple[Any, Any]
     selection: str
     seconds_a_step: float | None = None
 
@@ -53,7 +53,7 @@ class Known:
         epochs, rest = divmod(step, self.per_epoch)
         return epochs * self.train + rest * self.batch
 
-    def operations_of(self, step: int) -> float:
+    def operations_of(self, step: int) -> Any:
         """Operations of so many steps of training."""
         first = self.examples(min(step, self.boundary))
         return self.operations[0] * first + self.operations[1] * (self.examples(step) - first)
@@ -152,8 +152,8 @@ def history(record: Mapping[str, Any], directory: Path | None) -> list[dict[str,
     if directory is not None:
         lines = [line for line in read_lines(directory / "metrics.jsonl") if not is_final(line)]
     if not lines:
-        curve = record["result"]["curves"].get("validation", [])
-        lines = [{name if name == "step" else f"validation/{name}": value for name, value in point.items()} for point in curve]
+        for point in record["result"]["curves"].get("validation", []):
+            lines.append({name if name == "step" else f"validation/{name}": value for name, value in point.items()})
     return [history_line(line, known) for line in lines]
 
 

@@ -1,75 +1,102 @@
-"""A trial's run in W&B, kept by a process of its own (wandb_process.py), so that no wait of W&B's is the trial's."""
+"""A trial's run in W&B, kept by a process of its own (wandb_process.py), so that no wait of W&B's is the trial's.
+
+Online, the run grows while the trial goes on. Offline, it is written from the trial's files once that has ended: a
+trial that was killed and went on is one run without a hole.
+"""
 
 import json
 import os
 import subprocess
-import sys
-import time
 from collections.abc import Mapping
-from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from unroll.config.trial import Trial
 from unroll.config.wandb_names import LONGEST, wandb_names
 from unroll.errors import UserError
-from unroll.tracking import wandb_process
+from unroll.tracking.description import Description
+from unroll.tracking.history import AXES, read_lines
+from unroll.tracking.wandb_pipe import COMMAND, Pipe, WandbTrouble
+from unroll.tracking.wandb_runs import Ended, Place, ending, init_of, writing
 from unroll.visible import say
 
-_COMMAND = [sys.executable, "-P", wandb_process.__file__]
 _SECONDS_TO_ASK = 60.0
-_DESCRIBES = ("task", "data", "architecture", "bottleneck", "budget", "baseline", "optimizer", "trainer", "seed")
+_MODES = {"disabled": "disabled", "offline": "offline", "dryrun": "offline"}  # of WANDB_MODE
 _logins: dict[Any, dict[str, Any]] = {}  # by environment and folder
 
 
-class WandbTrouble(Exception):
-    """W&B did not do its part."""
+def place_of(trial: Trial) -> Place:
+    """Return where a trial's run goes, by its config and the environment."""
+    wandb, names = trial.config.logger.wandb, wandb_names(trial.config, os.environ)
+    folder = Path(os.environ.get("WANDB_DIR") or trial.plain["paths"]["runs"])
+    return Place(folder, mode_of(trial) == "online", names["project"], names["entity"], wandb.timeout_seconds)
+
+
+def mode_of(trial: Trial) -> str:
+    """Return "disabled", "offline" or "online": what the config asks for, or less where WANDB_MODE says so."""
+    asked = trial.config.logger.wandb.mode
+    there = _MODES.get(os.environ.get("WANDB_MODE", ""), asked)
+    return min(asked, there, key=("disabled", "offline", "online").index)
+
+
+def named(trial: Trial, found: Description) -> Description:
+    """Return a description under the names of the config or the environment, and the id that an agent wants."""
+    names = wandb_names(trial.config, os.environ)
+    given = {key: names[key] for key in ("name", "group") if names[key]}
+    tags = tuple(dict.fromkeys([*found.tags, *(names["tags"] or ())]))
+    return replace(found, **given, tags=tags, id=agents_run() or found.id)
+
+
+def agents_run() -> str | None:
+    """Return the id of the run that a W&B agent wants of this process; None where there is no agent."""
+    return os.environ.get("WANDB_RUN_ID") if os.environ.get("WANDB_SWEEP_ID") else None
 
 
 class WandbRun:
-    """A run under the trial's id. Only `finish` waits, and no longer than `logger.wandb.timeout_seconds`."""
+    """A run under the trial's id. Only `finish` waits, and no longer than `logger.wandb.timeout_seconds`.
 
-    def __init__(self, trial: Trial, metrics: Path):
-        wandb = trial.config.logger.wandb
-        self.timeout = wandb.timeout_seconds
-        names = wandb_names(trial.config, os.environ)
-        about = {
-            "command": sys.argv,
-            "timeout_seconds": self.timeout,
-            "metrics": str(metrics.absolute()),
-            "from": metrics.stat().st_size,  # what is there, an earlier attempt has logged
-            "init": {
-                **names,
-                "name": names["name"] or trial.trial_id,
-                "id": trial.trial_id,
-                "resume": "allow",
-                "mode": "offline" if wandb.mode == "offline" else None,  # None: WANDB_MODE, or online
-                "dir": os.environ.get("WANDB_DIR") or str(trial.directory),
-                "config": {key: trial.plain[key] for key in _DESCRIBES if key in trial.plain},
-            },
-        }
-        self._heard, self._complete = b"", False
-        self._process = subprocess.Popen(
-            [*_COMMAND, "run"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # W&B's own logs say more
-            start_new_session=True,  # Ctrl-C is the trial's
-        )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        os.set_blocking(self._process.stdout.fileno(), False)
-        self._say(about)
+    Args:
+        trial: whose run it is.
+        history: its file, one line a step of the run.
+        found: what is known of the trial so far.
+        goes_on: whether an earlier attempt has logged some of it.
+    """
+
+    def __init__(self, trial: Trial, history: Path, found: Description, goes_on: bool):
+        self.trial, self.history, self.place = trial, history, place_of(trial)
+        self.timeout = self.place.timeout_seconds
+        self.told: tuple[Description, Mapping[str, Any]] | None = None
+        self._complete = False
+        self._pipe: Pipe | None = None
+        if not self.place.online:
+            return
+        init = init_of(named(trial, found), self.place, "allow" if goes_on else None)
+        self._pipe = Pipe("run", self.place.folder)
+        about = {"init": init, "timeout_seconds": self.timeout, "axes": AXES}
+        self._pipe.say({**about, "history": str(history.absolute())})
+
+    @property
+    def _process(self) -> "subprocess.Popen[bytes]":
+        assert self._pipe is not None
+        return self._pipe.process
 
     def log(self, metrics: Mapping[str, float], step: int) -> None:
-        """The process reads metrics.jsonl by itself: this only looks whether it still does."""
+        """The process reads the history by itself: this only looks whether it still does."""
+        if self._pipe is None:
+            return
         if self._process.poll() is not None:
-            raise self._ended_early()
-        self._listen()
+            raise self._pipe.ended_early()
+        self._listen(self._pipe)
 
     def preempting(self) -> None:
         """Have W&B show the run as preempted."""
-        self._say({"preempting": True})
+        if self._pipe is not None:
+            self._pipe.say({"preempting": True})
+
+    def tell(self, found: Description, record: Mapping[str, Any]) -> None:
+        """Take what the trial's run is, now that it has ended."""
+        self.told = found, record
 
     def finish(self, ended: str) -> None:
         """Wait until everything is with W&B.
@@ -77,14 +104,16 @@ class WandbRun:
         Raises:
             WandbTrouble: it is not, in the time that it has.
         """
-        deadline = time.monotonic() + self.timeout
+        if self._pipe is None:
+            self._write()
+            return
         try:
             self.log({}, 0)
-            self._say({"end": True, "exit_code": int(ended != "finished")})
-            self._process.wait(deadline - time.monotonic())
-            self._listen()
+            self._pipe.say({"end": self._ending(self._pipe), "exit_code": int(ended != "finished")})
+            self._process.wait(self.timeout)
+            self._listen(self._pipe)
             if not self._complete:
-                raise self._ended_early()
+                raise self._pipe.ended_early()
         except subprocess.TimeoutExpired:
             raise WandbTrouble(f"no answer within {self.timeout:g} s") from None
         finally:
@@ -92,38 +121,40 @@ class WandbRun:
 
     def abandon(self) -> None:
         """End the process now; wandb's own ends with it."""
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            with suppress(OSError):  # what could not be said is still in its buffer
-                if pipe is not None:
-                    pipe.close()
+        if self._pipe is not None:
+            self._pipe.close()
 
-    def _say(self, message: Mapping[str, Any]) -> None:
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(json.dumps(message).encode() + b"\n")
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            raise self._ended_early() from None
+    def _ending(self, pipe: Pipe) -> str | None:
+        if self.told is None:
+            return None
+        found, record = self.told
+        kinds = self.trial.config.logger.wandb.artifacts
+        return pipe.file(ending(named(self.trial, found), record, self.trial.directory, kinds))
 
-    def _listen(self) -> None:
+    def _write(self) -> None:
+        """Write the run of a trial that has ended; of one that goes on later, nothing."""
+        if self.told is not None:
+            write_run(self.trial, *self.told, list(read_lines(self.history)))
+
+    def _listen(self, pipe: Pipe) -> None:
         """Take what the process has said; WandbTrouble where that is an error."""
-        assert self._process.stdout is not None
-        while got := self._process.stdout.read():
-            self._heard += got
-        *whole, self._heard = self._heard.split(b"\n")
-        for message in map(json.loads, whole):
-            if "error" in message:
-                raise WandbTrouble(message["error"])
-            if "url" in message:
+        for message in pipe.heard():
+            if message.get("url"):
                 say(f"W&B: {message['url']}", err=True)
             self._complete |= "complete" in message
 
-    def _ended_early(self) -> WandbTrouble:
-        code = self._process.wait()
-        self._listen()  # it may have said why
-        return WandbTrouble(f"its process ended with exit code {code}")
+
+def write_run(
+    trial: Trial, found: Description, record: Mapping[str, Any], history: list[dict[str, float]], online: bool = False
+) -> str:
+    """Write the whole run of a trial that has ended; return where it is.
+
+    Raises:
+        WandbTrouble: W&B does not take it.
+    """
+    place, kinds = place_of(trial), trial.config.logger.wandb.artifacts
+    with writing(replace(place, online=online or place.online)) as writer:
+        return writer.write(Ended(record, trial.directory, named(trial, found), history), kinds)
 
 
 def check_wandb(trial: Trial) -> None:
@@ -132,21 +163,32 @@ def check_wandb(trial: Trial) -> None:
     Raises:
         UserError: it would refuse the trial's run.
     """
-    if trial.config.logger.wandb.mode == "disabled":
+    mode = mode_of(trial)
+    if mode == "disabled":
         return
     if len(trial.trial_id) > LONGEST:
         raise UserError(
             "The trial's id is too long for W&B.", saw=trial.trial_id, allowed=f"{LONGEST} characters; shorter names"
         )
-    if trial.config.logger.wandb.mode == "offline":
+    if mode == "offline":
         return
+    require_login(
+        f"logger.wandb.mode={trial.config.logger.wandb.mode}",
+        "a login, or WANDB_API_KEY; or logger=wandb_offline, and wandb sync later",
+    )
+
+
+def require_login(saw: str, allowed: str) -> None:
+    """Raise UserError where W&B would ask for a login.
+
+    Args:
+        saw: what sends runs to the server.
+        allowed: in its place.
+    """
     found = ask_wandb()
-    if not found["logged_in"] and found["mode"] in ("online", "run", "shared"):
+    if not found["logged_in"]:
         raise UserError(
-            f"W&B has no login for {found['server']}: {found['why']}.",
-            saw=f"logger.wandb.mode={trial.config.logger.wandb.mode}",
-            allowed="a login, or WANDB_API_KEY; or logger=wandb_offline, and wandb sync later",
-            run="wandb login",
+            f"W&B has no login for {found['server']}: {found['why']}.", saw=saw, allowed=allowed, run="wandb login"
         )
 
 
@@ -168,7 +210,7 @@ def ask_wandb() -> dict[str, Any]:
 def _asked() -> dict[str, Any]:
     try:
         done = subprocess.run(
-            [*_COMMAND, "login"],
+            [*COMMAND, "login"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -41,7 +41,7 @@ def write_and_finish(
     if tracking.states:
         record["run"] |= {"tracking": dict(tracking.states)}
     path = write_record(directory, record, replacing)
-    tracking.finish(ended)
+    tracking.finish(ended, record)
     if tracking.states and tracking.states != record["run"]["tracking"]:
         record["run"] |= {"tracking": dict(tracking.states)}
         with suppress(OSError, UserError):  # the result is safe

@@ -1,6 +1,7 @@
 """The result part of a record: bit-identical when the trial is run again."""
 
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ from unroll.data.examples import Examples, stated_content_sha256
 from unroll.data.profile import in_short
 from unroll.errors import UserError
 from unroll.models.sizing import count_parameters
+from unroll.records.provenance import code
 from unroll.records.scores import scores_sha256
 from unroll.registry.facts import facts
 from unroll.tasks.task import Final, Task
 from unroll.training import predictions
 from unroll.training.devices import device_fields
 from unroll.training.diagnostics.probe import logged_names
+from unroll.training.looked_at import keep_looked_at
 from unroll.training.ranks import rank
 from unroll.training.run import Run
 
@@ -117,14 +120,30 @@ def result(run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
         run.tracking.log({**logged, **logged_names(run.diagnostics or {})}, run.progress.step)
         found |= _trained(run)
         found["curves"]["validation"] = run.progress.validations
-        sizing = {} if run.sizing is None else {"sizing": run.sizing.record()}
         fields |= {
-            "parameters": count_parameters(run.network) | sizing,
-            "flops": {"forward_per_example": run.cost.forward, "training": _operations(run)},
+            "parameters": _parameters(run),
+            "flops": {"forward_per_example": run.cost.forward, "training": run.known.operations_of(run.progress.step)},
             "diagnostics": run.diagnostics,
         }
         timing |= _timing(run)
+    if rank() == 0:
+        network = None if run.trial.is_baseline else run.network
+        keep_looked_at(run.task, run.final.predictions["test"], network, run.trial.directory, run.replacing)
     return fields, timing
+
+
+def so_far(run: Run) -> dict[str, Any]:
+    """What is known of the record before training begins, for trackers."""
+    command = " ".join(["unroll", *sys.argv[1:]])
+    return {
+        "data": data_fields(run.config, run.examples),
+        "parameters": _parameters(run),
+        "run": {"command": command, "code": code()},
+    }
+
+
+def _parameters(run: Run) -> dict[str, Any]:
+    return count_parameters(run.network) | ({} if run.sizing is None else {"sizing": run.sizing.record()})
 
 
 def _trained(run: Run) -> dict[str, Any]:
@@ -140,23 +159,10 @@ def _trained(run: Run) -> dict[str, Any]:
     return found if progress.pretrained is None else found | {"pretrained": progress.pretrained}
 
 
-def _examples_after(run: Run, step: int) -> int:
-    """Training examples that were seen in so many steps."""
-    epochs, rest = divmod(step, run.schedule.per_epoch)
-    return epochs * len(run.task.splits["train"]) + rest * run.config.data.batch_size
-
-
-def _operations(run: Run) -> int:
-    """Operations of the whole training."""
-    trained = _examples_after(run, run.progress.step)
-    pretraining = _examples_after(run, min(run.progress.step, run.module.phases.boundary))
-    return run.cost.phases[0] * pretraining + run.cost.phases[1] * (trained - pretraining)
-
-
 def _timing(run: Run) -> dict[str, Any]:
     """What was measured of training."""
     progress = run.progress
-    trained = _examples_after(run, progress.step)
+    trained = run.known.examples(progress.step)
     return {
         "training_seconds": progress.seconds,
         "examples_per_second": trained / progress.seconds if progress.seconds else None,

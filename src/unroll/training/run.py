@@ -16,6 +16,7 @@ from unroll.models.network import Network
 from unroll.models.sizing import Sizing
 from unroll.records.lease import Lease
 from unroll.tasks.task import Final, Task
+from unroll.tracking.history import Known
 from unroll.tracking.tracking import Tracking
 from unroll.training.callbacks import Training
 from unroll.training.carry import Carry
@@ -23,6 +24,7 @@ from unroll.training.checkpoint import Progress
 from unroll.training.diagnostics.probe import diagnose
 from unroll.training.evaluation import Score, evaluate_split
 from unroll.training.module import TrialModule
+from unroll.training.phases import phases_of
 from unroll.training.preemption import Preemption
 from unroll.training.ranks import Ranks
 
@@ -90,6 +92,13 @@ class Run:
     @property
     def progress(self) -> Progress:
         return self.saved.progress
+
+    @cached_property
+    def known(self) -> Known:
+        """What turns steps into epochs, examples and operations."""
+        batch, train = self.config.data.batch_size, len(self.task.splits["train"])
+        boundary = phases_of(self.task, self.schedule.steps).boundary
+        return Known(self.schedule.per_epoch, train, batch, boundary, self.cost.phases, self.config.task.selection.name)
 
     @cached_property
     def splits(self) -> Mapping[str, Split]:

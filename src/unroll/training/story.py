@@ -23,7 +23,7 @@ from unroll.training.generalisation import train_scores
 from unroll.training.lightning_trainer import build_trainer, quiet
 from unroll.training.module import TrialModule, own_sums
 from unroll.training.prepared import build_baseline, prepared_task, sized
-from unroll.training.result import result
+from unroll.training.result import result, so_far
 from unroll.training.run import Cost, Run, Saved, Schedule
 
 
@@ -123,7 +123,8 @@ def set_up(run: Run) -> None:
     """Step 6: trackers, Lightning's trainer and module."""
     config, progress, start = run.config, run.progress, run.progress.step
     if run.ranks.number == 0:
-        run.tracking.start(start)
+        run.tracking.seconds = lambda: progress.seconds
+        run.tracking.start(start, run.known, so_far(run))
     logs_diagnostics = config.trainer.diagnose == "validations"
     run.training = Training(
         run.trial.directory,

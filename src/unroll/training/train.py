@@ -25,7 +25,7 @@ from unroll.registry.options import grouped
 from unroll.registry.versions import own_options
 from unroll.storage import storage_trouble
 from unroll.threads import computing_threads
-from unroll.tracking.tracking import Tracking
+from unroll.tracking.tracking import Tracking, tell_agent
 from unroll.tracking.wandb_run import check_wandb
 from unroll.training import checkpoint
 from unroll.training.cluster import check_cluster
@@ -133,6 +133,8 @@ def train(trial: Trial, checked: bool = False) -> dict[str, Any]:
             with ranks.together():
                 finished = ranks.gathered(finished)[0]
             if finished is not None:
+                if ranks.number == 0:
+                    tell_agent(trial, finished)
                 return finished
             tracking = Tracking(trial) if lease is None else held.enter_context(tracked(trial))
             return _train(trial, began, lease, tracking, ranks)

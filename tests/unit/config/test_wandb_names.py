@@ -29,7 +29,7 @@ def test_who_names_a_run() -> None:
     ours = {
         "project": "unroll",
         "entity": None,
-        "group": "sentiment-rotten_tomatoes_snippets",
+        "group": None,
         "name": None,
         "tags": None,
     }

@@ -63,3 +63,15 @@ def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int =
     )
     gaps = (correct / count - sure / count).nan_to_num().abs()
     return float((gaps * (count / count.sum())).sum())
+
+
+def taken_for(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """How often each class was taken for which: counts [classes, classes], a row a true one.
+
+    Args:
+        truth: classes [N] below `classes`.
+        predicted: the same.
+        classes: how many there are.
+    """
+    pairs = np.asarray(truth, np.int64) * classes + np.asarray(predicted, np.int64)
+    return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)

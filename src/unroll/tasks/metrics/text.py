@@ -75,6 +75,24 @@ def corpus_counts(
     }
 
 
+def sentence_scores(
+    hypotheses: Sequence[str], references: Sequence[str], lowercase: bool = False, language: str = "en"
+) -> dict[str, list[float]]:
+    """BLEU and chrF2 of each sentence by itself, in 0..100, to look at: their means are not those of the set.
+
+    Of BLEU the orders that a sentence is too short for are left out (sacreBLEU's `effective_order`). Raises ValueError
+    as `corpus_bleu`.
+    """
+    hypotheses, references = _checked(hypotheses, references)
+    bleu = BLEU(lowercase=lowercase, tokenize=_bleu_tokeniser(language), effective_order=True)
+    chrf = CHRF(lowercase=lowercase)
+    pairs = list(zip(hypotheses, references, strict=True))
+    return {
+        "sentence_bleu": [bleu.sentence_score(said, [wanted]).score for said, wanted in pairs],
+        "sentence_chrf": [chrf.sentence_score(said, [wanted]).score for said, wanted in pairs],
+    }
+
+
 def tokenise(sentence: str, language: str) -> list[str]:
     """A sentence's words: Moses tokens, unescaped; of a language without spaces its characters, and Latin words."""
     if without_spaces(language):
