@@ -226,18 +226,34 @@ def _heartbeat(server: "WandbServer", values: Values) -> Answer:
 
 
 def _upsert_view(server: "WandbServer", values: Values) -> Answer:
-    """A workspace or a report: kept with its spec read."""
-    name = values["name"]
-    fresh = name not in server.views
-    server.views[name] = {**values, "spec": json.loads(values["spec"])}
+    """A workspace or a report: kept with its spec read; one with an id takes the place of that one."""
+    replaced = [name for name in server.views if _view_of(name, values)["id"] == values.get("id")]
+    name = replaced[0] if replaced else values["name"]
+    server.views[name] = {**values, "name": name, "spec": json.loads(values["spec"])}
     _made_project(server, values["projectName"])
-    view = {key: values.get(key) for key in ("type", "name", "displayName", "description", "spec")}
-    view |= {
-        "id": base64.b64encode(f"View:{name}".encode()).decode(),
-        "project": _project(server, {**values, "name": None}),
-    }
-    view |= {"createdAt": "2026-01-01T00:00:00", "updatedAt": "2026-01-01T00:00:00"}
-    return {"upsertView": {"view": view, "inserted": fresh}}
+    project = _project(server, {"project": values["projectName"], "entity": values["entityName"]})
+    view = {**_view_of(name, server.views[name]), "project": project, "spec": values["spec"]}
+    return {"upsertView": {"view": view, "inserted": not replaced}}
+
+
+def _views(server: "WandbServer", values: Values) -> Answer:
+    """Views of a project: of a type, and of a name where one is asked for."""
+    project, name = _project(server, values), values.get("viewName")
+    nodes = [
+        {**_view_of(key, view), "spec": json.dumps(view["spec"])}
+        for key, view in server.views.items()
+        if view["projectName"] == project["name"] and view["type"] == (values.get("viewType") or "runs")
+        if name is None or name in (key, view["displayName"])
+    ]
+    edges = [{"node": node, "cursor": node["name"]} for node in nodes]
+    page = {"edges": edges, "pageInfo": {"endCursor": None, "hasNextPage": False}}
+    return {"project": {**project, "allViews": page} if project["name"] in server.projects else None}
+
+
+def _view_of(name: str, view: Values) -> Answer:
+    found = {key: view.get(key) for key in ("type", "name", "displayName", "description")}
+    found |= {"id": base64.b64encode(f"View:{name}".encode()).decode(), "user": None}
+    return {**found, "createdAt": "2026-01-01T00:00:00", "updatedAt": "2026-01-01T00:00:00"}
 
 
 _ANSWERS: dict[str, Callable[["WandbServer", Values], Answer]] = {
@@ -267,4 +283,6 @@ _ANSWERS: dict[str, Callable[["WandbServer", Values], Answer]] = {
     "Heartbeat": _heartbeat,
     "upsertView": _upsert_view,
     "UpsertView2": _upsert_view,
+    "View": _views,
+    "ProjectViews": _views,
 }

@@ -31,7 +31,7 @@ from unroll.reproduction import published
 from unroll.storage import storage_trouble
 from unroll.sweeps import capacity, ray_workers, workers
 from unroll.sweeps.scheduler import Rules, complete
-from unroll.tracking import wandb_run
+from unroll.tracking import wandb_run, workspace
 from unroll.training import checkpoint, cluster, devices, graphs, load
 from unroll.training import ranks as ranks_module
 from unroll.tuning import search
@@ -197,14 +197,14 @@ TASK = {**JOB, "SLURM_STEP_ID": "0", "SLURM_PROCID": "0", "SLURM_LOCALID": "0", 
 TORCHRUN = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "4"}
 
 
-def no_login(place: Place) -> None:
+def no_login(place: Place, ask: Callable[[], Any] | None = None) -> None:
     """At the prompt of a terminal the key is typed; here it is in the environment."""
     for name in [name for name in os.environ if name.startswith("WANDB_")]:
         place.monkeypatch.delenv(name)
     place.monkeypatch.setenv("HOME", str(place.folder))
     place.monkeypatch.setenv("NETRC", str(place.folder / "netrc"))
     place.answers = {"WANDB_API_KEY": KEY, "WANDB_BASE_URL": place.server}
-    wandb_run.check_wandb(api.compose(["logger=wandb"]))
+    (ask or (lambda: wandb_run.check_wandb(api.compose(["logger=wandb"]))))()
 
 
 def changed_pages(place: Place) -> None:
@@ -271,6 +271,10 @@ MESSAGES: dict[str, list[Make]] = {
     "sweeps/workers.py:run_one": [killed_worker],
     "records/record.py:read_record": [damaged_record],
     "tracking/wandb_run.py:require_login": [no_login],
+    "tracking/workspace.py:_packages": [
+        lambda place: without(place, "wandb_workspaces.reports.v2", lambda: workspace._packages())
+    ],
+    "tracking/workspace.py:_ready": [lambda place: no_login(place, lambda: workspace._ready(workspace.Where()))],
     "training/checkpoint.py:load": [damaged_checkpoint],
     "training/checkpoint.py:load_best": [checkpoint_of_another_step],
     "training/cluster.py:_gpus": [lambda place: cluster._gpus("gpu", 1)],

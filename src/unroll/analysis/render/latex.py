@@ -59,13 +59,23 @@ def _section(section: Section) -> str:
 
 def tabular(grid: Grid) -> str:
     """Return a grid ruled by booktabs: the first column left, the rest right, a line between networks and baselines."""
+    return _ruled(grid, "tabular", "{}", (r"\toprule", r"\midrule", r"\bottomrule"))
+
+
+def array(grid: Grid) -> str:
+    """Return the same as a formula, for KaTeX and MathJax, which know neither tables nor booktabs."""
+    return _ruled(grid, "array", r"\text{{{}}}", (r"\hline",) * 3)
+
+
+def _ruled(grid: Grid, environment: str, cell: str, rules: tuple[str, str, str]) -> str:
+    top, middle, bottom = rules
 
     def line(cells: Sequence[str]) -> str:
-        return " & ".join(escaped(cell) for cell in cells) + r" \\"
+        return " & ".join(cell.format(escaped(text)) for text in cells) + r" \\"
 
     rows = [line(row) for row in grid.rows]
     if grid.networks is not None and 0 < grid.networks < len(rows):
-        rows.insert(grid.networks, r"\midrule")
+        rows.insert(grid.networks, middle)
     columns = "l" + "r" * (len(grid.header) - 1)
-    head = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", line(grid.header), r"\midrule"]
-    return "\n".join([*head, *rows, r"\bottomrule", r"\end{tabular}"])
+    head = [rf"\begin{{{environment}}}{{{columns}}}", top, line(grid.header), middle]
+    return "\n".join([*head, *rows, bottom, rf"\end{{{environment}}}"])
