@@ -39,6 +39,9 @@ def track(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what is there, missing, different.")] = False,
     timeout: Annotated[float, typer.Option("--timeout", help="Seconds that one run may take.", min=1)] = 60.0,
+    workspace: Annotated[bool, typer.Option("--workspace", help="Save the suite's views instead of runs.")] = False,
+    report: Annotated[bool, typer.Option("--report", help="Save the suite's report instead of runs.")] = False,
+    json: Annotated[Path | None, typer.Option("--json", help="A folder for both as JSON; no server is asked.")] = None,
     config_dir: ConfigDir = None,
 ) -> None:
     """Make W&B's runs of all records, or of a suite's, from their files: those that are missing or different."""
@@ -55,6 +58,9 @@ def track(
     check_kinds(artifacts or [])
     refuse_repeated(overrides or [])
     chosen = plan(overrides, config_dir) if overrides else None
+    if workspace or report or json:
+        _save_views(chosen, folders, project, entity, workspace, report, json)
+        return
     place = _place(to, folder, folders, project, entity, timeout)
     refused: list[UserError] = []
     pool = pooled(folders, refused)
@@ -72,6 +78,34 @@ def track(
         say(error, err=True)
     if refused:
         raise typer.Exit(1)
+
+
+def _save_views(
+    chosen: "Plan | None",
+    folders: list[str],
+    project: str | None,
+    entity: str | None,
+    workspace: bool,
+    report: bool,
+    json: Path | None,
+) -> None:
+    """Save a suite's views and its report, or write them as JSON."""
+    from unroll.config.schema import Wandb
+    from unroll.config.wandb_names import check_wandb_names
+    from unroll.records.audit import pooled
+    from unroll.sweeps.track_views import track_views
+    from unroll.tracking.workspace import Where
+
+    if chosen is None:
+        raise UserError("Views and reports are of a suite.", saw="no suite", allowed="suite=NAME before the options")
+    if not workspace and not report:
+        raise UserError("What is to be written?", saw=f"--json {json}", allowed="--workspace, --report or both")
+    check_wandb_names(Wandb(mode="offline", project=project, entity=entity), os.environ)
+    where = Where(project or os.environ.get("WANDB_PROJECT") or "unroll", entity or os.environ.get("WANDB_ENTITY"))
+    refused: list[UserError] = []
+    pool = pooled(folders, refused)
+    for line in track_views(chosen, pool, where, refused, workspace=workspace, report=report, out=json):
+        say(line)
 
 
 def _place(

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 from wandb_server import KEY, WandbServer, wandb_server
 
 pytest.importorskip("wandb_workspaces", reason="an extra: pip install 'unroll-bench[wandb-report]'")
 
+from unroll.cli import app
 from unroll.config.planned import Plan
 from unroll.errors import UserError
 from unroll.records.audit import pooled
@@ -173,3 +175,21 @@ def test_a_server_that_fails(server: WandbServer, quickstart: Plan) -> None:
     server.mode = "500"
     with pytest.raises(UserError, match="W&B did not list the projects"):
         said(quickstart, workspace=True)
+
+
+def test_the_command_writes_what_a_server_would_get(tmp_path: Path) -> None:
+    asked = ["track", "suite=quickstart", "--runs", str(RECORDS), "--workspace", "--report", "--json", str(tmp_path)]
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 0, done.output
+    written = [Path(line) for line in done.output.splitlines()]
+    assert len(written) == 7
+    assert all(json.loads(path.read_text(encoding="utf-8")) for path in written)
+
+
+@pytest.mark.parametrize(
+    ("words", "saw"), [(["--workspace"], "no suite"), (["suite=quickstart", "--json", "x"], "--json x")]
+)
+def test_views_are_asked_for_whole(words: list[str], saw: str) -> None:
+    error = CliRunner().invoke(app, ["track", *words]).exception
+    assert isinstance(error, UserError)
+    assert error.saw == saw
