@@ -26,6 +26,7 @@ from unroll.tracking.tracking import Tracking
 from unroll.training import predictions, story
 from unroll.training.devices import kind_of, set_tf32
 from unroll.training.lightning_trainer import quiet
+from unroll.training.looked_at import keep_looked_at
 from unroll.training.memory import keep_freed_memory
 from unroll.training.preemption import Preemption
 from unroll.training.prepared import prepared_task
@@ -254,3 +255,5 @@ def sample(split: Split, order: Sequence[Tensor], count: int) -> list[Tensor]:
 def _save(run: Run) -> None:
     predictions.save(run.trial.directory, run.final.predictions)
     predictions.save_images(run.trial.directory, run.final.images)
+    network = None if run.trial.is_baseline else run.network
+    keep_looked_at(run.task, run.final.predictions["test"], network, run.trial.directory, run.replacing)
