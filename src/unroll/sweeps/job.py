@@ -184,7 +184,7 @@ def train_job(planned: Planned, flags: Sequence[str] = (), in_sweep: bool = True
     trial = planned.trial
     if rank() == 0:
         for line in opening(trial):
-            say(line)
+            say(line, err=True)
     from unroll.training.train import train
 
     before = record_identity(trial)

@@ -1,6 +1,6 @@
 """What a trial says while it trains: what trains on what, a line a validation, and in a terminal a bar below them.
 
-The lines go to stdout, so that a log file holds what a terminal shows.
+All of it goes to stderr, as a log of its job does: what a command prints on stdout is its answer.
 """
 
 import math
@@ -71,7 +71,7 @@ class ProgressLines:
         if self._bar is not None and self._bar.live.is_started:
             self._bar.console.print(visible(line), markup=False, highlight=False)
         else:
-            say(line)
+            say(line, err=True)
 
     def close(self) -> None:
         """Take the bar away."""
@@ -97,7 +97,7 @@ def in_terminal(progress: Any) -> bool:
     """Whether a bar is drawn: as `trainer.progress` says; `auto` is in a terminal that can."""
     if progress != "auto":
         return bool(progress)
-    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def number(value: float, name: str, primary: Primary) -> str:
@@ -116,7 +116,7 @@ def _bar(steps: int | None) -> "Progress":
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}  {task.fields[best]}"),
         TimeRemainingColumn(compact=True),
-        console=Console(file=sys.stdout),
+        console=Console(file=sys.stderr),
         transient=True,
     )
     bar.add_task("", total=steps, epoch="", rate="", best="")

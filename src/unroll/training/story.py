@@ -177,15 +177,18 @@ def say_sizes(run: Run) -> None:
     trainer, schedule, splits = run.config.trainer, run.schedule, run.task.splits
     sizes = ", ".join(f"{len(splits[name]):,} {name}" for name in ("train", "validation", "test"))
     parameters = count_parameters(run.network)["total"]
-    threads = f"{trainer.threads} thread{'s' * (trainer.threads != 1)}"
+    device = f"{kind_of(trainer.accelerator)}, {trainer.threads} thread{'s' * (trainer.threads != 1)}"
     of = "" if schedule.steps == ENDLESS else f"{schedule.steps:,} steps, "
     every = schedule.every if schedule.every is not None and schedule.every < schedule.steps else None
     validated = "at the end" if every is None else f"every {every:,}"
-    say(f"  data     {sizes}")
-    say(f"  network  {parameters:,} parameters; {kind_of(trainer.accelerator)}, {threads}, {trainer.precision}")
-    say(f"  budget   {of}{schedule.per_epoch:,} steps an epoch, validated {validated}")
+    say(f"  data     {sizes}", err=True)
+    say(
+        f"  network  {parameters:,} parameters; {device}, {trainer.precision}",
+        err=True,
+    )
+    say(f"  budget   {of}{schedule.per_epoch:,} steps an epoch, validated {validated}", err=True)
     if run.progress.step:
-        say(f"  goes on  from step {run.progress.step:,} of its last checkpoint")
+        say(f"  goes on  from step {run.progress.step:,} of its last checkpoint", err=True)
 
 
 def fit(run: Run) -> None:

@@ -24,7 +24,7 @@ def test_a_validation_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     said.validated(216, 20.0, FOUND, best=True)
     said.logged({"validation/nll": 0.5})
     said.validated(324, 30.0, FOUND, best=False)
-    assert capsys.readouterr().out.splitlines() == [
+    assert capsys.readouterr().err.splitlines() == [
         "epoch 2/8  step 216/864  train 0.3941  val nll 0.4681 *  val accuracy 76.2 %  1 min left",
         "epoch 3/8  step 324/864  train 0.3941  val nll 0.4681    val accuracy 76.2 %  50 s left",
     ]
@@ -32,18 +32,18 @@ def test_a_validation_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_seconds_of_earlier_attempts_are_no_speed(capsys: pytest.CaptureFixture[str]) -> None:
     lines(begun=(432, 1000.0)).validated(648, 1010.0, FOUND, best=False)
-    assert capsys.readouterr().out.endswith("  10 s left\n")
+    assert capsys.readouterr().err.endswith("  10 s left\n")
 
 
 def test_the_last_line_has_nothing_left(capsys: pytest.CaptureFixture[str]) -> None:
     lines().validated(864, 90.0, FOUND, best=False)
-    assert capsys.readouterr().out == "epoch 8/8  step 864/864  val nll 0.4681    val accuracy 76.2 %\n"
+    assert capsys.readouterr().err == "epoch 8/8  step 864/864  val nll 0.4681    val accuracy 76.2 %\n"
 
 
 def test_a_budget_in_seconds_has_no_last_step(capsys: pytest.CaptureFixture[str]) -> None:
     said = lines("budget.epochs=null", "budget.seconds=100", "optimizer.schedule=constant", steps=ENDLESS)
     said.validated(216, 40.0, FOUND, best=False)
-    assert capsys.readouterr().out == "epoch 2  step 216  val nll 0.4681    val accuracy 76.2 %  1 min left\n"
+    assert capsys.readouterr().err == "epoch 2  step 216  val nll 0.4681    val accuracy 76.2 %  1 min left\n"
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_budget_in_seconds_has_no_last_step(capsys: pytest.CaptureFixture[str]
 def test_a_bar_is_for_terminals(
     progress: Any, terminal: bool, term: str, drawn: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress_lines.sys.stdout, "isatty", lambda: terminal)
+    monkeypatch.setattr(progress_lines.sys.stderr, "isatty", lambda: terminal)
     monkeypatch.setenv("TERM", term)
     assert progress_lines.in_terminal(progress) is drawn
 
@@ -70,4 +70,4 @@ def test_a_line_stands_above_the_bar(capsys: pytest.CaptureFixture[str]) -> None
     said.validated(108, 10.0, FOUND, best=True)
     said.close()
     said.close()
-    assert "val nll 0.4681 *" in capsys.readouterr().out
+    assert "val nll 0.4681 *" in capsys.readouterr().err
