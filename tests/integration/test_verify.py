@@ -132,7 +132,7 @@ def test_the_command_with_another_number_of_threads(record: dict[str, Any]) -> N
     runs = record["config"]["paths"]["runs"]
     done = CliRunner().invoke(app, ["verify", record["trial_id"], "--runs", runs, "trainer.threads=2"])
     assert done.exit_code == 0, done.output
-    assert done.output.startswith("elsewhere: threads 1 -> 2\n")
+    assert done.stdout.startswith("elsewhere: threads 1 -> 2\n")
     assert done.output.rstrip().endswith(("within tolerance", "the result is bit-identical"))
 
 
