@@ -99,6 +99,7 @@ def test_a_run_made_again_is_the_live_one(
     servers: Callable[[], WandbServer], tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Networks with diagnostics and baselines; online, and offline and synced."""
+    monkeypatch.setattr(sys, "argv", ["unroll", "train", "task=forecasting", "task.window=8"])  # in notes and names
     live = servers()
     trials = [
         baseline(tiny, tmp_path, "last_value"),

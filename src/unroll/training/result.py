@@ -137,8 +137,8 @@ def so_far(run: Run) -> dict[str, Any]:
     command = " ".join(["unroll", *sys.argv[1:]])
     return {
         "data": data_fields(run.config, run.examples),
-        "parameters": _parameters(run),
         "run": {"command": command, "code": code()},
+        **({} if run.trial.is_baseline else {"parameters": _parameters(run)}),
     }
 
 

@@ -36,7 +36,7 @@ def run_trial(run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
     """Train, or fit, and evaluate. Returns the record's scientific fields, and what was measured on the way."""
     read_data(run)
     if run.trial.is_baseline:
-        run.tracking.start(0)
+        run.tracking.start(0, None, so_far(run))
         fit_baseline(run)
         return result(run)
     make_network(run)
