@@ -1,5 +1,6 @@
 """A trial that is killed and started again ends with the bits of one that was not."""
 
+import csv
 import json
 import signal
 from collections.abc import Callable
@@ -163,6 +164,9 @@ def test_killed_after_training_only_evaluates_again(
     assert (trial.directory / checkpoint.BEST).read_bytes() == best
 
 
+MEASURED = ("progress/seconds", "cost/seconds", "cost/examples_per_second", "cost/peak_gib")  # of the machine
+
+
 def test_the_csv_is_whole_after_resuming(make: Make) -> None:
     tables = []
     for death in (None, "after_step_6"):
@@ -171,7 +175,10 @@ def test_the_csv_is_whole_after_resuming(make: Make) -> None:
             assert attempt(trial, death) == KILLED
         assert attempt(trial) == 0
         (path,) = trial.directory.rglob("metrics.csv")
-        tables.append(path.read_text())
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        tables.append([{name: value for name, value in row.items() if name not in MEASURED} for row in rows])
+    assert len(tables[0]) > 10
     assert tables[0] == tables[1]
 
 
