@@ -189,7 +189,8 @@ class _Crew:
         """Ask workers to save and leave, wherever they are."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        kill = self.ray.remote(num_cpus=0, max_retries=0)(_ask_to_leave)
+        # a process that Ray has just started may be ended by the same Ctrl-C: another one is asked then
+        kill = self.ray.remote(num_cpus=0, max_retries=5)(_ask_to_leave)
         for number in numbers:
             with contextlib.suppress(self.ray.exceptions.RayError):  # it has ended
                 node, pid = self.ray.get(self.workers[number][1])
