@@ -41,14 +41,16 @@ def decimals(values: Iterable[float]) -> int:
     return min(4, max(0, 3 - math.floor(math.log10(sizes[len(sizes) // 2]))))
 
 
-def _spread(summary: Summary | None, places: int) -> str:
+def spread(summary: Summary | None, places: int) -> str:
+    """A mean and, of several values, their standard deviation, such as "81.50 ± 0.71"."""
     if summary is None:
         return "—"
     mean = number(summary.mean, places)
     return mean if summary.sd is None else f"{mean} ± {number(summary.sd, places)}"
 
 
-def _interval(summary: Summary | None, places: int) -> str:
+def interval(summary: Summary | None, places: int) -> str:
+    """The 95 % t-interval of a mean."""
     if summary is None or summary.low is None or summary.high is None:
         return "—"
     return f"{number(summary.low, places)} to {number(summary.high, places)}"
@@ -70,18 +72,21 @@ def probability(p: float) -> str:
     return "< 0.0001" if p < 1e-4 else f"{p:.2g}"
 
 
-def _places(rows: Iterable[Row]) -> int:
+def places_of(rows: Iterable[Row]) -> int:
+    """The decimals of a table's primary metric."""
     found = [row for row in rows if row.primary]
     competing = [row for row in found if not row.unranked]
     return decimals(row.primary.mean for row in competing or found if row.primary)
 
 
-def _value(row: Row, places: int) -> str:
-    cell = _spread(row.primary, places) + (" (reopened)" if row.reopened else "")
+def value_of(row: Row, places: int) -> str:
+    """A row's primary metric, bold where the row is surely best."""
+    cell = spread(row.primary, places) + (" (reopened)" if row.reopened else "")
     return f"**{cell}**" if row.best else cell
 
 
-def _seeds(row: Row) -> str:
+def seeds_of(row: Row) -> str:
+    """How many of a row's trials finished, failed and are missing."""
     said = str(row.count("finished")) if row.seeded else "no seed"
     for status in ("failed", "missing"):
         if count := row.count(status):
@@ -104,19 +109,19 @@ def main(table: Table, intervals: bool) -> Grid:
         [f"train − test, {table.with_unit(min(measured)) if len(measured) == 1 else 'each its own'}"] if gaps else []
     )
     header += ["parameters", "seconds"]
-    places = _places(table.rows)
+    places = places_of(table.rows)
     gap_places = decimals(row.gap.mean for row in gaps if row.gap)
     rows = []
     for row in table.rows:
-        cells = [_label(row), _value(row, places), _seeds(row)]
+        cells = [_label(row), value_of(row, places), seeds_of(row)]
         cells += [letters(row.letters)] if lettered else []
         if intervals:
-            cells.append(_interval(row.primary, places))
+            cells.append(interval(row.primary, places))
         if compared:
             cells.append(difference(row.to_best, places))
         if gaps:
             own = f" {table.with_unit(row.gap_metric)}" if row.gap_metric and len(measured) > 1 else ""
-            cells.append(_spread(row.gap, gap_places) + own)
+            cells.append(spread(row.gap, gap_places) + own)
         cells.append("—" if row.parameters is None else f"{row.parameters:,}")
         cells.append("—" if row.seconds is None else f"{row.seconds:.1f}")
         rows.append(cells)
@@ -147,7 +152,7 @@ def overview(tables: Sequence[Table]) -> Grid:
         rows.update({label: ["—"] * len(tables) for label in labels})
     for column, table in enumerate(tables):
         for row in table.rows:
-            rows[_label(row)][column] = _value(row, _places(table.rows))
+            rows[_label(row)][column] = value_of(row, places_of(table.rows))
     networks = len({row.label for table in tables for row in table.networks})
     return Grid(header, [[label, *cells] for label, cells in rows.items()], networks)
 
@@ -159,14 +164,14 @@ def summary(tables: Sequence[Table]) -> Grid:
         ranked = [row for row in rows if row.primary and not row.unranked]
         if not ranked:
             return "—"
-        cell = f"{ranked[0].label} {_spread(ranked[0].primary, places)}"
+        cell = f"{ranked[0].label} {spread(ranked[0].primary, places)}"
         if ranked[0].seeded:
             cell += f" (n = {ranked[0].count('finished')})"
         return f"**{cell}**" if ranked[0].best else cell
 
     rows = []
     for table in tables:
-        places = _places(table.rows)
+        places = places_of(table.rows)
         metric = f"{table.metric}, {table.unit} {ARROWS[table.direction][0]}"
         rows.append([table.title, metric, best(table.networks, places), best(table.baselines, places)])
     return Grid(["test split", "metric", "best network", "best baseline"], rows)
@@ -177,7 +182,7 @@ def metrics(table: Table) -> Grid:
     names = list(dict.fromkeys(name for row in table.rows for name in row.metrics))
     places = {name: decimals(row.metrics[name].mean for row in table.rows if name in row.metrics) for name in names}
     header = ["", *(table.with_unit(name) for name in names)]
-    rows = [[_label(row), *(_spread(row.metrics.get(name), places[name]) for name in names)] for row in table.rows]
+    rows = [[_label(row), *(spread(row.metrics.get(name), places[name]) for name in names)] for row in table.rows]
     return Grid(header, rows, len(table.networks))
 
 
@@ -285,11 +290,11 @@ def values(tables: Sequence[Table]) -> tuple[list[str], list[list[Any]]]:
 
 def halves(table: Table) -> Grid:
     """Half the budget beside the whole one, of each network that was trained with both."""
-    places = _places(table.rows)
+    places = places_of(table.rows)
     rows = []
     for row in table.networks:
         if (found := row.half) is not None:
-            means = [_spread(found.half, places), _spread(found.whole, places), str(found.whole.n)]
+            means = [spread(found.half, places), spread(found.whole, places), str(found.whole.n)]
             rows.append([row.label, *means, difference(found.gain, places), found.verdict])
     unit = f"{table.metric}, {table.unit} {ARROWS[table.direction][0]}"
     return Grid(["", f"half the budget:\n{unit}", "the whole", "n", "whole − half [95 %], p", "the whole is"], rows)
@@ -297,7 +302,7 @@ def halves(table: Table) -> Grid:
 
 def trials(table: Table) -> Grid:
     """Every trial with its value, the source of its data, its code and date and, where any ran again, how that went."""
-    places = _places(table.rows)
+    places = places_of(table.rows)
     again = any(replications.of(row.trials) for row in table.rows)
     rows = []
     for row in table.rows:

@@ -84,30 +84,35 @@ def sections(
 
     `suite` is that of the tables, if they are of one: the command that trains half its budgets names it.
     """
-    found = [Section(title, 1)]
-    if answers:
-        said = (CLAIMS_CAPTION, *(looks.rule(course) for course in courses(answers)[:1]))
-        found.append(Section("What is said, and what the trials say", 2, said, cells.verdicts(answers)))
-        for answer in answers:
-            found.append(
-                Section(answer.says, 3, (_in_words(answer, suite),), cells.tests(answer) if answer.tests else None)
-            )
-        if (fixed := looks.beside_all_seeds(answers)) is not None:
-            caption, grid, notes = fixed
-            found.append(Section("Beside all seeds at once", 3, (caption,), grid, notes))
+    found = [Section(title, 1), *claims(answers, suite)]
     captions = (CAPTION, halves.CAPTION) if any(row.half for table in tables for row in table.rows) else (CAPTION,)
     found.append(Section(text=captions if tables else ("No records.",)))
     if len(tables) > 1:
         found.append(Section("Overview", grid=cells.overview(tables), notes=tuple(below_overview(tables))))
     if not courses(answers):
-        found += _across(across(tables))
+        found += across_problems(across(tables))
     for table in tables:
-        found.append(Section(table.title, grid=cells.main(table, intervals=True), notes=tuple(_below(table, suite))))
+        found.append(Section(table.title, grid=cells.main(table, intervals=True), notes=tuple(below(table, suite))))
         if any(row.half for row in table.rows):
             found.append(Section("Half the budget", 3, grid=cells.halves(table)))
         found.append(Section("All test metrics", 3, grid=cells.metrics(table)))
         if trials:
             found.append(Section("Trials", 3, grid=cells.trials(table)))
+    return found
+
+
+def claims(answers: Sequence[Answer], suite: str | None) -> list[Section]:
+    """Return what was said and what the trials say to it; nothing without claims."""
+    if not answers:
+        return []
+    said = (CLAIMS_CAPTION, *(looks.rule(course) for course in courses(answers)[:1]))
+    found = [Section("What is said, and what the trials say", 2, said, cells.verdicts(answers))]
+    for answer in answers:
+        grid = cells.tests(answer) if answer.tests else None
+        found.append(Section(answer.says, 3, (_in_words(answer, suite),), grid))
+    if (fixed := looks.beside_all_seeds(answers)) is not None:
+        caption, grid, notes = fixed
+        found.append(Section("Beside all seeds at once", 3, (caption,), grid, notes))
     return found
 
 
@@ -117,7 +122,8 @@ def below_overview(tables: Sequence[Table]) -> list[str]:
     return [*(f"{title}. {said}" for title, said in told if said), *of_primary(tables)]
 
 
-def _across(found: Across) -> list[Section]:
+def across_problems(found: Across) -> list[Section]:
+    """Return what the networks' trials say across problems; nothing where no network stands in two."""
     if not found.groups:
         return [Section("Across problems", text=(ACROSS_NOTHING,))] if found.single else []
     notes = []
@@ -197,7 +203,8 @@ def _in_words(answer: Answer, suite: str | None) -> str:
     return " ".join(filter(None, [*said, answer.note.strip(), trained]))
 
 
-def _below(table: Table, suite: str | None) -> list[str]:
+def below(table: Table, suite: str | None) -> list[str]:
+    """Everything that is said below a problem's table."""
     said = [f"Protocol {table.protocol} of the task."]
     if table.networks:
         said.append(f"Checkpoint of each trial: {table.selection}.")
