@@ -27,12 +27,13 @@ log "$word"
 [ -e "$CUDA_MPS_PIPE_DIRECTORY/control" ] || { echo "Cannot find MPS control daemon process"; exit 1; }
 """
 SWEEP = """
-import os, signal, sys
+import os, threading
 from unroll.sweeps.capacity import Gpu
 from unroll.sweeps.mps import shared
 with shared([Gpu("0", "GPU-a", 40.0)], 2):
     print(os.environ["CUDA_MPS_PIPE_DIRECTORY"], flush=True)
-    signal.pause()
+    while True:  # pause() would miss a signal that comes just before it
+        threading.Event().wait(0.05)
 """
 
 
