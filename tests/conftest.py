@@ -1,6 +1,7 @@
 """Fixtures that every test may use: where the benchmark data lies, and a private runs directory."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,10 @@ from hypothesis import HealthCheck, settings
 # The same examples in every run, however slow the machine is.
 settings.register_profile("unroll", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unroll")
+
+# A shell starts what runs in the background with Ctrl-C ignored, and every process of a test would ignore it too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
