@@ -4,14 +4,13 @@ import functools
 import json
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 from wandb_server import KEY, WandbServer, wandb_server
-
-pytest.importorskip("wandb_workspaces", reason="an extra: pip install 'unroll-bench[wandb-report]'")
 
 from unroll.cli import app
 from unroll.config.planned import Plan
@@ -23,6 +22,10 @@ from unroll.sweeps.track_views import track_views
 from unroll.tracking.suite_view import COSTS
 from unroll.tracking.workspace import Where
 
+pytestmark = pytest.mark.skipif(
+    find_spec("wandb_workspaces") is None and os.environ.get("CI") != "true",
+    reason="an extra: pip install 'unroll-bench[wandb-report]'",
+)
 RECORDS = Path(__file__).parents[2] / "results" / "records"
 FORECASTING = "forecasting/beijing_pm25/horizon=24"
 
@@ -76,7 +79,7 @@ def test_views_are_saved_and_saved_again_in_their_place(server: WandbServer, qui
     assert {view.get("id") is None for view in server.views.values()} == {False}, "the second save names the first"
     spec = saved["Unroll: quickstart"]["spec"]["section"]
     (runs,) = spec["runSets"]
-    assert filtered(runs) == {"suite": "quickstart"}
+    assert filtered(runs) == {"suite": "quickstart", "kind": "network"}
     assert [key["name"] for key in runs["grouping"]] == ["problem.value", "group"]
     assert runs["sort"]["keys"][0] == {"key": {"section": "summary", "name": "primary/skill"}, "ascending": False}
     assert "summary:primary/skill" in runs["runFeed"]["columnPinned"]
@@ -146,7 +149,10 @@ def test_files_in_place_of_a_server(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     written = said(quickstart, workspace=True, report=True, out=tmp_path / "specs")
     assert len(written) == 7
     specs = {Path(path).name: json.loads(Path(path).read_text(encoding="utf-8")) for path in written}
-    assert filtered(specs["view-quickstart.json"]["section"]["runSets"][0]) == {"suite": "quickstart"}
+    assert filtered(specs["view-quickstart.json"]["section"]["runSets"][0]) == {
+        "suite": "quickstart",
+        "kind": "network",
+    }
     assert specs["report-quickstart.json"]["blocks"][1]["type"] == "table-of-contents"
 
 

@@ -124,14 +124,16 @@ def suite_view(plan: Plan) -> SuiteView:
     trials: dict[str, list[Trial]] = {}
     for item in plan.trials:
         trials.setdefault(problem(item.trial.plain).name, []).append(item.trial)
-    overall = Part(f"Which architecture is better: {plan.name}", (suite,), _overall(len(plan.trials), len(trials)))
+    # a baseline of one problem would stand beside means over all of them
+    networks = (suite, Filter("kind", "network")) if len(trials) > 1 else (suite,)
+    overall = Part(f"Which architecture is better: {plan.name}", networks, _overall(len(plan.trials), len(trials)))
     parts = {name: _problem(name, suite, members) for name, members in trials.items()}
     title = f"Unroll: {plan.name}"
     if len(parts) == 1:
         (only,) = parts.values()
         views = [_view(plan.name, title, only.filters, (overall, only), _direction(trials[only.title]))]
     else:
-        views = [_view(plan.name, title, (suite,), (overall,), None)]
+        views = [_view(plan.name, title, networks, (overall,), None)]
         views += [
             _view(f"{plan.name}/{name}", f"{title}, {name}", part.filters, (part,), _direction(trials[name]))
             for name, part in parts.items()

@@ -21,7 +21,7 @@ def test_a_view_of_the_suite_and_one_of_each_problem(matrix: Plan) -> None:
     names = [part.title for part in view.problems]
     assert "forecasting/beijing_pm25/horizon=24" in names
     assert [one.key for one in view.views] == ["matrix", *(f"matrix/{name}" for name in names)]
-    assert view.views[0].filters == (Filter("suite", "matrix"),)
+    assert view.views[0].filters == view.overall.filters == (Filter("suite", "matrix"), Filter("kind", "network"))
     assert view.views[0].group_by == ("problem", GROUP)
     for one, name in zip(view.views[1:], names, strict=True):
         assert one.filters == (Filter("suite", "matrix"), Filter("problem", name))
