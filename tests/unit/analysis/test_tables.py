@@ -347,7 +347,7 @@ def test_different_devices_are_said_below_the_table() -> None:
 
 def test_what_beats_its_baselines_is_counted() -> None:
     assert winners([*FIVE, record("lstm", 0, 33.0, data__name="other")], None) == [
-        "In 0 of 1 problems a network's mean is better than every ranked baseline's:",
+        "In 0 of 1 problems the best network's mean on test is better than every ranked baseline's:",
         "  - sentiment on sst2, accuracy: lstm 81.50, tfidf_lr 83.12",
     ]
     assert winners([], None) == []
