@@ -59,7 +59,10 @@ def winners(records: Iterable[dict[str, Any]], trials: Sequence["Trial"] | None)
         said.append(f"  {'+' if wins else '-'} {table.task} on {table.data}, {table.metric}: {', '.join(both)}")
     if not said:
         return []
-    return [f"In {better} of {compared} problems the best network's mean on test is better than every ranked baseline's:", *said]
+    return [
+        f"In {better} of {compared} problems the best network's mean on test is better than every ranked baseline's:",
+        *said,
+    ]
 
 
 def _first(rows: Sequence[Row]) -> Row | None:
