@@ -35,7 +35,8 @@ class ProgressLines:
         self.primary, self.selection = config.task.primary, config.task.selection.name
         self.steps = None if steps == ENDLESS else steps
         self.per_epoch, self.seconds, self.begun = per_epoch, config.network.budget.seconds, begun
-        self.train, self.best, self._drawn, self._started = math.nan, "", 0.0, time.monotonic()
+        self.train, self.best = math.nan, ""
+        self._started = self._drawn = time.monotonic()
         self._bar = _bar(self.steps) if in_terminal(config.trainer.progress) else None
 
     def logged(self, metrics: Mapping[str, float]) -> None:

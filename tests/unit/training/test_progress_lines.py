@@ -64,7 +64,8 @@ def test_a_bar_is_for_terminals(
     assert progress_lines.in_terminal(progress) is drawn
 
 
-def test_a_line_stands_above_the_bar(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_stands_above_the_bar(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress_lines, "_BAR_SECONDS", 1e-9)
     said = lines("trainer.progress=true")
     said.step(100)
     said.validated(108, 10.0, FOUND, best=True)
