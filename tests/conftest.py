@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,12 @@ settings.load_profile("unroll")
 # A shell starts what runs in the background with Ctrl-C ignored, and every process of a test would ignore it too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def same_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trial of a sweep sets `sys.argv`, which records keep: no other test of the process sees it."""
+    monkeypatch.setattr(sys, "argv", list(sys.argv))
 
 
 @pytest.fixture(scope="session")

@@ -60,7 +60,7 @@ def test_its_record_is_one_like_any(task: str, options: list[str], mine: Tiny, t
         app, ["show", record["trial_id"], "--runs", str(tmp_path), "--config-dir", mine.config_dir]
     )
     assert shown.exit_code == 0, shown.output
-    (command,) = re.findall(r"unroll train (.*)", shown.output)
+    (command,) = re.findall(r"^run it again\n  unroll train (.*)", shown.output, re.MULTILINE)
     assert "architecture=mingru" in command
     overrides = [word.strip("'") for word in command.split() if "=" in word]
     assert compose(overrides, mine.config_dir).trial_id == record["trial_id"]
