@@ -27,7 +27,7 @@ class Side:
 
     width: int  # values a step: word vectors', pixels of a row, channels
     length: int  # the largest number of steps; dense parts flatten to length x width
-    image: bool = False  # the steps are rows of one image
+    image: bool = False  # the steps are rows of one image, all of them: no padding
 
 
 @dataclass(frozen=True)

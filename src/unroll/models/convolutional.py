@@ -70,15 +70,13 @@ class ConvolutionalEncoder(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor, mask: Tensor) -> Encoded:
         """Encode x [B,T,D]: summary [B, channels x remaining positions]."""
-        x = x * mask[:, :, None]
-        x = x[:, None] if self.image else x.transpose(1, 2)
+        x = x[:, None] if self.image else (x * mask[:, :, None]).transpose(1, 2)
         for layer in self.layers:
             x = self.activation(layer(x))
-            lengths = (lengths + STRIDE - 1) // STRIDE
-            real = length_mask(lengths, x.shape[2])[:, None]
-            x = x * (real[..., None] if self.image else real)
-        missing = self.steps - x.shape[2]
-        x = F.pad(x, (0, 0, 0, missing) if self.image else (0, missing))
+            if not self.image:
+                lengths = (lengths + STRIDE - 1) // STRIDE
+                x = x * length_mask(lengths, x.shape[2])[:, None]
+        x = x if self.image else F.pad(x, (0, self.steps - x.shape[2]))
         return Encoded(None, mask, x.flatten(1))
 
 

@@ -66,7 +66,7 @@ class FeedForwardEncoder(nn.Module):
         weight_deviation: Positive | None = None,
     ):
         super().__init__()
-        self.steps = shape.input.length
+        self.steps, self.padded = shape.input.length, not shape.input.image
         self.first = nn.Linear(shape.input.length * shape.input.width, width)
         self.activation = activation_named(activation)
         self.dropout = Dropout(dropout)
@@ -76,7 +76,7 @@ class FeedForwardEncoder(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor, mask: Tensor) -> Encoded:
         """Encode x [B,T,D]: summary [B, width]."""
-        flat = (x * mask[:, :, None]).flatten(1)
+        flat = (x * mask[:, :, None] if self.padded else x).flatten(1)
         hidden = F.linear(flat, first(self.first.weight, flat.shape[1], dim=1), self.first.bias)
         return Encoded(None, mask, self.rest(self.dropout(self.activation(hidden))))
 
