@@ -22,6 +22,7 @@ from unroll.analysis.statistics.ranks import cohens_d, problems_needed, ranks, s
 from unroll.analysis.statistics.resampling import FEWEST
 from unroll.analysis.statistics.simultaneous import LEVEL
 from unroll.analysis.tables import Row, Table
+from unroll.tracking.skill import EXACT, exact
 
 POINTS = 61  # of a performance profile
 Values = dict[str, tuple[float, ...]]  # network -> values of its seeds; higher is better, -inf where the trial failed
@@ -201,6 +202,8 @@ def _baselines(table: Table, key: variants.Setting) -> tuple[tuple[str, float], 
         for row in table.baselines
         if row.primary and not row.unranked and set(variants.setting(row.trials[0]["config"])) <= set(key)
     ]
+    right = exact(table.rows[0].trials[0]["config"]["task"])
+    found += [] if right is None else [(sign * right, EXACT)]
     return tuple((name, value) for value, name in sorted(found))
 
 

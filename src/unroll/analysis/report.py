@@ -144,8 +144,9 @@ def summary(
     records: Iterable[dict[str, Any]], trials: Sequence["Trial"] | None = None, scores: Scores | None = None
 ) -> str:
     """Return one Markdown table, with notes below, of records or of some trials: each problem's best network beside its
-    best baseline."""
+    best baseline. A problem without a network is not in it, unless none has one."""
     tables = make_tables(records, trials, scores)
+    tables = [table for table in tables if table.networks] or tables
     return in_markdown.page([Section(grid=cells.summary(tables), notes=tuple(below_overview(tables)))]).rstrip()
 
 

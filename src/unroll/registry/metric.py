@@ -97,6 +97,7 @@ class Metric(Fact):
     tolerance: Tolerance = CONTINUOUS
     least: float | None = None  # of its value
     most: float | None = None
+    exact: float | None = None  # its value for the right answers, where the input alone decides them
     counted: bool = False
     suffixes: tuple[str, ...] = Field((), strict=False)
     signature: str | None = None  # the record's label without which the number compares with no other

@@ -42,7 +42,7 @@ def show(trial: str | Path, runs: str | Path = "runs", config_dir: str | None = 
     found: dict[str, Any] = {"trial_id": place.name if record is None else record["trial_id"], "place": str(place)}
     found |= _state(found["trial_id"], directory, config, record)
     found |= _again(found, config, record, config_dir)
-    found["result"] = _result(record)
+    found["result"] = _result(record, place.parent if directory is None else directory.parent)
     found["error"] = None if record is None else record["error"]
     found["environment"] = None if record is None else _environment(record)
     found["curves"] = _curves(directory, config, record)
@@ -100,7 +100,9 @@ def _again(
     return {"config": parts, "command": line, "no_command": why, "stale": stale}
 
 
-def _result(record: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def _result(record: Mapping[str, Any] | None, runs: Path) -> dict[str, Any] | None:
+    from unroll.tracking.skill import Baselines, beside
+
     if record is None or record["result"] is None:
         return None
     kept = ("primary", "metrics", "selection", "train", "examples", "steps", "epochs", "labels")
@@ -108,7 +110,10 @@ def _result(record: Mapping[str, Any] | None) -> dict[str, Any] | None:
     known = facts(record["config"]["task"])
     found["units"] = {name: known.unit(name) for metrics in found["metrics"].values() for name in metrics}
     found["units"] |= {name: known.unit(name) for name in (found["train"] or {"metrics": ()})["metrics"]}
-    return {**found, "parameters": record["parameters"], "flops": record["flops"]}
+    baselines = Baselines(beside(record["config"], runs))
+    if (ends := baselines.ends(record)) is not None:
+        found["skill"] = {"value": baselines.skill(record), "of": str(ends)}
+    return {"skill": None, **found, "parameters": record["parameters"], "flops": record["flops"]}
 
 
 def _environment(record: Mapping[str, Any]) -> dict[str, Any]:

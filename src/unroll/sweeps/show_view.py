@@ -109,6 +109,8 @@ def _result(result: Mapping[str, Any]) -> Iterator[str]:
     primary, selection, examples = result["primary"], result["selection"], result["examples"]
     better = f"{primary['direction']} is better"
     yield _line("primary", f"test {primary['name']} {primary['value']:.5g} {primary['unit']}, {better}")
+    if result["skill"] is not None:
+        yield _line("skill", f"{result['skill']['value']:.3g} ({result['skill']['of']})")
     if selection is None:
         yield _line("selection", "none: no weights were chosen")
     elif selection["value"] is None:

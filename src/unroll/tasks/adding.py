@@ -37,7 +37,7 @@ class Adding(Task):
     """
 
     known_metrics: ClassVar[tuple[Metric, ...]] = (
-        Metric(name="mse", unit="squared", direction="lower", score=Score(name="mse", least=0), least=0),
+        Metric(name="mse", unit="squared", direction="lower", score=Score(name="mse", least=0), least=0, exact=0),
         Metric(name="mae", unit="absolute", direction="lower", least=0),
         percentage("solved"),
     )

@@ -211,7 +211,7 @@ def _summary(record: Mapping[str, Any], baselines: Baselines) -> dict[str, Any]:
         return {}
     task, run, result = record["config"]["task"], record.get("run") or {}, record.get("result") or {}
     selection, gap = result.get("selection") or {}, (result.get("train") or {}).get("gap") or {}
-    primary = result.get("primary") or {}
+    primary, ends = result.get("primary") or {}, baselines.ends(record)
     counted, operations = record.get("parameters") or {}, (record.get("flops") or {}).get("training")
     seconds = run.get("training_seconds")
     peak = (run.get("device") or {}).get("peak_memory_bytes") or run.get("peak_memory_bytes")
@@ -220,7 +220,8 @@ def _summary(record: Mapping[str, Any], baselines: Baselines) -> dict[str, Any]:
         "primary/name": task["primary"]["name"],
         "primary/unit": task["primary"].get("unit", ""),
         "primary/direction": task["primary"]["direction"],
-        "primary/skill": baselines.skill(record) if result else None,
+        "primary/skill": baselines.skill(record),
+        "primary/skill_of": None if ends is None else str(ends),
         "selection/best": selection.get("value"),
         "selection/step": selection.get("step"),
         "generalisation_gap": gap.get("value"),

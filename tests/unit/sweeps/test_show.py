@@ -18,6 +18,8 @@ from unroll.sweeps.show_view import curve, lines
 
 pytestmark = pytest.mark.usefixtures("believed")
 
+RECORDS = Path(__file__).resolve().parents[3] / "results" / "records"
+
 
 @pytest.fixture
 def trial(tmp_path: Path) -> Trial:
@@ -45,6 +47,14 @@ def test_a_finished_trial(trial: Trial, tmp_path: Path) -> None:
     assert "  primary        test mse -0.25 standardised², lower is better" in said
     assert "  selection      validation mse 0.25 at step 1, lower is better" in said
     assert any("python==3." in line for line in said)
+
+
+@pytest.mark.parametrize(("baseline", "skill"), [("majority", "0"), ("tfidf_lr", "1")])
+def test_a_trial_has_its_skill_by_the_published_baselines(baseline: str, skill: str) -> None:
+    (path,) = RECORDS.glob(f"sentiment-sst2-{baseline}-s0-*.json")
+    shown = show(path.stem, RECORDS)
+    assert f"  skill          {skill} (0: majority 49.92, 1: tfidf_lr 83.75)" in list(lines(shown))
+    assert shown["result"]["skill"]["value"] == float(skill)
 
 
 def test_a_failed_trial_shows_its_error_and_why_it_is_not_reportable(trial: Trial, tmp_path: Path) -> None:

@@ -34,10 +34,13 @@ def test_networks_are_crossed_and_baselines_follow(conf: str) -> None:
         ("compression", "mlp", 1),
         ("generation", "mlp", 0),
         ("generation", "mlp", 1),
+        ("compression", "mean_image", 0),
         ("compression", "pca", 0),
         ("compression", "png", 0),
+        ("generation", "independent_pixels", 0),
         ("generation", "gmm", 0),
         ("generation", "real_images", 0),
+        ("generation", "independent_pixels", 1),
         ("generation", "gmm", 1),
         ("generation", "real_images", 1),
     ]
@@ -139,13 +142,13 @@ def rows(overrides: list[str], conf: str) -> list[tuple[str, str]]:
 
 
 def test_a_baseline_of_ones_own_joins_the_tasks_that_it_serves(guess: str) -> None:
-    shipped = [("compression", name) for name in ("pca", "png")]
-    shipped += [("generation", name) for name in ("gmm", "real_images") * 2]
+    shipped = [("compression", name) for name in ("mean_image", "pca", "png")]
+    shipped += [("generation", name) for name in ("independent_pixels", "gmm", "real_images") * 2]
     assert rows(["suite=two"], guess) == shipped
     assert rows(["suite=two", "suite.baselines=[guess]"], guess) == [
-        *shipped[:2],
+        *shipped[:3],
         ("compression", "guess"),
-        *shipped[2:],
+        *shipped[3:],
     ]
     assert rows(["suite=two", "suite.baselines=[pca]"], guess) == shipped
     assert rows(["suite=two", "suite.baselines=false"], guess) == []

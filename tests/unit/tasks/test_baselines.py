@@ -11,8 +11,8 @@ import yaml
 from unroll.errors import UserError
 from unroll.registry.components import create
 from unroll.tasks.baselines.forecasting import LastValue, Seasonal
-from unroll.tasks.baselines.generation import GaussianMixture, RealImages
-from unroll.tasks.baselines.images import PCA, PNG
+from unroll.tasks.baselines.generation import GaussianMixture, IndependentPixels, RealImages
+from unroll.tasks.baselines.images import PCA, PNG, MeanImage
 from unroll.tasks.baselines.text import Majority, TfidfLogisticRegression
 from unroll.tasks.baselines.translation import Constant, Copy, Dictionary
 from unroll.tasks.baselines.views import Baseline, ImageView, PairView, Splits, TextView, WindowView
@@ -189,6 +189,39 @@ def test_png_is_lossless(benchmark_data: Path) -> None:
     outputs = PNG().predict(view)
     assert images.psnr(outputs["reconstruction"], view.pixels).min() == images.PSNR_CAP
     assert 2 < coding.bits_per_pixel(outputs["bytes"], 100, 784) < 4
+
+
+def test_the_mean_image_costs_a_header() -> None:
+    train = ImageView(np.array([[0.0, 0.5, 1.0, 0.0], [1.0, 0.5, 0.0, 0.0]]), np.zeros(2, np.int64))
+    test = ImageView(np.eye(4)[:3], np.zeros(3, np.int64))
+    baseline = MeanImage()
+    baseline.fit(Splits(train, test))
+    found = baseline.predict(test)
+    np.testing.assert_array_equal(found["reconstruction"], [[0.5, 0.5, 0.5, 0.0]] * 3)
+    header = coding.encode(np.zeros((3, 0)), 1.0)
+    assert found["bytes"] == len(header) < 40
+    assert coding.decode(header).shape == (3, 0)
+
+
+def test_independent_pixels_have_trains_values_and_no_relation() -> None:
+    values = np.array([0.0, 0.25, 1.0])
+    pixels = np.stack((np.repeat(values, 100), np.repeat(values, 100), np.full(300, 0.5)), axis=1)
+    train = ImageView(pixels, np.zeros(300, np.int64))
+    first, again, other = (IndependentPixels(seed, samples=3000) for seed in (0, 0, 1))
+    for baseline in (first, again, other):
+        baseline.fit(Splits(train, train))
+    found = first.predict(train)["samples"]
+    assert found.shape == (3000, 3)
+    for column in (0, 1):
+        share = [(found[:, column] == value).mean() for value in values]
+        np.testing.assert_allclose(share, 1 / 3, atol=0.03)
+    assert set(found[:, 2]) == {0.5}
+    assert abs(np.corrcoef(found[:, 0], found[:, 1])[0, 1]) < 0.06, "in train it is 1"
+    np.testing.assert_array_equal(again.predict(train)["samples"], found)
+    assert (other.predict(train)["samples"] != found).any()
+    unstated = IndependentPixels(0)
+    unstated.fit(Splits(train, train))
+    assert len(unstated.predict(ImageView(pixels[:7], train.labels[:7]))["samples"]) == 7, "as many as the split has"
 
 
 def test_real_images_are_those_of_train_each_as_often_as_another() -> None:

@@ -10,7 +10,15 @@ import pytest
 from nltk.lm import KneserNeyInterpolated, Vocabulary
 
 from unroll.data.tokenizers import BEGIN
-from unroll.tasks.baselines.tokens import STRENGTHS, CommonestTag, CommonestWord, KneserNey, Neighbours, Unigram
+from unroll.tasks.baselines.tokens import (
+    STRENGTHS,
+    CommonestTag,
+    CommonestWord,
+    KneserNey,
+    MajorityTag,
+    Neighbours,
+    Unigram,
+)
 from unroll.tasks.baselines.views import MaskedView, Splits, TaggedView, TokenView
 
 VOCABULARY = 9
@@ -31,6 +39,15 @@ def masked(*rows: Sequence[int], at: Sequence[Sequence[int]] = ()) -> MaskedView
 
 def tokens(*rows: Sequence[int], block: int | None = None) -> TokenView:
     return TokenView([np.array(row) for row in rows], VOCABULARY, block)
+
+
+def test_shares_of_tags_whatever_the_word() -> None:
+    baseline = MajorityTag()
+    train = tagged("run/1 dog/0 run/1", "run/0 the/2", "dog/0")
+    baseline.fit(Splits(train, train))
+    first, second = baseline.predict(tagged("run/0 unheard/3", "the/0"))["probabilities"]
+    np.testing.assert_allclose(first, [[3 / 6, 2 / 6, 1 / 6]] * 2)
+    np.testing.assert_allclose(second, [[3 / 6, 2 / 6, 1 / 6]])
 
 
 def test_a_words_commonest_tag() -> None:

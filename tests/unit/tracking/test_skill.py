@@ -10,7 +10,7 @@ import pytest
 
 from unroll.records.store import read_records
 from unroll.tracking import skill
-from unroll.tracking.skill import Baselines, beside
+from unroll.tracking.skill import EXACT, Baselines, beside
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -47,12 +47,10 @@ def test_lower_may_be_better(monkeypatch: pytest.MonkeyPatch) -> None:
     records = [one for one in every if one["trial_id"].startswith("language_modelling-encyclopedia-")]
     baselines = Baselines(records)
     network = of(records, "lstm")
-    assert baselines.ends(network) == (
-        "unigram",
-        pytest.approx(228.5, abs=0.1),
-        "kneser_ney",
-        pytest.approx(95.9, abs=0.1),
-    )
+    ends = baselines.ends(network)
+    assert ends is not None
+    assert [(end.name, end.protocol) for end in ends] == [("unigram", None), ("kneser_ney", None)]
+    assert [end.value for end in ends] == pytest.approx([228.5, 95.9], abs=0.1)
     network["result"]["primary"]["value"] = 50.0
     assert (baselines.skill(network) or 0) > 1
 
@@ -66,6 +64,40 @@ def test_without_two_there_is_none(translation: list[dict[str, Any]], monkeypatc
     other["data"]["content_sha256"] = "0" * 64
     assert Baselines(translation).skill(other) is None, "a baseline of other data is none of this problem"
     assert Baselines(translation).skill({**network, "data": None}) is None
+
+
+def test_right_answers_are_the_best_baseline_where_the_input_decides_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(skill, "shipped", dict)
+    every = read_records(ROOT / "results" / "records")
+    records = [one for one in every if one["trial_id"].startswith("adding-adding-")]
+    baselines, mean = Baselines(records), of(records, "mean")
+    ends = baselines.ends(mean)
+    assert str(ends) == f"0: mean {mean['result']['primary']['value']:.4g}, 1: {EXACT} 0"
+    assert baselines.skill(mean) == 0
+    network = copy.deepcopy(mean)
+    network["result"]["primary"]["value"] /= 4
+    assert baselines.skill(network) == pytest.approx(0.75), "1 - mse / mse of the mean"
+    assert Baselines([]).skill(network) is None, "by right answers alone there is no scale"
+
+
+def test_a_baseline_of_another_protocol_stands_in_and_is_said_to(
+    translation: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(skill, "shipped", dict)
+    network, low, high = (of(translation, name) for name in ("lstm", "copy", "dictionary"))
+
+    def under(record: dict[str, Any], protocol: int, value: float) -> dict[str, Any]:
+        found = copy.deepcopy(record)
+        found["config"]["task"]["protocol_version"] = protocol
+        found["result"]["primary"]["value"] = value
+        return found
+
+    record = under(network, 2, 20.0)
+    known = [under(low, 1, 3.0), under(low, 3, 1.0), under(high, 2, 30.0), under(high, 3, 40.0)]
+    baselines = Baselines(known)
+    assert str(baselines.ends(record)) == "0: copy 1 (protocol 3), 1: dictionary 30"
+    assert baselines.skill(record) == pytest.approx(19 / 29)
+    assert baselines.of(record) == {"dictionary": 30.0}, "no other protocol's: a page shows its own alone"
 
 
 def test_what_stands_beside_the_ranks_is_no_end() -> None:

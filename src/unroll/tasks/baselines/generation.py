@@ -1,4 +1,4 @@
-"""Generation without a network: a Gaussian mixture on principal components of the pixels, and real images."""
+"""Generation without a network: pixels by themselves, a Gaussian mixture on their principal components, real images."""
 
 from typing import Any
 
@@ -7,6 +7,27 @@ import numpy as np
 from unroll.registry.options import Count
 from unroll.seeds import derive, generator
 from unroll.tasks.baselines.views import FitData, ImageView
+
+
+class IndependentPixels:
+    """Each pixel drawn by itself from the values that it has in train, as if no pixel depended on another.
+
+    Options: `seed` of the draw; `samples` drawn (null = as many as the split has).
+    """
+
+    def __init__(self, seed: int, samples: Count | None = None):
+        self.seed, self.samples = seed, samples
+
+    def fit(self, data: FitData) -> None:
+        """Keep train's pixels; validation is not looked at."""
+        self.pixels = np.asarray(data.train.pixels)
+
+    def predict(self, split: ImageView) -> dict[str, Any]:
+        """`samples` [n, H * W] in [0, 1]; the same at every call."""
+        rows, columns = self.pixels.shape
+        count = len(split) if self.samples is None else self.samples
+        drawn = generator(self.seed, "independent pixels").integers(rows, size=(count, columns))
+        return {"samples": self.pixels[drawn, np.arange(columns)]}
 
 
 class GaussianMixture:

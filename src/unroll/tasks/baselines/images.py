@@ -1,4 +1,4 @@
-"""Images without a network: principal components through the coder, PNG files, and a linear classifier."""
+"""Images without a network: their mean, principal components through the coder, PNG files, a linear classifier."""
 
 from typing import Any
 
@@ -9,6 +9,19 @@ from unroll.tasks.baselines.logistic import LogisticRegression
 from unroll.tasks.baselines.views import FitData, ImageView
 from unroll.tasks.metrics import coding
 from unroll.tasks.metrics.images import psnr
+
+
+class MeanImage:
+    """The mean of train's images for every image, coded as the networks' codes are, by a code of no numbers."""
+
+    def fit(self, data: FitData) -> None:
+        """Average train's images; validation is not looked at."""
+        self.mean = np.mean(data.train.pixels, axis=0, dtype=np.float64)
+
+    def predict(self, split: ImageView) -> dict[str, Any]:
+        """`reconstruction` [N, H * W], all alike, and the stream's `bytes`, which are its header's."""
+        stream = coding.encode(np.zeros((len(split), 0)), 1.0)
+        return {"reconstruction": np.broadcast_to(self.mean, split.pixels.shape), "bytes": len(stream)}
 
 
 class PCA:

@@ -13,6 +13,20 @@ from unroll.tasks.baselines.views import FitData, MaskedView, TaggedView, TokenV
 STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)  # of the shorter context, in counts; chosen on validation
 
 
+class MajorityTag:
+    """Tags each word by the shares of train's tags, whatever the word."""
+
+    def fit(self, data: FitData) -> None:
+        """Count train's tags."""
+        view: TaggedView = data.train
+        counts = np.bincount(np.concatenate(view.tags), minlength=view.tags_known)
+        self.shares = counts / counts.sum()
+
+    def predict(self, split: TaggedView) -> dict[str, Any]:
+        """`probabilities`: [T, tags] of each sentence, all alike."""
+        return {"probabilities": [np.tile(self.shares, (len(row), 1)) for row in split.words]}
+
+
 class CommonestTag:
     """Tags each word by the tags that it has in train, and unknown words by those of all of train's words.
 
