@@ -9,6 +9,7 @@ import torch
 from tiny_data import Tiny
 
 from unroll.config.trial import Trial
+from unroll.records import truth
 from unroll.records.record import read_record
 from unroll.training import checkpoint, run, story
 from unroll.training.train import train
@@ -95,3 +96,31 @@ def test_the_best_weights_are_evaluated(stopped_early: Callable[[str], Trial]) -
     assert selection["value"] == result["metrics"]["validation"]["mse"]
     assert selection["value"] == min(found["mse"] for found in result["curves"]["validation"])
     assert read_record(trial.directory)["result"] == result
+
+
+def test_the_last_weights_are_evaluated_where_the_budget_says_so(tiny: Tiny, tmp_path: Path) -> None:
+    options = [
+        "architecture=gru",
+        "optimizer.learning_rate=2",
+        "optimizer.schedule=constant",
+        "budget.epochs=5",
+        "budget.weights=last",
+    ]
+    trial = tiny.trial("forecasting", tmp_path, *options, "trainer.keep_after=all")
+    record = train(trial)
+    result, curve = record["result"], record["result"]["curves"]["validation"]
+    kept, last = (
+        checkpoint.load(trial.directory / name, trial.trial_id) for name in (checkpoint.BEST, checkpoint.LAST)
+    )
+    assert all(torch.equal(kept["network"][name], weight) for name, weight in last["network"].items())
+    assert result["selection"]["step"] == result["steps"] == curve[-1]["step"]
+    assert result["selection"]["value"] == curve[-1]["mse"] == result["metrics"]["validation"]["mse"]
+    assert result["selection"]["value"] > min(point["mse"] for point in curve), "the best is another"
+    assert list(truth.selection(record)) == []
+    best_claimed = {
+        **record,
+        "config": {**record["config"], "budget": {**record["config"]["budget"], "weights": "best"}},
+    }
+    assert [str(found) for found in truth.selection(best_claimed)] != []
+    best = tiny.trial("forecasting", tmp_path, *options[:-1])
+    assert best.trial_id != trial.trial_id

@@ -217,7 +217,7 @@ def fit(run: Run) -> None:
 
 
 def take_best(run: Run) -> None:
-    """Step 8: the best weights by validation."""
+    """Step 8: the best weights by validation, or the last ones where the budget asks for these."""
     directory = run.trial.directory
     if (directory / checkpoint.BEST).exists():
         run.network.load_state_dict(checkpoint.load_best(directory, run.progress)["network"])
