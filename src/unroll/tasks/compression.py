@@ -82,6 +82,7 @@ class Compression(Task):
         UserError: an unknown likelihood.
     """
 
+    reads_further = False
     known_metrics: ClassVar[tuple[Metric, ...]] = (
         Metric(name="psnr", unit="dB", direction="higher", score=Score(name="psnr")),
         Metric(name="bits_per_pixel", unit="bits", direction="lower", least=0),

@@ -49,6 +49,12 @@ def result_fields(
             saw=f"task.metrics.{missing[0]} with {type(task).__name__}",
             allowed="self.measure_extra(final, outputs, split) in the task's `finish`",
         )
+    if unread := [split for split in task.further if split not in final.metrics]:
+        raise UserError(
+            "The task's final evaluation leaves out a test set.",
+            saw=f"no {unread[0]} from {type(task).__name__}.finish",
+            allowed="every split of self.further, or reads_further = False in the class",
+        )
     primary = config.task.primary
     if primary.name not in final.metrics["test"]:
         raise UserError(
@@ -63,7 +69,7 @@ def result_fields(
     return {
         "metrics": final.metrics,
         "primary": {**primary.model_dump(), "value": final.metrics["test"][primary.name]},
-        "examples": {split: len(task.splits[split]) for split in ("train", "validation", "test")},
+        "examples": {split: len(task.splits[split]) for split in ("train", "validation", "test", *task.further)},
         "predictions_sha256": predictions.save(directory, final.predictions, replacing) if rank() == 0 else "",
         **({} if score is None or scores is None else {"scores_sha256": scores_sha256(score, np.asarray(scores))}),
         "data_sha256": examples.content_sha256,

@@ -61,13 +61,14 @@ def fit_baseline(run: Run) -> None:
     baseline.fit(Splits(task.view("train"), task.view("validation")))
     run.training_seconds = time.monotonic() - began
     began, run.final = time.monotonic(), Final()
-    for split in ("validation", "test"):
+    for split in ("validation", "test", *task.further):
         outputs = baseline.predict(task.view(split))
         run.final.metrics[split] = task.metrics(outputs, split)
         run.final.predictions[split] = task.predictions(outputs, split)
         run.final.labels.update(task.labels(outputs, split))
         task.measure_extra(run.final, outputs, split)
-    run.final.images = task.shown(outputs, "test")
+        if split == "test":
+            run.final.images = task.shown(outputs, split)
     run.evaluation_seconds = time.monotonic() - began
 
 
@@ -175,7 +176,7 @@ def set_up(run: Run) -> None:
 def say_sizes(run: Run) -> None:
     """Say what is known once data and network are there, and where training goes on from."""
     trainer, schedule, splits = run.config.trainer, run.schedule, run.task.splits
-    sizes = ", ".join(f"{len(splits[name]):,} {name}" for name in ("train", "validation", "test"))
+    sizes = ", ".join(f"{len(splits[name]):,} {name}" for name in ("train", "validation", "test", *run.task.further))
     parameters = count_parameters(run.network)["total"]
     device = f"{kind_of(trainer.accelerator)}, {trainer.threads} thread{'s' * (trainer.threads != 1)}"
     of = "" if schedule.steps == ENDLESS else f"{schedule.steps:,} steps, "
