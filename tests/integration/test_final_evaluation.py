@@ -10,6 +10,7 @@ from tiny_data import Tiny
 
 from unroll.config.trial import Trial
 from unroll.records import truth
+from unroll.records.audit import trusted_record
 from unroll.records.record import read_record
 from unroll.training import checkpoint, run, story
 from unroll.training.train import train
@@ -76,17 +77,17 @@ def test_it_runs_where_training_ran(
 
 
 @pytest.fixture
-def stopped_early(tiny: Tiny, tmp_path: Path) -> Callable[[str], Trial]:
+def stopped_early(tiny: Tiny, tmp_path: Path) -> Callable[..., Trial]:
     """A trial that stops early, at weights worse than its best: its learning rate is too high."""
 
-    def make(task: str) -> Trial:
+    def make(task: str, *more: str) -> Trial:
         options = ["architecture=gru", "optimizer.learning_rate=2", "budget.epochs=6", "budget.patience=1"]
-        return tiny.trial(task, tmp_path, *options, "trainer.keep_after=all")
+        return tiny.trial(task, tmp_path, *options, "trainer.keep_after=all", *more)
 
     return make
 
 
-def test_the_best_weights_are_evaluated(stopped_early: Callable[[str], Trial]) -> None:
+def test_the_best_weights_are_evaluated(stopped_early: Callable[..., Trial]) -> None:
     trial = stopped_early("forecasting")
     result = train(trial)["result"]
     selection, best = result["selection"], checkpoint.load(trial.directory / checkpoint.BEST, trial.trial_id)
@@ -124,3 +125,23 @@ def test_the_last_weights_are_evaluated_where_the_budget_says_so(tiny: Tiny, tmp
     assert [str(found) for found in truth.selection(best_claimed)] != []
     best = tiny.trial("forecasting", tmp_path, *options[:-1])
     assert best.trial_id != trial.trial_id
+
+
+def test_the_last_weights_are_evaluated_too_where_the_budget_asks(
+    stopped_early: Callable[..., Trial], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = train(stopped_early("forecasting"))["result"]
+    trial = stopped_early("forecasting", "budget.weights=both")
+    record = train(trial)
+    result = record["result"]
+    assert "last" not in plain
+    assert {key: value for key, value in result.items() if key != "last"} == plain, "it changes nothing else"
+    assert result["last"].keys() == result["metrics"].keys()
+    assert result["last"]["validation"]["mse"] == result["curves"]["validation"][-1]["mse"]
+    assert result["last"]["validation"]["mse"] > result["metrics"]["validation"]["mse"]
+    assert result["last"]["test"]["mse"] != result["metrics"]["test"]["mse"]
+    assert trusted_record(trial.record_path, refused := []) is not None, refused
+
+    trial.record_path.unlink()  # killed after its last step: it only evaluates
+    monkeypatch.setattr("unroll.training.module.TrialModule.training_step", None)
+    assert train(trial)["result"] == result

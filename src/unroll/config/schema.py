@@ -124,8 +124,8 @@ class BudgetConfig(Section):
     )
     patience: Count | None = Field(None, description="stop after so many validations without improvement; null: never")
     validate_every: Positive | None = Field(1.0, description="epochs between validations; null: once, at the end")
-    weights: Literal["best", "last"] = Field(
-        "best", description="that are evaluated: the best by validation, or those of the last step"
+    weights: Literal["best", "last", "both"] = Field(
+        "best", description="evaluated: the best by validation, those of the last step, or the best and the last beside"
     )
 
 

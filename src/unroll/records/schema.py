@@ -178,6 +178,7 @@ class _Result(_RecordPart):
     metrics: _Metrics
     primary: _Primary
     train: _Train | None = None  # of a sample of train; absent in baselines' and older records
+    last: _Metrics | None = None  # of the last weights, where the budget asks for them beside the best
     pretrained: _Pretrained | None = None  # of validation, between two phases; null or absent: there was one phase
     selection: _Selection | None  # null: nothing was selected (baselines)
     examples: _Counts

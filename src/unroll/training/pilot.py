@@ -116,6 +116,7 @@ def _network(trial: Trial) -> tuple[float, float, int]:
     before, after = timed_fit(run, SomeBatches(run, each, steps // each), now)
     fitted = now()
     run.module.to(run.trainer.strategy.root_device)
+    story.evaluate_last(run)
     story.take_best(run)
     story.evaluate(run)
     _save(run)

@@ -105,7 +105,7 @@ def why_not_reportable(record: dict[str, Any]) -> list[str]:
 
 
 def result(run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Step 10: the record's scientific fields, and what was measured on the way."""
+    """Step 11: the record's scientific fields, and what was measured on the way."""
     found = result_fields(run.config, run.task, run.final, run.examples, run.trial.directory, run.replacing)
     fields: dict[str, Any] = {
         "data": data_fields(run.config, run.examples),
@@ -162,6 +162,7 @@ def _trained(run: Run) -> dict[str, Any]:
         "epochs": progress.step / run.schedule.per_epoch,
         "weights_sha256": predictions.weights_sha256(run.network.state_dict()),
     }
+    found |= {} if run.last is None else {"last": run.last}
     return found if progress.pretrained is None else found | {"pretrained": progress.pretrained}
 
 

@@ -1,5 +1,5 @@
 """A trial in steps, each a function over one `Run`. A network's: data, network, cost, budget, checkpoint, trackers,
-training, the best weights, the final evaluation, the result. A baseline's are those that training has no part in."""
+training, the last weights and the best, the final evaluation, the result. A baseline's are those that training has no part in."""
 
 import time
 from contextlib import closing, nullcontext
@@ -45,6 +45,7 @@ def run_trial(run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
     find_checkpoint(run)
     set_up(run)
     fit(run)
+    evaluate_last(run)
     take_best(run)
     evaluate(run)
     return result(run)
@@ -217,8 +218,17 @@ def fit(run: Run) -> None:
     run.module.to(trainer.strategy.root_device)  # Lightning leaves it on the CPU after training
 
 
+def evaluate_last(run: Run) -> None:
+    """Step 8: the metrics of the last weights, where the budget asks for them; nothing is chosen by them."""
+    task, began = run.task, time.monotonic()
+    if run.config.network.budget.weights == "both":
+        run.network.eval()
+        run.last = task.finish(run.network, lambda split: run.evaluate(task.evaluate, split), run.config.seed).metrics
+    run.evaluation_seconds = time.monotonic() - began
+
+
 def take_best(run: Run) -> None:
-    """Step 8: the best weights by validation, or the last ones where the budget asks for these."""
+    """Step 9: the best weights by validation, or the last ones where the budget asks for these."""
     directory = run.trial.directory
     if (directory / checkpoint.BEST).exists():
         run.network.load_state_dict(checkpoint.load_best(directory, run.progress)["network"])
@@ -227,10 +237,10 @@ def take_best(run: Run) -> None:
 
 
 def evaluate(run: Run) -> None:
-    """Step 9: the final evaluation. Test is opened here, once."""
+    """Step 10: the final evaluation. Test is opened here, once."""
     task, began = run.task, time.monotonic()
     run.network.eval()
     run.final = task.finish(run.network, lambda split: run.evaluate(task.evaluate, split), run.config.seed)
     run.generalised = train_scores(run.config.task, task, run.final, lambda split: run.evaluate(task.validate, split))
-    run.evaluation_seconds = time.monotonic() - began
+    run.evaluation_seconds += time.monotonic() - began
     run.diagnostics = None if run.config.trainer.diagnose == "never" else run.diagnose()
