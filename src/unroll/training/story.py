@@ -1,5 +1,5 @@
 """A trial in steps, each a function over one `Run`. A network's: data, network, cost, budget, checkpoint, trackers,
-training, the last weights and the best, the final evaluation, the result. A baseline's are those that training has no part in."""
+training, the last weights and the best, the final evaluation, the result. A baseline has those without training."""
 
 import time
 from contextlib import closing, nullcontext
