@@ -46,9 +46,9 @@ def reports(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> set[str]:
         names = {task.bound_name} if "variational" in trial.plain["bottleneck"]["terms"] else set()
     else:
         names = set(task.metrics(outputs, "test"))
-    tests = ("test", *FURTHER.get(trial.plain["data"]["name"], ()))
-    places = ("metrics", "last") if trial.plain.get("budget", {}).get("evaluate_last") else ("metrics",)
-    found = {f"result.{place}.{test}.{name}" for place in places for test in tests for name in names}
+    splits = ("validation", "test", *FURTHER.get(trial.plain["data"]["name"], ()))
+    places = ("metrics", "last") if trial.plain.get("budget", {}).get("weights") == "both" else ("metrics",)
+    found = {f"result.{place}.{split}.{name}" for place in places for split in splits for name in names}
     if task.pretraining is not None and not is_baseline(trial.plain):
         found |= {f"result.pretrained.{name}" for name in OF_PRETRAINING}
     return found
