@@ -9,6 +9,8 @@ import torch
 from tiny_data import Tiny
 
 from unroll.config.trial import Trial
+from unroll.records import truth
+from unroll.records.audit import trusted_record
 from unroll.records.record import read_record
 from unroll.training import checkpoint, run, story
 from unroll.training.train import train
@@ -75,17 +77,17 @@ def test_it_runs_where_training_ran(
 
 
 @pytest.fixture
-def stopped_early(tiny: Tiny, tmp_path: Path) -> Callable[[str], Trial]:
+def stopped_early(tiny: Tiny, tmp_path: Path) -> Callable[..., Trial]:
     """A trial that stops early, at weights worse than its best: its learning rate is too high."""
 
-    def make(task: str) -> Trial:
+    def make(task: str, *more: str) -> Trial:
         options = ["architecture=gru", "optimizer.learning_rate=2", "budget.epochs=6", "budget.patience=1"]
-        return tiny.trial(task, tmp_path, *options, "trainer.keep_after=all")
+        return tiny.trial(task, tmp_path, *options, "trainer.keep_after=all", *more)
 
     return make
 
 
-def test_the_best_weights_are_evaluated(stopped_early: Callable[[str], Trial]) -> None:
+def test_the_best_weights_are_evaluated(stopped_early: Callable[..., Trial]) -> None:
     trial = stopped_early("forecasting")
     result = train(trial)["result"]
     selection, best = result["selection"], checkpoint.load(trial.directory / checkpoint.BEST, trial.trial_id)
@@ -95,3 +97,51 @@ def test_the_best_weights_are_evaluated(stopped_early: Callable[[str], Trial]) -
     assert selection["value"] == result["metrics"]["validation"]["mse"]
     assert selection["value"] == min(found["mse"] for found in result["curves"]["validation"])
     assert read_record(trial.directory)["result"] == result
+
+
+def test_the_last_weights_are_evaluated_where_the_budget_says_so(tiny: Tiny, tmp_path: Path) -> None:
+    options = [
+        "architecture=gru",
+        "optimizer.learning_rate=2",
+        "optimizer.schedule=constant",
+        "budget.epochs=5",
+        "budget.weights=last",
+    ]
+    trial = tiny.trial("forecasting", tmp_path, *options, "trainer.keep_after=all")
+    record = train(trial)
+    result, curve = record["result"], record["result"]["curves"]["validation"]
+    kept, last = (
+        checkpoint.load(trial.directory / name, trial.trial_id) for name in (checkpoint.BEST, checkpoint.LAST)
+    )
+    assert all(torch.equal(kept["network"][name], weight) for name, weight in last["network"].items())
+    assert result["selection"]["step"] == result["steps"] == curve[-1]["step"]
+    assert result["selection"]["value"] == curve[-1]["mse"] == result["metrics"]["validation"]["mse"]
+    assert result["selection"]["value"] > min(point["mse"] for point in curve), "the best is another"
+    assert list(truth.selection(record)) == []
+    best_claimed = {
+        **record,
+        "config": {**record["config"], "budget": {**record["config"]["budget"], "weights": "best"}},
+    }
+    assert [str(found) for found in truth.selection(best_claimed)] != []
+    best = tiny.trial("forecasting", tmp_path, *options[:-1])
+    assert best.trial_id != trial.trial_id
+
+
+def test_the_last_weights_are_evaluated_too_where_the_budget_asks(
+    stopped_early: Callable[..., Trial], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = train(stopped_early("forecasting"))["result"]
+    trial = stopped_early("forecasting", "budget.weights=both")
+    record = train(trial)
+    result = record["result"]
+    assert "last" not in plain
+    assert {key: value for key, value in result.items() if key != "last"} == plain, "it changes nothing else"
+    assert result["last"].keys() == result["metrics"].keys()
+    assert result["last"]["validation"]["mse"] == result["curves"]["validation"][-1]["mse"]
+    assert result["last"]["validation"]["mse"] > result["metrics"]["validation"]["mse"]
+    assert result["last"]["test"]["mse"] != result["metrics"]["test"]["mse"]
+    assert trusted_record(trial.record_path, refused := []) is not None, refused
+
+    trial.record_path.unlink()  # killed after its last step: it only evaluates
+    monkeypatch.setattr("unroll.training.module.TrialModule.training_step", None)
+    assert train(trial)["result"] == result

@@ -193,8 +193,6 @@ def _table(
         networks, baselines = compared[: len(networks)], compared[len(networks) :]
     halves = beside([row.finished for row in networks], find, scores)
     networks = [replace(row, half=half) for row, half in zip(networks, halves, strict=True)]
-    selection = records[0]["config"]["task"]["selection"]
-    extreme = "highest" if selection["direction"] == "higher" else "lowest"
     return Table(
         task=task,
         data=data,
@@ -203,13 +201,24 @@ def _table(
         metric=described["name"],
         unit=described["unit"],
         direction=direction,
-        selection=f"{extreme} validation {selection['name']}",
+        selection=_selected(records),
         common=_common(networks),
         rows=(*networks, *baselines),
         notes=tuple(_notes(networks, baselines, described)),
         equivalence=margin,
         resolution=seen,
     )
+
+
+def _selected(records: Sequence[Mapping[str, Any]]) -> str:
+    """Which weights of its networks a table compares, in words."""
+    configs = [record["config"] for record in records]
+    last = {config["budget"].get("weights") == "last" for config in configs if not is_baseline(config)}
+    if last == {True}:
+        return "the last step"
+    selection = configs[0]["task"]["selection"]
+    best = f"{'highest' if selection['direction'] == 'higher' else 'lowest'} validation {selection['name']}"
+    return best + (", or the last step where budget.weights=last" if True in last else "")
 
 
 def _rows(records: list[dict[str, Any]]) -> list[Row]:

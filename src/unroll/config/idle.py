@@ -48,6 +48,11 @@ def _of_network(network: Network, config: Config) -> Iterator[Idle]:
         "budget.patience without validations while training",
         "budget.validate_every=1",
     )
+    yield Idle(
+        bool(budget.patience) and budget.weights == "last",
+        "budget.patience with budget.weights=last, which waits for nothing better",
+        "budget.patience=null, or budget.weights=best",
+    )
 
 
 def _architecture(knobs: Mapping[str, Any]) -> Iterator[Idle]:
@@ -99,7 +104,24 @@ def _optimizer(optimizer: Optimizer, config: Config) -> Iterator[Idle]:
         "task.protocol=pretrain, or optimizer itself",
     )
     yield Idle(
-        optimizer.final_learning_rate != 0 and {optimizer.schedule, supervised.schedule} <= {"constant", None},
-        "optimizer.final_learning_rate with optimizer.schedule=constant",
+        optimizer.final_learning_rate != 0
+        and {optimizer.schedule, supervised.schedule} <= {"constant", "stairs", None},
+        f"optimizer.final_learning_rate with optimizer.schedule={optimizer.schedule}",
         "optimizer.schedule=cosine, linear or exponential",
+    )
+    stairs = "stairs" in (optimizer.schedule, supervised.schedule)
+    yield Idle(
+        not stairs and bool(optimizer.milestones),
+        f"optimizer.milestones with optimizer.schedule={optimizer.schedule}",
+        "optimizer.milestones=[], or optimizer.schedule=stairs",
+    )
+    yield Idle(
+        not stairs and optimizer.factor != Optimizer.model_fields["factor"].default,
+        f"optimizer.factor with optimizer.schedule={optimizer.schedule}",
+        "optimizer.factor=0.5, which only stairs read, or optimizer.schedule=stairs",
+    )
+    yield Idle(
+        stairs and not optimizer.milestones,
+        "optimizer.schedule=stairs without a step down",
+        "optimizer.milestones=[0.5, 0.75], or optimizer.schedule=constant",
     )

@@ -12,7 +12,8 @@ from unroll.registry.metric import Direction
 from unroll.registry.options import Count, CountOrNone, NotNegative, Positive, Share
 
 Text = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) in (int, float) else value)]
-ScheduleName = Literal["constant", "cosine", "linear", "exponential"]
+ScheduleName = Literal["constant", "cosine", "linear", "exponential", "stairs"]
+Milestones = Annotated[list[Annotated[float, Field(gt=0, lt=1)]], Field(max_length=100)]
 
 
 def _names_a_target(node: dict[str, Any]) -> dict[str, Any]:
@@ -123,6 +124,9 @@ class BudgetConfig(Section):
     )
     patience: Count | None = Field(None, description="stop after so many validations without improvement; null: never")
     validate_every: Positive | None = Field(1.0, description="epochs between validations; null: once, at the end")
+    weights: Literal["best", "last", "both"] = Field(
+        "best", description="evaluated: the best by validation, those of the last step, or the best and the last beside"
+    )
 
 
 class Supervised(Section):
@@ -149,7 +153,9 @@ class Optimizer(Section):
     betas: Annotated[list[Share], Field(min_length=2, max_length=2)] = Field([0.9, 0.999], description="of adam, adamw")
     momentum: Share = Field(0.0, description="of sgd")
     schedule: ScheduleName = Field("cosine", description="of the learning rate over the budget's steps")
-    final_learning_rate: NotNegative = Field(0.0, description="that all but the constant schedule end at")
+    final_learning_rate: NotNegative = Field(0.0, description="that cosine, linear and exponential end at")
+    milestones: Milestones = Field([], description="of stairs: shares of the budget's steps")
+    factor: Positive = Field(0.5, description="of stairs: what the learning rate is multiplied by at each milestone")
     warmup_steps: CountOrNone = 0
     embedding_learning_rate: Positive | None = Field(None, description="of word vectors; null: as the rest")
     embedding_weight_decay: NotNegative | None = Field(None, description="of word vectors; null: as the rest")

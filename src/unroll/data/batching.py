@@ -46,11 +46,14 @@ def epoch_order(split: Split, batch_size: int, seed: int, epoch: int) -> list[Te
 
 
 def evaluation_order(split: Split) -> list[Tensor]:
-    """Batches that cover a split exactly once, sorted by length where there are lengths; of a stream one by one."""
+    """Batches that cover a split exactly once, sorted by length where there are lengths; of a stream one by one.
+
+    Those of a left-padded split keep its order: there a batch's longest example is part of what the others are.
+    """
     if split.in_order:
         return list(torch.arange(len(split)).split(1))
     order = np.arange(len(split))
-    keys = [key.numpy() for key in split.length_keys()]
+    keys = [] if split.left_padded else [key.numpy() for key in split.length_keys()]
     if keys:
         order = _sorted_by_length(order, keys)
     return [

@@ -3,7 +3,7 @@
 Pure: what a reader returned in, JSON out. It is kept beside the cache, in short in every record (`data.profile`), and
 shown by `unroll data check` and `unroll data show`. It holds counts, times, numbers and labels, never a row's text.
 
-    rows       {read, left_out, train, validation, test}
+    rows       {read, left_out, train, validation, test, and each further test set}
     left_out   [{why, value, rows, first}], most rows first
     classes    split -> label -> rows, or words where each word has one
     lengths    column -> split -> words, or steps, at the quantiles 0, 0.05, 0.5, 0.95, 1; of texts and sequences
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from unroll.data import kinds, profile_series
 from unroll.data.kinds import Kind
-from unroll.data.readers.columns import SPLITS, Columns, Notes, Splits, listed, nested
+from unroll.data.readers.columns import SPLITS, Columns, Notes, Splits, further, listed, nested
 from unroll.errors import UserError
 
 if TYPE_CHECKING:
@@ -104,9 +104,10 @@ def require_examples(found: Mapping[str, Any], options: Iterable[str]) -> None:
     """
     rows = found["rows"]
     sizing = [option for option in options if option in (*SPLITS, "rows", "sizes")]
-    for split in SPLITS:
+    splits = (*SPLITS, *further(rows))
+    for split in splits:
         if not rows[split]:
-            counts = ", ".join(f"{each} {rows[each]}" for each in SPLITS)
+            counts = ", ".join(f"{each} {rows[each]}" for each in splits)
             raise UserError(
                 f"No example is left for {split}.",
                 saw=f"{counts}" + (f" of {rows['read']} rows" if rows["read"] is not None else "") + _reasons(found),
@@ -130,7 +131,7 @@ def require_classes(classes: Mapping[str, Mapping[str, int]], fraction: float = 
     mend = "a larger data.fraction" if fraction < 1 else "rows of each class, spread over the splits"
     if len(train) < 2:
         raise UserError(f"Train{cut} has one class only.", saw=counts, allowed=f"two classes or more: {mend}")
-    for split in ("validation", "test"):
+    for split in ("validation", "test", *further(classes)):
         unknown = {label: rows for label, rows in classes[split].items() if label not in train}
         if unknown:
             raise UserError(

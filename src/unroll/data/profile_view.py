@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from unroll.data.profile import QUANTILES, SHOWN
-from unroll.data.readers.columns import SPLITS
+from unroll.data.readers.columns import SPLITS, further
 
 
 def lines(found: Mapping[str, Any]) -> Iterator[str]:
@@ -53,7 +53,7 @@ def _line(label: str, text: str) -> str:
 
 
 def _each(counts: Mapping[str, Any]) -> str:
-    return ", ".join(f"{split} {counts[split]}" for split in SPLITS if split in counts)
+    return ", ".join(f"{split} {counts[split]}" for split in (*SPLITS, *further(counts)) if split in counts)
 
 
 def _times(series: Mapping[str, Any]) -> str:

@@ -110,6 +110,7 @@ class Split:
     normalisers: Tensor | None = None  # [N] what each example adds to the normaliser of its batch; None: 1
     rows: Tensor | None = None  # [n] the examples of the fields that are in it; None: all
     in_order: bool = False  # the examples are one stream: each goes on where the one before it ended
+    left_padded: bool = False  # padding stands before each input and counts as real: all of a batch are of one length
 
     def __len__(self) -> int:
         return len(self.inputs) if self.rows is None else len(self.rows)
@@ -118,6 +119,8 @@ class Split:
         """The examples of index [B], int64; padded as all of `whole` would be, of which they are a part."""
         at, of = self._at(index), None if whole is None else self._at(whole)
         inputs, lengths = _taken(self.inputs, at, of)
+        if self.left_padded:
+            inputs, lengths = moved_right(inputs, lengths), torch.full_like(lengths, inputs.shape[1])
         targets, target_lengths = (inputs, lengths) if self.targets is None else _taken(self.targets, at, of)
         tree = None if self.trees is None else self.trees.batch(at, inputs.shape[1])
         known = Known(lengths, target_lengths, tree)
@@ -162,6 +165,14 @@ def _taken(field: Field, index: Tensor, whole: Tensor | None) -> tuple[Tensor, T
         return values, lengths
     missing = int(field.lengths[whole].max()) - values.shape[1]
     return F.pad(values, (0, missing) if values.dim() == 2 else (0, 0, 0, missing)), lengths
+
+
+def moved_right(values: Tensor, lengths: Tensor) -> Tensor:
+    """Sequences [B, T] or [B, T, D] that end where the longest of them does: zeros stand before each, not after."""
+    steps = torch.arange(values.shape[1])[None, :] - (values.shape[1] - lengths)[:, None]
+    at, padding = sent(steps.clamp(min=0), values.device), sent(steps < 0, values.device)
+    rows = torch.arange(len(values), device=values.device)[:, None]
+    return values[rows, at].masked_fill(padding if values.dim() == 2 else padding[..., None], 0)
 
 
 def placed(splits: Mapping[str, Split], device: torch.device, megabytes: int) -> Mapping[str, Split]:

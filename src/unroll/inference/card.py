@@ -1,5 +1,6 @@
 """The card of an exported model: what it does, what it was trained on, how well it does, how it is used."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from unroll.analysis.render.markdown import plain
@@ -36,8 +37,7 @@ def card(model: "Model", about: dict[str, Any]) -> str:
         "THIS_FOLDER FILE`. The data are not needed. Loading runs no code from this folder and unpickles nothing.",
         "## Scores",
         "\n".join(table) if scores else "The trial has no record: nothing was scored.",
-        *([f"{plain(primary)} is the primary metric; the weights are the best by {plain(task['selection']['name'])} on "
-           "validation."] if scores else []),
+        *([f"{plain(primary)} is the primary metric; the weights are {_weights(config)}."] if scores else []),
         "## Data",
         "\n".join(
             f"- {name}: {plain(str(value))}"
@@ -54,6 +54,13 @@ def card(model: "Model", about: dict[str, Any]) -> str:
         *(["## Training", f"```sh\n{again_line}\n```"] if again_line else []),
     ]  # fmt: skip
     return "\n\n".join(lines) + "\n"
+
+
+def _weights(config: Mapping[str, Any]) -> str:
+    """Which weights a trial's config evaluates, in words."""
+    if config["budget"].get("weights") == "last":
+        return "those of the last step"
+    return f"the best by {plain(config['task']['selection']['name'])} on validation"
 
 
 def _command(trial: Trial) -> str | None:

@@ -95,15 +95,16 @@ class Model:
         """Return the metrics of a split, by name: of the trial's own data, or of others with the trained preprocessing.
 
         Args:
-            split: validation or test.
+            split: validation, test, or a further test set of the trial's own data.
             data: overrides that name other data, such as ["data=sst2"]; empty: the trial's own.
             config_dir: a folder with more YAML in Hydra groups, where that data may be described.
 
         Raises:
             UserError: another split, data that are not here, of another kind, or with other channels or classes.
         """
-        if split not in SPLITS:
-            raise UserError(f"There is no such split.{suggest(split, SPLITS)}", saw=split, allowed=SPLITS)
+        allowed = SPLITS if data else (*SPLITS, *self.task.further)
+        if split not in allowed:
+            raise UserError(f"There is no such split.{suggest(split, allowed)}", saw=split, allowed=allowed)
         if isinstance(data, str):
             raise UserError("Overrides are a list of texts.", saw=repr(data), allowed=f"[{data!r}]")
         if data:

@@ -65,7 +65,9 @@ class Cell(OptionGroup):
             except in a GRU whose reset gate is after the product, where r scales the second.
         reset: of a GRU, before or after the recurrent product: after | before.
         initialisation: of the recurrent matrices: default (uniform within 1/sqrt(width)) | orthogonal (each gate's;
-            Saxe, McClelland, Ganguli 2014) | identity (and zero biases; Le, Jaitly, Hinton 2015; relu rnn only).
+            Saxe, McClelland, Ganguli 2014) | identity (and zero biases; Le, Jaitly, Hinton 2015; relu rnn only) |
+            lecun (those of the input, too: normal with variance 1/inputs, and zero biases; LeCun, Bottou, Orr,
+            Mueller 1998, section 4.6).
         forget_bias: of an LSTM, what the forget gate's biases sum to at the start (1 as Jozefowicz, Zaremba,
             Sutskever 2015 recommend); null is torch's uniform draw.
 
@@ -77,7 +79,7 @@ class Cell(OptionGroup):
     nonlinearity: Literal["tanh", "relu"] = "tanh"
     biases: Literal[1, 2] = 2
     reset: Literal["after", "before"] = "after"
-    initialisation: Literal["default", "orthogonal", "identity"] = "default"
+    initialisation: Literal["default", "orthogonal", "identity", "lecun"] = "default"
     forget_bias: float | None = 1.0
 
     def __post_init__(self) -> None:
@@ -137,12 +139,17 @@ class Cell(OptionGroup):
 
     @torch.no_grad()
     def _initialise(self, layer: nn.RNNBase, width: int) -> None:
-        _, recurrent, bias, second_bias = (layer.get_parameter(name) for name in WEIGHTS)
+        inward, recurrent, bias, second_bias = (layer.get_parameter(name) for name in WEIGHTS)
         if self.initialisation == "orthogonal":
             for gate in recurrent.split(width):
                 nn.init.orthogonal_(gate)
         elif self.initialisation == "identity":
             nn.init.eye_(recurrent)
+            bias.zero_()
+            second_bias.zero_()
+        elif self.initialisation == "lecun":
+            for matrix in (inward, recurrent):
+                nn.init.normal_(matrix, std=matrix.shape[1] ** -0.5)
             bias.zero_()
             second_bias.zero_()
         if self.cell == "lstm" and self.forget_bias is not None:

@@ -1,9 +1,11 @@
 """Fully connected encoder and decoder: the contrast to recurrence, and the body of the plain autoencoders
 (Rumelhart, Hinton, Williams 1986; Hinton & Salakhutdinov 2006)."""
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -24,9 +26,9 @@ def activation_named(name: str) -> nn.Module:
     return ACTIVATIONS[name]()
 
 
-def _hidden(below: int, width: int, depth: int, activation: str, dropout: float) -> nn.Sequential:
+def _hidden(below: int, widths: Sequence[int], activation: str, dropout: float) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for _ in range(depth):
+    for width in widths:
         layers += [nn.Linear(below, width), activation_named(activation), Dropout(dropout)]
         below = width
     return nn.Sequential(*layers)
@@ -51,6 +53,7 @@ class FeedForwardEncoder(nn.Module):
 
     Padding is zero and shorter batches use the first columns of the first layer's weights only, which is the same sum.
     It keeps no states. `weight_deviation`: of the matrices at the start, which are normal then; None is torch's draw.
+    `widths`: of each hidden layer, in place of `depth` layers of one width.
     """
 
     state_width, states = 0, None
@@ -64,15 +67,17 @@ class FeedForwardEncoder(nn.Module):
         activation: Activation = "relu",
         dropout: Share = 0.0,
         weight_deviation: Positive | None = None,
+        widths: Annotated[list[Count], Field(min_length=1)] | None = None,
     ):
         super().__init__()
+        width, *others = [width] * depth if widths is None else widths
         self.steps, self.padded = shape.input.length, not shape.input.image
         self.first = nn.Linear(shape.input.length * shape.input.width, width)
         self.activation = activation_named(activation)
         self.dropout = Dropout(dropout)
-        self.rest = _hidden(width, width, depth - 1, activation, dropout)
+        self.rest = _hidden(width, others, activation, dropout)
         start_from(weight_deviation, self)
-        self.summary_width = width
+        self.summary_width = others[-1] if others else width
 
     def forward(self, x: Tensor, lengths: Tensor, mask: Tensor) -> Encoded:
         """Encode x [B,T,D]: summary [B, width]."""
@@ -106,7 +111,8 @@ class FeedForwardDecoder(nn.Module):
 
     `tied`: its matrices are the encoder's, transposed and in reverse order, with biases of its own (Vincent et al.
     2010, section 2.2); `auto` ties where that is possible. Such a decoder is finished by `tie`, and its code is the
-    encoder's last hidden layer, so that it has one hidden layer less.
+    encoder's last hidden layer, so that it has one hidden layer less. `widths`: of each hidden layer, in place of
+    `depth` layers of one width; none of them is a linear map of the code. Tied ones have the encoder's.
 
     Raises:
         UserError: in `tie`, weights that cannot be tied.
@@ -127,19 +133,20 @@ class FeedForwardDecoder(nn.Module):
         dropout: Share = 0.0,
         tied: Literal[True, False, "auto"] = False,
         weight_deviation: Positive | None = None,
+        widths: list[Count] | None = None,
     ):
         super().__init__()
         self.shape, self.tied = shape, tied
         self.activation, self.share, self.weight_deviation = activation, dropout, weight_deviation
         self.width = shape.output.width
         self._encoder: tuple[FeedForwardEncoder, ...] = ()  # in a tuple, so that its parameters are not these
+        self._widths = code_width, *([width] * depth if widths is None else widths)
         if not tied:
-            self._own(code_width, width, depth)
-        self._widths = code_width, width, depth
+            self._own(*self._widths)
 
-    def _own(self, code_width: int, width: int, depth: int) -> None:
-        self.hidden = _hidden(code_width, width, depth, self.activation, self.share)
-        self.output = nn.Linear(width, self.shape.output.length * self.shape.output.width)
+    def _own(self, code_width: int, *widths: int) -> None:
+        self.hidden = _hidden(code_width, widths, self.activation, self.share)
+        self.output = nn.Linear((code_width, *widths)[-1], self.shape.output.length * self.shape.output.width)
         start_from(self.weight_deviation, self.hidden, self.output)
 
     def tie(self, encoder: nn.Module, projection: nn.Module) -> None:
@@ -149,8 +156,8 @@ class FeedForwardDecoder(nn.Module):
             assert isinstance(encoder, FeedForwardEncoder)
             self._encoder, self.tied = (encoder,), True
             self.after = nn.Sequential(activation_named(self.activation), Dropout(self.share))
-            widths = [matrix.shape[1] for matrix in reversed(encoder.matrices())]
-            self.biases = nn.ParameterList([nn.Parameter(torch.zeros(width)) for width in widths])
+            sizes = [matrix.shape[1] for matrix in reversed(encoder.matrices())]
+            self.biases = nn.ParameterList([nn.Parameter(torch.zeros(size)) for size in sizes])
         elif self.tied == "auto":
             self.tied = False
             self._own(*self._widths)

@@ -108,7 +108,20 @@ class _Flops(_RecordPart):
     training: NonNegativeInt
 
 
-class _Metrics(_RecordPart):
+class _OfSplits(_RecordPart):
+    """What there is of each split: of further test sets, too, by names such as test_long."""
+
+    model_config = ConfigDict(extra="allow")
+
+    @model_validator(mode="after")
+    def _has_test_sets_beside(self) -> Self:
+        if unknown := [name for name in self.model_extra or {} if not name.startswith("test_")]:
+            raise ValueError(f"{unknown[0]} is no split")
+        return self
+
+
+class _Metrics(_OfSplits):
+    __pydantic_extra__: dict[str, dict[str, float]]
     validation: dict[str, float]
     test: dict[str, float]
 
@@ -129,7 +142,8 @@ class _Selection(_RecordPart):
     step: NonNegativeInt | None
 
 
-class _ParameterCounts(_RecordPart):
+class _Counts(_OfSplits):
+    __pydantic_extra__: dict[str, NonNegativeInt]
     train: NonNegativeInt
     validation: NonNegativeInt
     test: NonNegativeInt
@@ -164,9 +178,10 @@ class _Result(_RecordPart):
     metrics: _Metrics
     primary: _Primary
     train: _Train | None = None  # of a sample of train; absent in baselines' and older records
+    last: _Metrics | None = None  # of the last weights, where the budget asks for them beside the best
     pretrained: _Pretrained | None = None  # of validation, between two phases; null or absent: there was one phase
     selection: _Selection | None  # null: nothing was selected (baselines)
-    examples: _ParameterCounts
+    examples: _Counts
     steps: NonNegativeInt
     epochs: float
     weights_sha256: str | None  # null: no weights (baselines)

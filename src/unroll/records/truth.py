@@ -211,7 +211,7 @@ def curve(record: Record) -> Iterator[Mismatch]:
 
 
 def selection(record: Record) -> Iterator[Mismatch]:
-    """What was selected is the best of its curve, and what was evaluated is that."""
+    """What was selected is the best of its curve, or the last where the budget says so; what was evaluated is that."""
     result, stated = record["result"], record["config"]["task"]["selection"]
     found = result["selection"]
     if (found is None) != is_baseline(record["config"]):
@@ -227,11 +227,12 @@ def selection(record: Record) -> Iterator[Mismatch]:
             yield Mismatch(f"{found['name']} {found['value']}", f"the best of {len(points)} validations")
         return
     sign = 1 if found["direction"] == "higher" else -1
-    best = max(points, key=lambda point: sign * point[found["name"]])
+    last = record["config"]["budget"].get("weights") == "last"
+    best = points[-1] if last else max(points, key=lambda point: sign * point[found["name"]])
     if (found["value"], found["step"]) != (best[found["name"]], best["step"]):
         yield Mismatch(
             f"{found['name']} {found['value']:g} at step {found['step']}",
-            f"{best[found['name']]:g} at step {best['step']}, the best of its curve",
+            f"{best[found['name']]:g} at step {best['step']}, the {'last' if last else 'best'} of its curve",
         )
     if "rate_distortion" in result["curves"]:
         return  # evaluated is what the quantised codes give

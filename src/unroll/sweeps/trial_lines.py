@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from unroll.config.trial import Trial
+from unroll.data.readers.columns import further
 
 
 def opening(trial: Trial) -> Iterator[str]:
@@ -23,7 +24,7 @@ def closing(record: Mapping[str, Any], baselines: Mapping[str, float]) -> Iterat
     """
     result, primary, run = record["result"], record["result"]["primary"], record["run"]
     unit = f" {primary['unit']}" if primary["unit"] else ""
-    for split in ("test", "validation"):
+    for split in ("test", *further(result["metrics"]), "validation"):
         metrics = result["metrics"].get(split, {})
         first = [primary["name"]] * (primary["name"] in metrics)
         others = [each for each in metrics if each not in first][:4]

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from unroll.data.batching import train_share
 from unroll.data.examples import Examples
@@ -22,6 +23,8 @@ from unroll.tasks.likelihoods import Likelihood, PixelLikelihood
 from unroll.tasks.metrics import coding, images
 from unroll.tasks.raw import Raw, raw_images
 from unroll.tasks.task import Collect, Final, Losses, Outputs, Task, reconstruction_nats
+
+UNCODED = ("mse_uncoded", "cross_entropy_uncoded", "nats_uncoded")  # of a network's codes before they are quantised
 
 
 class Images(NamedTuple):
@@ -64,7 +67,10 @@ class Compression(Task):
 
     After training, codes are quantised by one step, entropy-coded into one stream a split, and decoded from those
     bytes. The step is the finest whose measured rate on validation is at most `rate`; it is then applied to test.
-    Weights are selected by `mse_uncoded`, the error before that, which costs no coding; all else is of decoded images.
+    Weights are selected by `mse_uncoded`, the error before that, which costs no coding. It is of the mean code, as
+    `cross_entropy_uncoded` is: binary, grey values as probabilities, a pixel's mean. `nats_uncoded` are an image's,
+    under `likelihood`: of a random code minus the ELBO from one sample (Kingma & Welling 2014, eq. 7), of any other
+    -log p(x | z). All else is of decoded images.
 
     Args:
         rate: bits per pixel.
@@ -76,6 +82,7 @@ class Compression(Task):
         UserError: an unknown likelihood.
     """
 
+    reads_further = False
     known_metrics: ClassVar[tuple[Metric, ...]] = (
         Metric(name="psnr", unit="dB", direction="higher", score=Score(name="psnr")),
         Metric(name="bits_per_pixel", unit="bits", direction="lower", least=0),
@@ -87,6 +94,8 @@ class Compression(Task):
             least=0,
             former=(Former(until=1, name="mse"),),
         ),
+        Metric(name="cross_entropy_uncoded", unit="nats a pixel", direction="lower", least=0),
+        Metric(name="nats_uncoded", unit="nats an image", direction="lower"),
         Metric(name="ssim", unit="of 1", direction="higher"),
         Metric(name="sharpness", unit="of the images' own", direction="higher", least=0),
         Metric(name="quantiser_step", unit="code units", direction="lower", least=0),
@@ -134,6 +143,9 @@ class Compression(Task):
     def reports(self) -> Sequence[str]:
         return ["psnr", "bits_per_pixel", "mse", *(["ssim"] if self.window_fits else []), "sharpness"]
 
+    def reports_of_networks(self, config: Mapping[str, Any]) -> Sequence[str]:
+        return UNCODED
+
     def selects_by(self) -> Sequence[str]:
         return ["mse_uncoded"]
 
@@ -141,8 +153,19 @@ class Compression(Task):
         return {"mse_uncoded": float(outputs["squared_error"].mean())}
 
     def evaluate(self, network: Network, batch: Batch) -> Outputs:
-        code = network.encode(batch).code
-        return {"code": code.float().cpu().numpy()}
+        code, pixels = network.encode(batch), batch.targets
+        values = network.decode(code.code, None, self.side)
+        shown = F.binary_cross_entropy_with_logits(values, pixels, reduction="none").flatten(1).mean(dim=1)
+        error = (self.likelihood.pixels(values) - pixels).square().flatten(1).mean(dim=1)
+        nats, posterior = self.likelihood.nats(network, values, pixels), code.context.posterior
+        if posterior is not None and code.context.prior is not None:
+            sample = posterior.sample(torch.randn_like(code.code))[0]
+            divergence = posterior.divergence(code.context.prior).sum(dim=-1)
+            nats = self._nats(network, sample, pixels) + divergence
+        found = dict(zip(UNCODED, (error, shown, nats), strict=True))
+        return {"code": code.code.float().cpu().numpy()} | {
+            name: each.double().cpu().numpy() for name, each in found.items()
+        }
 
     def reconstruct(self, network: Network, codes: np.ndarray) -> np.ndarray:
         """Codes [N,Z] -> pixels [N, side^2] in [0, 1]."""
@@ -175,13 +198,15 @@ class Compression(Task):
 
     def finish(self, network: Network, collect: Collect, seed: int) -> Final:
         final = Final()
-        codes = {split: collect(split)["code"] for split in ("validation", "test")}
+        found = {split: collect(split) for split in ("validation", "test")}
+        codes = {split: outputs["code"] for split, outputs in found.items()}
         step = coding.choose_step(codes["validation"], self.rate, self.values)
         for split, values in codes.items():
             stream = coding.encode(values, step)
             outputs = {"reconstruction": self.reconstruct(network, coding.decode(stream)), "bytes": len(stream)}
             scores = self.scores(outputs, split)
-            final.metrics[split] = {**self._means(scores, outputs, split), "quantiser_step": step}
+            uncoded = {name: float(found[split][name].mean()) for name in UNCODED}
+            final.metrics[split] = {**self._means(scores, outputs, split), **uncoded, "quantiser_step": step}
             final.predictions[split] = {"code": values, **scores}
             self.measure_extra(final, outputs, split)
             final.images = self.shown(outputs, split)

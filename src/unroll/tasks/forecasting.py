@@ -50,6 +50,7 @@ class Forecasting(Task):
         UserError: an unknown option, or a window or horizon below 1.
     """
 
+    reads_further = False
     known_metrics: ClassVar[tuple[Metric, ...]] = (
         Metric(
             name="mse",

@@ -61,6 +61,7 @@ class Generation(Task):
         importance_samples: k.
     """
 
+    reads_further = False
     known_metrics: ClassVar[tuple[Metric, ...]] = (
         Metric(
             name="frechet_mnist_classifier",

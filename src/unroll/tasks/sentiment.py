@@ -54,6 +54,12 @@ class Sentiment(Classifier):
         pretrain_share: of the budget's steps that pretrain.
         pretrain_steps: those steps themselves, instead of a share.
         frozen: whether the pretrained code stays as it is, or is fine-tuned.
+        left_padding: whether padding stands before the texts of a batch and is read, as zero vectors; else it stands
+            behind them and changes nothing. Evaluated batches are then of 128 texts in their split's order, on whose
+            longest the others' padding depends.
+
+    Raises:
+        UserError: trees or reconstructed tokens with padding that is read.
     """
 
     known_metrics: ClassVar[tuple[Metric, ...]] = (*Classifier.known_metrics, percentage("accuracy_all"))
@@ -72,11 +78,12 @@ class Sentiment(Classifier):
         word_dropout: Share | None = None,
         nodes: bool = False,
         loss_per: Literal["node", "sentence"] = "node",
+        left_padding: bool = False,
     ):
         self.embedding, self.embedding_scale, self.dropout = embedding, embedding_scale, dropout
         self.reconstruction_weight = reconstruction_weight
         self.word_dropout = dropout if word_dropout is None else word_dropout
-        self.nodes, self.loss_per = nodes, loss_per
+        self.nodes, self.loss_per, self.left_padding = nodes, loss_per, left_padding
         self.pretraining = phases.pretraining()
 
     def prepare(self, examples: Examples, data: Mapping[str, Any]) -> None:
@@ -90,6 +97,8 @@ class Sentiment(Classifier):
         self.classes = max(train["label"][:]) + 1
         parsed = (self.trees or self.nodes) and has_trees(tables)
         self.parsed = trees = self.trees and parsed
+        if parsed:
+            self._require_no_left_padding("trees, whose nodes are of real words")
         self.class_names = names_of_classes(data)
         classes = node_classes(train) if parsed else {}
         if trees:
@@ -99,7 +108,7 @@ class Sentiment(Classifier):
         self.splits, self.owners = {}, {}
         for name, table in tables.items():
             tokens, labels = Ragged.pack(ids[name], self.max_length), torch.tensor(table["label"][:], dtype=torch.int64)
-            self.splits[name] = Split(tokens, Dense(labels))
+            self.splits[name] = Split(tokens, Dense(labels), left_padded=self.left_padding)
             if trees or (parsed and name != "train"):
                 bank = treebank(table, ids[name], self.tokenizer, classes, self.max_length)
                 if trees:
@@ -118,12 +127,22 @@ class Sentiment(Classifier):
         )
         adapter = TokenAdapter(len(self.tokenizer), self.embedding, self.word_dropout, self.embedding_scale)
         decodes = self.decodes(architecture)
+        if decodes:
+            self._require_no_left_padding(f"architecture={architecture['name']}, which reconstructs the tokens")
         network = Network(shape, architecture, bottleneck, adapter, decodes)
         self.add_classifier(network)
         if decodes:
             network.add_output_head(self.embedding)
             network.heads["vocabulary"] = nn.Linear(self.embedding, len(self.tokenizer))
         return network
+
+    def _require_no_left_padding(self, saw: str) -> None:
+        if self.left_padding:
+            raise UserError(
+                "Padding that is read goes with classes alone.",
+                saw=f"task.left_padding=true with {saw}",
+                allowed="task.left_padding=false, or an architecture that reads no trees and reconstructs nothing",
+            )
 
     def nats(self, network: Network, code: Coded, batch: Batch) -> Tensor:
         """Of each text [B]; of a tree, summed over its labelled nodes."""
@@ -186,7 +205,8 @@ class Sentiment(Classifier):
                 saw="texts without trees",
                 allowed="a trial of another architecture, such as architecture=bilstm",
             )
-        return self.labelled(Split(Ragged.pack(self.tokenizer.encode(texts), self.max_length)))
+        ids = Ragged.pack(self.tokenizer.encode(texts), self.max_length)
+        return self.labelled(Split(ids, left_padded=self.left_padding))
 
     def reconstruction(self, network: Network, code: Tensor, batch: Batch) -> Tensor:
         """Nats of each sentence's tokens under the decoder [B]; only real positions reach the vocabulary."""

@@ -63,10 +63,12 @@ class Task(Measured, ABC):
     reconstruction_weight: float = 0.0
     values: int = 1  # values that an example's loss sums over; the objective is divided by them
     splits: dict[str, Split]
+    further: tuple[str, ...] = ()  # test sets beside test: splits that the final evaluation reads, too, each once
     trees: bool = False  # the architecture's encoder reads trees: prepare them where the data has some
     relation: ClassVar[Relation] = "free"  # of its output to its input, where nothing is reconstructed beside it
     autoencodes: ClassVar[bool] = False  # the task itself is to reconstruct its input
     needs: ClassVar[tuple[Need, ...]] = ()  # of an architecture; see `unroll.registry.declared`
+    reads_further: ClassVar[bool] = True  # its final evaluation reads the test sets of `further`, where data have some
     seen: ClassVar[str] = "train"  # the split whose examples show the train-test gap, made as validation is
     pretraining: Pretraining | None = None  # None: one phase, by `losses`
     extra: Mapping[str, ExtraMetric] = {}  # metrics of one's own, by name: `task.metrics` of the config
@@ -206,15 +208,16 @@ class Task(Measured, ABC):
         return None
 
     def finish(self, network: Network, collect: Collect, seed: int) -> Final:
-        """The final evaluation: validation, then test, each once."""
+        """The final evaluation: validation, test, then further test sets, each once."""
         final = Final()
-        for split in ("validation", "test"):
+        for split in ("validation", "test", *self.further):
             outputs = collect(split)
             final.metrics[split] = self.metrics(outputs, split)
             final.predictions[split] = self.predictions(outputs, split)
             final.labels.update(self.labels(outputs, split))
             self.measure_extra(final, outputs, split)
-            final.images = self.shown(outputs, split)
+            if split not in self.further:
+                final.images = self.shown(outputs, split)
         return final
 
     def raw(self, inputs: Any) -> Raw:

@@ -27,7 +27,7 @@ Validate = Callable[[TrialModule, lightning.Trainer], dict[str, float]]
 
 
 class Training(lightning.Callback):
-    """Validates, keeps checkpoints, stops early, and logs.
+    """Validates, keeps checkpoints, stops early, and logs. With `budget.weights=last` the best checkpoint is the last.
 
     Args:
         directory: of the trial.
@@ -35,7 +35,7 @@ class Training(lightning.Callback):
         validate: runs the selection metrics over validation.
         selection: the metric that picks the best checkpoint.
         every: steps between validations; None = at the end only.
-        budget: of the config, for patience and seconds.
+        budget: of the config, for patience, seconds, and which weights are kept.
         trainer: of the config, for checkpoints and log lines.
         preemption: tells when a signal asks training to end.
         ranks: that train together; each calls everything here at the same steps.
@@ -157,7 +157,8 @@ class Training(lightning.Callback):
         value, progress = found[self.selection.name], self.progress
         progress.validations.append({"step": step, **found})
         sign = 1 if self.selection.direction == "higher" else -1
-        if progress.best_value is None or sign * value > sign * progress.best_value:
+        better = progress.best_value is None or sign * value > sign * progress.best_value
+        if better or self.budget.weights == "last":
             progress.best_value, progress.best_step, progress.stale = value, step, 0
             with self.ranks.agreeing():
                 if self.ranks.number == 0:

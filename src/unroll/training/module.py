@@ -25,12 +25,15 @@ from unroll.training.phases import phases_of
 
 def learning_rate(config: Optimizer, step: int, steps: int) -> float:
     """The learning rate of a step: linear warm-up, then constant, or cosine (Loshchilov & Hutter 2017, eq. 5, one
-    cycle), linear or by one factor a step (exponential) down to `final_learning_rate` at `steps`."""
+    cycle), linear or by one factor a step (exponential) down to `final_learning_rate` at `steps`; or stairs: multiplied
+    by `factor` from the step on that is nearest to each milestone."""
     base, warmup, final = config.learning_rate, config.warmup_steps, config.final_learning_rate
     if step < warmup:
         return base * (step + 1) / (warmup + 1)
     if config.schedule == "constant":
         return base
+    if config.schedule == "stairs":
+        return float(base * config.factor ** sum(step >= round(share * steps) for share in config.milestones))
     done = min(1.0, (step - warmup) / max(1, steps - warmup))
     if config.schedule == "exponential":
         return float(base * (final / base) ** done)

@@ -116,6 +116,7 @@ def _network(trial: Trial) -> tuple[float, float, int]:
     before, after = timed_fit(run, SomeBatches(run, each, steps // each), now)
     fitted = now()
     run.module.to(run.trainer.strategy.root_device)
+    story.evaluate_last(run)
     story.take_best(run)
     story.evaluate(run)
     _save(run)
@@ -188,10 +189,11 @@ def clock_of(trial: Trial) -> Now:
 
 
 def read_blind(run: Run) -> float:
-    """Prepare the data; return by how much validation and test together are more than validation twice."""
+    """Prepare the data; return by how much validation and test sets together are more than validation so many times."""
     run.task, run.examples = prepared_task(run.trial, blind=True)
-    validation, test = (len(run.examples.splits[name]) for name in ("validation", "test"))
-    return (validation + test) / (2 * validation)
+    evaluated = ("validation", "test", *run.task.further)
+    counts = [len(run.examples.splits[name]) for name in evaluated]
+    return sum(counts) / (len(counts) * counts[0])
 
 
 def timed_fit(run: Run, batches: "SomeBatches", now: Now) -> tuple[list[float], list[float]]:

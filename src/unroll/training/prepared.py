@@ -11,6 +11,8 @@ from unroll.config import schema
 from unroll.config.parts import parts_of
 from unroll.config.trial import Trial
 from unroll.data.examples import Examples, load_examples
+from unroll.data.readers.columns import further
+from unroll.errors import UserError
 from unroll.models.network import Network
 from unroll.models.sizing import Sizing, solve
 from unroll.registry.canonical import canonical
@@ -72,7 +74,8 @@ def prepared_task(trial: Trial, download: bool = True, blind: bool = False) -> t
     `blind`: in the task validation stands in for test, which stays shut.
 
     Raises:
-        UserError: the data are nowhere, or not on this machine where nothing may be downloaded.
+        UserError: the data are nowhere, or not on this machine where nothing may be downloaded; or they have further
+            test sets, which the task does not read.
     """
     examples = load_examples(trial.plain["data"], trial.plain["paths"], download)
     data = {key: value for key, value in trial.plain["data"].items() if key != "origin"}
@@ -80,7 +83,15 @@ def prepared_task(trial: Trial, download: bool = True, blind: bool = False) -> t
     key = canonical([trial.plain["task"], data, examples.content_sha256, built.trees, blind])
     task = _kept.pop(key, None)
     if task is None:
-        task, shut = built, {"test": examples.splits["validation"]} if blind else {}
+        task, more = built, further(examples.splits)
+        if more and not task.reads_further:
+            raise UserError(
+                "This task reads no further test sets.",
+                saw=f"task={trial.plain['task']['name']}, and {trial.plain['data']['name']} has {', '.join(more)}",
+                allowed="data of train, validation and test, or a task that reads more, such as sentiment",
+            )
+        task.further = more
+        shut = dict.fromkeys(("test", *more), examples.splits["validation"]) if blind else {}
         task.prepare(replace(examples, splits={**examples.splits, **shut}), trial.plain["data"])
         task.splits[SAMPLE] = train_sample(task.splits, task.seen)
     _kept[key] = task

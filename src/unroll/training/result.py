@@ -49,6 +49,12 @@ def result_fields(
             saw=f"task.metrics.{missing[0]} with {type(task).__name__}",
             allowed="self.measure_extra(final, outputs, split) in the task's `finish`",
         )
+    if unread := [split for split in task.further if split not in final.metrics]:
+        raise UserError(
+            "The task's final evaluation leaves out a test set.",
+            saw=f"no {unread[0]} from {type(task).__name__}.finish",
+            allowed="every split of self.further, or reads_further = False in the class",
+        )
     primary = config.task.primary
     if primary.name not in final.metrics["test"]:
         raise UserError(
@@ -63,7 +69,7 @@ def result_fields(
     return {
         "metrics": final.metrics,
         "primary": {**primary.model_dump(), "value": final.metrics["test"][primary.name]},
-        "examples": {split: len(task.splits[split]) for split in ("train", "validation", "test")},
+        "examples": {split: len(task.splits[split]) for split in ("train", "validation", "test", *task.further)},
         "predictions_sha256": predictions.save(directory, final.predictions, replacing) if rank() == 0 else "",
         **({} if score is None or scores is None else {"scores_sha256": scores_sha256(score, np.asarray(scores))}),
         "data_sha256": examples.content_sha256,
@@ -99,7 +105,7 @@ def why_not_reportable(record: dict[str, Any]) -> list[str]:
 
 
 def result(run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Step 10: the record's scientific fields, and what was measured on the way."""
+    """Step 11: the record's scientific fields, and what was measured on the way."""
     found = result_fields(run.config, run.task, run.final, run.examples, run.trial.directory, run.replacing)
     fields: dict[str, Any] = {
         "data": data_fields(run.config, run.examples),
@@ -156,6 +162,7 @@ def _trained(run: Run) -> dict[str, Any]:
         "epochs": progress.step / run.schedule.per_epoch,
         "weights_sha256": predictions.weights_sha256(run.network.state_dict()),
     }
+    found |= {} if run.last is None else {"last": run.last}
     return found if progress.pretrained is None else found | {"pretrained": progress.pretrained}
 
 

@@ -84,6 +84,7 @@ class Run:
     diagnostics: dict[str, Any] | None = field(init=False)
     training_seconds: float = field(init=False)  # a baseline's; a network's progress has its own
     evaluation_seconds: float = field(init=False)
+    last: dict[str, dict[str, float]] | None = None  # metrics of the last weights, where the budget asks for them
 
     @property
     def config(self) -> Config:

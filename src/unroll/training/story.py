@@ -1,5 +1,5 @@
 """A trial in steps, each a function over one `Run`. A network's: data, network, cost, budget, checkpoint, trackers,
-training, the best weights, the final evaluation, the result. A baseline's are those that training has no part in."""
+training, the last weights and the best, the final evaluation, the result. A baseline has those without training."""
 
 import time
 from contextlib import closing, nullcontext
@@ -45,6 +45,7 @@ def run_trial(run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
     find_checkpoint(run)
     set_up(run)
     fit(run)
+    evaluate_last(run)
     take_best(run)
     evaluate(run)
     return result(run)
@@ -61,13 +62,14 @@ def fit_baseline(run: Run) -> None:
     baseline.fit(Splits(task.view("train"), task.view("validation")))
     run.training_seconds = time.monotonic() - began
     began, run.final = time.monotonic(), Final()
-    for split in ("validation", "test"):
+    for split in ("validation", "test", *task.further):
         outputs = baseline.predict(task.view(split))
         run.final.metrics[split] = task.metrics(outputs, split)
         run.final.predictions[split] = task.predictions(outputs, split)
         run.final.labels.update(task.labels(outputs, split))
         task.measure_extra(run.final, outputs, split)
-    run.final.images = task.shown(outputs, "test")
+        if split == "test":
+            run.final.images = task.shown(outputs, split)
     run.evaluation_seconds = time.monotonic() - began
 
 
@@ -175,7 +177,7 @@ def set_up(run: Run) -> None:
 def say_sizes(run: Run) -> None:
     """Say what is known once data and network are there, and where training goes on from."""
     trainer, schedule, splits = run.config.trainer, run.schedule, run.task.splits
-    sizes = ", ".join(f"{len(splits[name]):,} {name}" for name in ("train", "validation", "test"))
+    sizes = ", ".join(f"{len(splits[name]):,} {name}" for name in ("train", "validation", "test", *run.task.further))
     parameters = count_parameters(run.network)["total"]
     device = f"{kind_of(trainer.accelerator)}, {trainer.threads} thread{'s' * (trainer.threads != 1)}"
     of = "" if schedule.steps == ENDLESS else f"{schedule.steps:,} steps, "
@@ -216,8 +218,17 @@ def fit(run: Run) -> None:
     run.module.to(trainer.strategy.root_device)  # Lightning leaves it on the CPU after training
 
 
+def evaluate_last(run: Run) -> None:
+    """Step 8: the metrics of the last weights, where the budget asks for them; nothing is chosen by them."""
+    task, began = run.task, time.monotonic()
+    if run.config.network.budget.weights == "both":
+        run.network.eval()
+        run.last = task.finish(run.network, lambda split: run.evaluate(task.evaluate, split), run.config.seed).metrics
+    run.evaluation_seconds = time.monotonic() - began
+
+
 def take_best(run: Run) -> None:
-    """Step 8: the best weights by validation."""
+    """Step 9: the best weights by validation, or the last ones where the budget asks for these."""
     directory = run.trial.directory
     if (directory / checkpoint.BEST).exists():
         run.network.load_state_dict(checkpoint.load_best(directory, run.progress)["network"])
@@ -226,10 +237,10 @@ def take_best(run: Run) -> None:
 
 
 def evaluate(run: Run) -> None:
-    """Step 9: the final evaluation. Test is opened here, once."""
+    """Step 10: the final evaluation. Test is opened here, once."""
     task, began = run.task, time.monotonic()
     run.network.eval()
     run.final = task.finish(run.network, lambda split: run.evaluate(task.evaluate, split), run.config.seed)
     run.generalised = train_scores(run.config.task, task, run.final, lambda split: run.evaluate(task.validate, split))
-    run.evaluation_seconds = time.monotonic() - began
+    run.evaluation_seconds += time.monotonic() - began
     run.diagnostics = None if run.config.trainer.diagnose == "never" else run.diagnose()

@@ -12,7 +12,12 @@ from unroll.registry.facts import facts
 Record = Mapping[str, Any]
 LATER_FIELDS = ("train", "pretrained", "scores_sha256")  # that results were given after the first records
 _OF_A_GPU = {"cuda": "CUDA", "cudnn": "cuDNN", "driver": "NVIDIA driver"}  # keys of `run.device`
-LATER_METRICS = ("sharpness",)  # that results of the same protocol were given after the first records
+LATER_METRICS = (
+    "sharpness",
+    "mse_uncoded",
+    "cross_entropy_uncoded",
+    "nats_uncoded",
+)  # that results of the same protocol were given after the first records
 
 
 class Gap(NamedTuple):

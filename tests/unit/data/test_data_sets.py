@@ -36,6 +36,7 @@ SIZES = {
     "ud_english_partut": (1_781, 156, 153),
     "turkish_web_treebank": (3_881, 485, 485),
     "encyclopedia": (13_835, 1_537, 1_797),
+    "subregular": (900, 100, 1_000, 1_000),
 }
 EMBEDDED = (
     *("rotten_tomatoes_snippets", "jupyter_en_fr", "beijing_pm25", "sf_traffic", "mnist_5k"),

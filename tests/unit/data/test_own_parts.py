@@ -187,6 +187,12 @@ RETURNS = {
     "raises": ("raise ValueError('no such row')", "cannot read the files.*no such row"),
     "nothing": ("return None", "returned other splits.*NoneType"),
     "other splits": ("return {'train': {}, 'dev': {}, 'test': {}}", "returned other splits.*dev"),
+    "a further split that is no test set": ("return {**made(), 'dev': {}}", "returned other splits.*dev"),
+    "a further test set first": ("return {'test_long': {}, **made()}", "returned other splits.*test_long"),
+    "an empty further test set": (
+        "return {**made(), 'test_long': {'signal': [], 'label': []}}",
+        "No example is left for test_long",
+    ),
     "no column": ("return made(label=None)", "column label is missing in train"),
     "another column": ("return made(more=[{}, {}])", "data of kind 'signals': it has no column more"),
     "another type": ("return made(label=['0', '1'])", r"column label of train is not of int.*'0' \(str\) in row 0"),

@@ -143,6 +143,18 @@ def test_a_share_of_train_is_asked_for_its_classes() -> None:
     assert "data.fraction=0.01" in str(raised.value)
 
 
+def test_a_further_test_set_is_profiled_and_asked_for_its_classes() -> None:
+    splits = texts(train=[("a", 0), ("b", 1)], validation=[("c", 0)], test=[("d", 1)], test_far=[("a", 1), ("a", 0)])
+    found = profile("labelled_text", splits)
+    require_examples(found, [])
+    assert found["rows"]["test_far"] == 2
+    assert found["repeated"]["in_train"]["test_far"] == 2
+    assert "2 of 2 inputs of test_far are in train, too" in found["warnings"]
+    splits = texts(train=[("a", 0), ("b", 1)], validation=[("c", 0)], test=[("d", 1)], test_far=[("e", 2)])
+    with pytest.raises(UserError, match="Test_far has a class that train has not"):
+        require_examples(profile("labelled_text", splits), [])
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

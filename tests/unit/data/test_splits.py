@@ -1,5 +1,6 @@
 """Splits: what a batch of made-up examples holds, and that a subset is the same examples."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,38 @@ def test_sequences_of_values_may_be_ragged() -> None:
     assert batch.lengths.tolist() == [1, 3]
     assert batch.targets.tolist() == [1, 0]
     assert [key.tolist() for key in split.length_keys()] == [[1, 3]]
+
+
+def left_padded_split() -> Split:
+    return replace(text_split(), left_padded=True)
+
+
+def test_left_padding_stands_before_each_input_and_is_read() -> None:
+    batch = left_padded_split().batch(torch.tensor([0, 1, 2]))
+    assert batch.inputs.tolist() == [[4, 5, 6], [0, 0, 7], [0, 8, 9]]
+    assert batch.lengths.tolist() == [3, 3, 3]
+    assert batch.targets.tolist() == [1, 0, 2]
+    assert batch.real_inputs.tolist() == list(range(9))
+    values = replace(value_split(), left_padded=True).batch(torch.tensor([0, 1]))
+    assert values.inputs.tolist() == [[[0, 0], [0, 0], [1, 2]], [[3, 4], [5, 6], [7, 8]]]
+
+
+def test_a_share_of_a_left_padded_batch_is_padded_as_the_whole_is() -> None:
+    batch = left_padded_split().batch(torch.tensor([1]), torch.tensor([0, 1, 2]))
+    assert (batch.inputs.tolist(), batch.lengths.tolist()) == ([[0, 0, 7]], [3])
+
+
+def test_left_padded_examples_are_evaluated_in_their_order_and_trained_by_length() -> None:
+    lengths = [3, 1, 2] * 100
+    split = Split(Ragged.pack([[4] * n for n in lengths], 3), Dense(torch.zeros(300)))
+    padded = replace(split, left_padded=True)
+    assert [index.tolist() for index in evaluation_order(padded)] == [
+        [*range(128)],
+        [*range(128, 256)],
+        [*range(256, 300)],
+    ]
+    assert evaluation_order(split)[0].tolist() != [*range(128)]
+    assert [*map(list, epoch_order(padded, 8, 3, 1))] == [*map(list, epoch_order(split, 8, 3, 1))]
 
 
 def stream_split(steps: int, size: int) -> Split:

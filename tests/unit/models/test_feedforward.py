@@ -94,3 +94,34 @@ def test_matrices_may_start_from_a_normal_distribution_with_biases_of_zero() -> 
 def test_unknown_activation_is_refused() -> None:
     with pytest.raises(UserError, match="Did you mean 'relu'"):
         FeedForwardEncoder(SHAPE, 6, activation="rellu")
+
+
+def test_each_hidden_layer_may_have_a_width_of_its_own() -> None:
+    encoder = FeedForwardEncoder(SHAPE, 6, widths=[7, 3], activation="tanh").eval()
+    assert [tuple(matrix.shape) for matrix in encoder.matrices()] == [(7, 10), (3, 7)]
+    assert encoder.summary_width == 3
+    x, lengths = torch.randn(2, 5, 2), torch.tensor([5, 5])
+    w = reference.weights_of(encoder)
+    first = np.tanh(x.flatten(1).numpy() @ w["first.weight"].T + w["first.bias"])
+    second = np.tanh(first @ w["rest.0.weight"].T + w["rest.0.bias"])
+    found = encoder(x, lengths, length_mask(lengths, 5)).summary
+    np.testing.assert_allclose(found.detach(), second, atol=1e-6)
+    decoder = FeedForwardDecoder(SHAPE, code_width=3, state_width=0, width=6, widths=[7, 4])
+    assert [tuple(p.shape) for p in decoder.parameters() if p.dim() > 1] == [(7, 3), (4, 7), (12, 4)]
+
+
+def test_a_decoder_without_hidden_layers_is_linear_in_the_code() -> None:
+    decoder = FeedForwardDecoder(SHAPE, code_width=3, state_width=0, width=6, widths=[]).eval()
+    code, w = torch.randn(2, 3), reference.weights_of(decoder)
+    assert set(w) == {"output.weight", "output.bias"}
+    expected = code.numpy() @ w["output.weight"].T + w["output.bias"]
+    np.testing.assert_allclose(decoder(code, None, 4).flatten(1).detach(), expected, atol=1e-6)
+
+
+def test_equal_widths_are_the_layers_of_one_width() -> None:
+    def drawn(**options: object) -> list[torch.Tensor]:
+        torch.manual_seed(4)
+        return [*FeedForwardEncoder(SHAPE, 6, **options).parameters()]  # type: ignore[arg-type]
+
+    pairs = zip(drawn(depth=3), drawn(widths=[6, 6, 6]), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)

@@ -112,6 +112,20 @@ def test_orthogonal_recurrent_matrices_gate_by_gate(kind: str, biases: int) -> N
         torch.testing.assert_close(gate @ gate.T, torch.eye(WIDTH), atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
+def test_lecun_matrices_have_the_variance_of_one_over_their_inputs_and_biases_are_zero(kind: str) -> None:
+    torch.manual_seed(0)
+    layer = Cell(kind, initialisation="lecun").build(25, 400)
+    for name, inputs in (("weight_ih_l0", 25), ("weight_hh_l0", 400)):
+        assert float(layer.get_parameter(name).detach().std()) == pytest.approx(inputs**-0.5, rel=0.02)
+    for name in ("bias_ih_l0", "bias_hh_l0"):
+        bias = layer.get_parameter(name).detach()
+        forget = bias[400:800] if kind == "lstm" else bias[:0]
+        assert int(torch.count_nonzero(bias)) == int(torch.count_nonzero(forget))
+    if kind == "lstm":
+        assert torch.equal(layer.get_parameter("bias_ih_l0")[400:800], torch.ones(400))
+
+
 @pytest.mark.parametrize("biases", [1, 2])
 def test_identity_makes_a_relu_rnn_a_sum(biases: int) -> None:
     layer = Cell("rnn", "relu", biases, initialisation="identity").build(INPUT, WIDTH)

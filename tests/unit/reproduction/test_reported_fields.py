@@ -14,6 +14,7 @@ from unroll.reproduction.published import read_table, table_names
 from unroll.tasks.generation import Generation
 from unroll.training.prepared import build_task
 
+FURTHER = {"subregular": ("test_long",)}  # data set -> its test sets beside test
 OF_PRETRAINING = ("jacobian_norm", "saturated_share")
 TWO = np.array([[0.5, 0.5], [0.5, 0.5]])
 
@@ -45,7 +46,9 @@ def reports(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> set[str]:
         names = {task.bound_name} if "variational" in trial.plain["bottleneck"]["terms"] else set()
     else:
         names = set(task.metrics(outputs, "test"))
-    found = {f"result.metrics.test.{name}" for name in names}
+    splits = ("validation", "test", *FURTHER.get(trial.plain["data"]["name"], ()))
+    places = ("metrics", "last") if trial.plain.get("budget", {}).get("weights") == "both" else ("metrics",)
+    found = {f"result.{place}.{split}.{name}" for place in places for split in splits for name in names}
     if task.pretraining is not None and not is_baseline(trial.plain):
         found |= {f"result.pretrained.{name}" for name in OF_PRETRAINING}
     return found

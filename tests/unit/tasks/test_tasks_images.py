@@ -317,3 +317,32 @@ def test_codes_are_decoded_in_the_precision_of_training(name: str) -> None:
     network.precision = lambda: torch.autocast("cpu", torch.bfloat16)
     rounded = decode(network, codes)
     assert 1e-5 < np.abs(rounded - whole).max() < 0.05
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])
+@pytest.mark.parametrize("architecture", ["ae", "ae_variational"])
+def test_uncoded_metrics_are_of_codes_that_are_not_quantised(architecture: str, likelihood: str) -> None:
+    """Of a random code the nats are its divergence from the prior, and those of one sample of it."""
+    torch.manual_seed(0)
+    task, network = made_up.frozen("compression", architecture, "bottleneck.size=4", f"task.likelihood={likelihood}")
+    pixels = task.images["test"].pixels.flatten(1).numpy() / 255
+    torch.manual_seed(1)
+    found = task.finish(network, collect(task, network), 0).metrics["test"]
+    coded = network.encode(task.splits["test"].batch(torch.arange(11)))
+    shown = task.reconstruct(network, coded.code.numpy())
+    binary = -(pixels * np.log(shown) + (1 - pixels) * np.log1p(-shown))
+    assert found["mse_uncoded"] == pytest.approx(np.square(shown - pixels).mean(), rel=1e-5)
+    assert found["cross_entropy_uncoded"] == pytest.approx(binary.mean(), rel=1e-5)
+    gaussian = (0.5 * np.square(shown - pixels)).sum(axis=1).mean()  # the scale is 1 before training
+    nats = gaussian if likelihood == "gaussian" else binary.sum(axis=1).mean()
+    if architecture == "ae":
+        assert found["nats_uncoded"] == pytest.approx(nats, rel=1e-5)
+        return
+    mean, deviation = coded.code.numpy(), coded.context.posterior.log_variance.mul(0.5).exp().numpy()
+    divergence = 0.5 * (deviation**2 + mean**2 - 1 - 2 * np.log(deviation)).sum(axis=1).mean()
+    torch.manual_seed(1)
+    collect(task, network)("validation")
+    sample = task.reconstruct(network, mean + deviation * torch.randn(11, 4).numpy())
+    drawn = -(pixels * np.log(sample) + (1 - pixels) * np.log1p(-sample)).sum(axis=1).mean()
+    drawn = drawn if likelihood == "bernoulli" else (0.5 * np.square(sample - pixels)).sum(axis=1).mean()
+    assert found["nats_uncoded"] == pytest.approx(drawn + divergence, rel=1e-5)

@@ -75,6 +75,37 @@ def test_longer_texts_are_cut_and_counted() -> None:
     assert made_up.prepared(made_up.trial("sentiment")).splits["train"].inputs.truncated == 0
 
 
+def test_padding_that_is_read_moves_a_texts_class_and_the_houses_does_not() -> None:
+    """The same text in two batches: alone, and beside a longer one."""
+    for options, moves in (([], False), (["task.left_padding=true"], True)):
+        task, network = made_up.frozen("sentiment", "lstm", *options)
+        (split,) = task.raw(["good film", "the film is good the film is good"]).splits
+        pair, alone = (network.encode(split.batch(torch.tensor(index))).code[0] for index in ([0, 1], [0]))
+        assert torch.allclose(pair, alone, atol=1e-5) is not moves
+
+
+def test_a_text_is_read_after_its_padding_as_zero_vectors() -> None:
+    task, network = made_up.frozen("sentiment", "rnn", "task.left_padding=true")
+    lengths = task.splits["train"].inputs.lengths
+    short, long = int(lengths.argmin()), int(lengths.argmax())
+    batch = task.splits["train"].batch(torch.tensor([short, long]))
+    words = network.adapter(batch.inputs)[0, -int(lengths[short]) :]
+    zeros = torch.zeros(int(lengths[long] - lengths[short]), words.shape[1])
+    expected = network.encoder.layers[0].ahead(torch.cat((zeros, words))[None])[0][0, -1]
+    torch.testing.assert_close(network.encode(batch).code[0], expected)
+
+
+def test_padding_that_is_read_is_refused_where_it_would_be_reconstructed_or_a_node() -> None:
+    with pytest.raises(UserError, match=r"goes with classes alone"):
+        made_up.built("sentiment", "ae", "task.left_padding=true")
+    trees = {
+        split: {**rows, "text": ["a film"] * len(rows["text"]), "tree": ["(2 (2 a) (3 film))"] * len(rows["text"])}
+        for split, rows in made_up.labelled_text().items()
+    }
+    with pytest.raises(UserError, match=r"goes with classes alone"):
+        made_up.prepared(made_up.trial("sentiment", "task.left_padding=true", "task.nodes=true"), trees)
+
+
 def test_every_target_ends_with_the_end_token() -> None:
     task = made_up.prepared(made_up.trial("translation"))
     batch = task.splits["train"].batch(ROWS)

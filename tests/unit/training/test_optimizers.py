@@ -72,7 +72,6 @@ OF_TORCH = {"lbfgs": "LBFGS", "sparse": "SparseAdam", "radam": "RAdam", "rprop":
 CLASSES = {
     **{name: f"lions.{kind}" for name, kind in OF_FILE.items()},
     **{name: f"torch.optim.{kind}" for name, kind in OF_TORCH.items()},
-    "rmsprop": "torch.optim.RMSprop",
     "none": "torch.nn.Linear",
 }
 PLAIN = "defaults: [adam, _self_]\nname: {}\n_target_: {}\n"
@@ -134,6 +133,11 @@ def test_every_class_of_torch_that_steps_on_a_gradient_may_be_named(mine: str) -
         (["optimizer=adam", "optimizer.name=lion"], "names no optimizer"),
         (["optimizer=adam", "optimizer.name=adma"], "Did you mean 'adam'"),
         (["optimizer=adam", "optimizer.options.eps=0.1"], "would change nothing"),
+        (["optimizer=adam", "optimizer.milestones=[0.5]"], "optimizer.milestones with optimizer.schedule=cosine"),
+        (["optimizer=adam", "optimizer.factor=0.1"], "optimizer.factor with optimizer.schedule=cosine"),
+        (["optimizer=adam", "optimizer.schedule=stairs"], "without a step down"),
+        (["optimizer=adam", "optimizer.schedule=stairs", "optimizer.milestones=[1.5]"], "optimizer.milestones"),
+        (["optimizer=adam", "budget.weights=last", "budget.patience=2"], "budget.patience with budget.weights=last"),
         (["optimizer=lion", "+optimizer.learning_rte=1"], "Did you mean 'learning_rate'"),
         (["optimizer=lion", "optimizer._target_=lions.Lino"], "Did you mean 'Lion'"),
     ],

@@ -49,6 +49,22 @@ def test_rates_end_at_the_final_one(schedule: str, rates: list[float]) -> None:
     assert [learning_rate(config, step, 4) for step in range(5)] == pytest.approx(rates)
 
 
+@pytest.mark.parametrize(
+    ("milestones", "steps", "rates"),
+    [
+        ([0.5], 4, [0.8, 0.8, 0.4, 0.4]),
+        ([0.25, 0.5, 0.75], 4, [0.8, 0.4, 0.2, 0.1]),
+        ([0.25, 0.5], 3, [0.8, 0.4, 0.2]),  # 0.75 and 1.5 of a step: the nearest ones, 1 and 2
+        ([0.3, 0.6, 0.9], 10, [0.8] * 3 + [0.4] * 3 + [0.2] * 3 + [0.1]),
+    ],
+)
+def test_stairs_go_down_at_their_milestones(milestones: list[float], steps: int, rates: list[float]) -> None:
+    config = optimizer_of(schedule="stairs", milestones=milestones)
+    assert [learning_rate(config, step, steps) for step in range(steps)] == pytest.approx(rates)
+    steeper = optimizer_of(schedule="stairs", milestones=milestones, factor=0.1)
+    assert learning_rate(steeper, steps - 1, steps) == pytest.approx(0.8 * 0.1 ** len(milestones))
+
+
 @pytest.mark.parametrize("schedule", ["linear", "cosine"])
 def test_rates_end_at_zero_and_stay_there(schedule: str) -> None:
     config = optimizer_of(schedule=schedule)

@@ -29,6 +29,7 @@ VERSION = 5
 
 READERS = {
     "sst": "sst",
+    "subregular": "subregular",
     "labelled_text": "labelled_text",
     "parallel_lines": "pairs",
     "parallel_table": "pairs",

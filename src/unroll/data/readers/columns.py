@@ -5,6 +5,7 @@ The columns of each kind of data stand in `conf/kind/NAME.yaml`.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,11 +16,12 @@ from unroll.errors import UserError
 Columns = Mapping[str, Any]
 """Column name -> list of str, int, bool, bytes or sequences of numbers, or a NumPy array [N]; all of one length."""
 Splits = Mapping[str, Columns]
-"""Split name -> its columns, in the order train, validation, test."""
+"""Split name -> its columns, in the order train, validation, test; further test sets follow."""
 Files = Mapping[str, bytes]
 """File name -> its bytes, uncompressed where the name ends in .gz, .bz2 or .xz."""
 
 SPLITS = ("train", "validation", "test")
+FURTHER = "test_"  # what the name of each further test set begins with
 
 
 @dataclass
@@ -60,6 +62,7 @@ class Read(dict[str, Columns]):
         self.notes = notes
 
 
+_FURTHER = re.compile(rf"{FURTHER}[a-z0-9_]+")
 _TYPES: Mapping[str, tuple[type | tuple[type, ...], str]] = {
     "str": (str, ""),
     "bytes": (bytes, ""),
@@ -73,12 +76,14 @@ _TYPES: Mapping[str, tuple[type | tuple[type, ...], str]] = {
 def require_columns(name: str, splits: Any, reader: str) -> None:
     """Raise UserError unless a reader returned what the kind of this name says, and for a kind that there is not.
 
-    That is: train, validation and test, each with the kind's columns, all of one length and of the kind's types.
+    That is: train, validation and test, and test_NAME for each further test set, each with the kind's columns, all of
+    one length and of the kind's types.
     """
     kind = kinds.get(name)
-    if not isinstance(splits, Mapping) or tuple(splits) != SPLITS:
+    if not isinstance(splits, Mapping) or tuple(splits) != (*SPLITS, *further(splits)):
         saw = list(splits) if isinstance(splits, Mapping) else type(splits).__name__
-        raise UserError(f"reader '{reader}' returned other splits", saw=saw, allowed=SPLITS)
+        allowed = f"{', '.join(SPLITS)}, then {FURTHER}NAME for each further test set, NAME of a-z, 0-9 and _"
+        raise UserError(f"reader '{reader}' returned other splits", saw=saw, allowed=allowed)
     for split, columns in splits.items():
         seen = list(columns) if isinstance(columns, Mapping) else type(columns).__name__
         missing = [column for column in kind.columns if column not in seen]
@@ -108,6 +113,11 @@ def require_columns(name: str, splits: Any, reader: str) -> None:
                 _require_sequences(what, values)
             else:
                 _require_type(what, values, wanted)
+
+
+def further(splits: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of further test sets among those of splits, in their order."""
+    return tuple(name for name in splits if isinstance(name, str) and _FURTHER.fullmatch(name))
 
 
 def _require_type(what: str, values: Any, wanted: str) -> None:
