@@ -39,7 +39,10 @@ def curve(points: Sequence[tuple[int, float | None]]) -> str:
     """Return points (step, value) as a line of blocks, the lowest value the lowest block; a gap where none is finite.
 
     More points than characters are averaged, so many to a character. Beside it the ends, the lowest and the highest.
+    One point is no curve: it is said alone.
     """
+    if len(points) == 1 and points[0][1] is not None:
+        return f"{points[0][1]:.4g} at step {points[0][0]}, the only one"
     count = min(len(points), _WIDTH)
     bounds = [len(points) * number // count for number in range(count + 1)]
     bins = [points[start:end] for start, end in itertools.pairwise(bounds)]
