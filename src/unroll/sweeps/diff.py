@@ -99,8 +99,8 @@ def _once(pairs: Mapping[str, Pair]) -> dict[str, Pair]:
     """Leave out what an option only passes on: architecture.encoder.cell beside architecture.cell."""
 
     def passed(key: str) -> bool:
-        section, *between, leaf = key.split(".")
-        return bool(between) and pairs.get(f"{section}.{leaf}") == pairs[key]
+        section, *between = key.split(".")
+        return len(between) > 1 and pairs.get(f"{section}.{between[-1]}") == pairs[key]
 
     return {key: pair for key, pair in pairs.items() if not passed(key)}
 

@@ -22,7 +22,7 @@ _KEPT: dict[str, dict[str, Any]] = {  # metadata; None: leave out what matplotli
     "pgf": {},
 }
 FORMATS = tuple(_KEPT)
-_PREAMBLE = r"\providecommand{\mathdefault}[1]{#1}"
+_DEFAULT = r"\providecommand{\mathdefault}[1]{#1}"  # of numbers; matplotlib leaves it to the preamble
 
 
 def check_formats(formats: Sequence[str], sheet: str | Path | None = None) -> None:
@@ -61,15 +61,24 @@ def save(
         texts = _no_formulas(made)
         for name in sorted(formats, key=FORMATS.index):  # PGF last, for which texts are rewritten
             file = path.with_name(f"{path.name}.{name}")
-            kept = _KEPT[name] | ({"Title": title} if _KEPT[name] else {})
             if name == "pgf":
                 _as_latex(made, texts)
-            given: dict[str, Any] = {"metadata": kept} if kept else {}
-            made.savefig(file, format=name, **given)
-            if name == "pgf":  # matplotlib asks for this in the preamble
-                file.write_text(f"{_PREAMBLE}\n{file.read_text(encoding='utf-8')}", encoding="utf-8")
+                _save_pgf(made, file)
+            else:
+                made.savefig(file, format=name, metadata={**_KEPT[name], "Title": title})
             found.append(file)
     return found
+
+
+def _save_pgf(made: "Figure", file: Path) -> None:
+    from matplotlib.backends.backend_pgf import LatexError
+
+    try:
+        made.savefig(file, format="pgf")
+    except (LatexError, ValueError) as error:  # such as a package that is not there
+        raise UserError("LaTeX cannot measure a figure's texts.", saw=" ".join(str(error).split())[:500]) from error
+    text = file.read_text(encoding="utf-8")
+    file.write_text(f"{_DEFAULT}\n{text}", encoding="utf-8")
 
 
 def _no_formulas(made: "Figure") -> "list[Text]":
@@ -95,7 +104,8 @@ def _axes(made: "Figure", named: bool) -> "list[Axis]":
 
 
 def _as_latex(made: "Figure", texts: "Sequence[Text]") -> None:
-    for text in texts:
-        text.set_text(plain(text.get_text()))
     for axis in _axes(made, True):
-        axis.set_ticklabels([text.get_text() for text in axis.get_ticklabels()])
+        axis.set_ticklabels([plain(label.get_text()) for label in axis.get_ticklabels()])
+    ticks = {label for axis in _axes(made, True) for label in axis.get_ticklabels()}
+    for text in set(texts) - ticks:
+        text.set_text(plain(text.get_text()))
