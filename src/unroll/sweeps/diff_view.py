@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from unroll.analysis.render.columns import columns
 from unroll.sweeps.show_view import curve
 
 NAMES = ("A", "B")
@@ -45,7 +46,7 @@ def _pairs(pairs: Mapping[str, Sequence[Any]]) -> Iterator[str]:
     shown = {key: [_written(value) for value in pair] for key, pair in pairs.items()}
     short = {key: pair for key, pair in shown.items() if max(map(len, pair)) <= _WIDE and len(key) <= _WIDE}
     if short:
-        yield from _columns([["", *NAMES], *([key, *pair] for key, pair in short.items())], left=True)
+        yield from columns([["", *NAMES], *([key, *pair] for key, pair in short.items())], 2, left=range(3))
     for key, pair in shown.items():
         if key not in short:
             yield f"  {key}"
@@ -65,7 +66,7 @@ def _result(metrics: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         gap = "—" if one["difference"] is None else f"{one['difference']:+.3g}"
         better = {"first": "A", "second": "B"}.get(one["better"] or "", "")
         rows.append([f"{one['split']} {one['name']}{unit}", *map(_number, one["values"]), gap, better])
-    yield from _columns(rows)
+    yield from columns(rows, 2)
 
 
 def _cost(costs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -74,19 +75,10 @@ def _cost(costs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         name = ", ".join(filter(None, (one["name"], one["unit"])))
         ratio = "—" if one["ratio"] is None else f"{one['ratio']:.3g}"
         rows.append([name, *map(_number, one["values"]), ratio])
-    yield from _columns(rows)
+    yield from columns(rows, 2)
 
 
 def _number(value: float | None) -> str:
     if value is None:
         return "—"
     return f"{value:,}" if isinstance(value, int) and abs(value) < 1e12 else f"{value:.5g}"
-
-
-def _columns(rows: Sequence[Sequence[str]], left: bool = False) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for first, *cells in rows:
-        placed = [
-            cell.ljust(width) if left else cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)
-        ]
-        yield "  " + "  ".join([first.ljust(widths[0]), *placed]).rstrip()
