@@ -11,6 +11,7 @@ from unroll.errors import TrialFailed, UserError
 from unroll.interruption import INTERRUPTED, Asked, interrupt, tell
 from unroll.models_cli import evaluate, export_model, predict, summary
 from unroll.planning_cli import seeds
+from unroll.report_cli import Labs, diff, report, tell_refused
 from unroll.tracking_cli import track
 from unroll.visible import any_encoding, say, visible
 from unroll.whole_help import Commands, say_version
@@ -27,15 +28,14 @@ app = typer.Typer(
 )
 app.add_typer(data, name="data")
 app.command()(track)
+app.command()(report)
+app.command()(diff)
 for _command in (seeds, predict, evaluate, summary):
     app.command(context_settings={"ignore_unknown_options": True})(_command)
 app.command("export-model")(export_model)
 
 Overrides = Annotated[list[str] | None, typer.Argument(help="Hydra overrides: key=value, group=option.")]
 Runs = Annotated[Path, typer.Option("--runs", help="The folder that holds the trials' records.")]
-Labs = Annotated[
-    list[str] | None, typer.Option("--runs", help="A folder of records, or LAB=FOLDER; repeatable. Default: runs.")
-]
 
 
 @app.callback()
@@ -176,45 +176,6 @@ def matrix(
         show(lambda: grids.matrix(overrides or [], config_dir, *names, parameters), form)
     else:
         show(lambda: grids.suite_matrix(suite, overrides or [], config_dir, *names), form)
-
-
-@app.command()
-def report(
-    overrides: Overrides = None,
-    runs: Labs = None,
-    out: Annotated[Path | None, typer.Option("--out", help="A .md, .tex or .csv file, or a folder.")] = None,
-    check: Annotated[
-        bool, typer.Option("--check", help="Only say which generated files the records do not give.")
-    ] = False,
-    results: Annotated[Path, typer.Option("--results", help="What --check looks at.")] = Path("results"),
-    figures: Annotated[Path | None, typer.Option("--figures", help="A folder for figures as SVG and PNG.")] = None,
-    config_dir: ConfigDir = None,
-) -> None:
-    """Write the tables of all records, or of a suite's: suite=quickstart."""
-    if check:
-        from unroll.pages import refuse_unlike
-
-        try:
-            refuse_unlike(results)
-        except UserError as error:
-            say(error, err=True)
-            raise typer.Exit(TRIALS_FAILED) from error
-        say(f"{results}: every generated file is what the records give")
-        return
-    from unroll.analysis.report import report as write
-    from unroll.sweeps.suite import plan
-
-    chosen = plan(overrides, config_dir) if overrides else None
-    refused: list[UserError] = []
-    for path in write(runs or ["runs"], chosen, out, refused):
-        say(path)
-    if figures is not None:
-        from unroll.analysis.figures.write import draw
-
-        drawn = draw(runs or ["runs"], figures, chosen)
-        for line in (*drawn.paths, *drawn.skipped):
-            say(line)
-    _tell(refused)
 
 
 @app.command()
@@ -383,13 +344,4 @@ def export(
 
     refused: list[UserError] = []
     say(f"{out}: {write(runs or ['runs'], out, status, refused)} records")
-    _tell(refused)
-
-
-def _tell(refused: list[UserError]) -> None:
-    """Say which records were left out, after all else was done; they are an error."""
-    for error in refused:
-        say(error, err=True)
-    if refused:
-        say(f"{len(refused)} records were refused; all others are in what was written.", err=True)
-        raise typer.Exit(TRIALS_FAILED)
+    tell_refused(refused)

@@ -132,7 +132,7 @@ def complete(line: str) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
-        ("unroll tr", ["train"]),
+        ("unroll tr", ["track", "train"]),
         ("unroll s", ["sample", "seeds", "show", "status", "summary", "sweep"]),
         ("unroll train arch", ["architecture.", "architecture="]),
         ("unroll train architecture=big", ["architecture=bigru"]),

@@ -17,7 +17,19 @@ ROOMS = (
 # files, for all rooms
 FIRST = ("durations", "errors", "atomic", "interruption", "limits", "names", "seeds", "storage", "threads", "visible")
 # files that no room knows; the package's own is a door, too
-LAST = ("", "api", "cli", "data_cli", "models_cli", "planning_cli", "tracking_cli", "pages", "whole_help", "__main__")
+LAST = (
+    "",
+    "api",
+    "cli",
+    "data_cli",
+    "models_cli",
+    "planning_cli",
+    "report_cli",
+    "tracking_cli",
+    "pages",
+    "whole_help",
+    "__main__",
+)
 PURE = ("registry", "config", "records", "analysis", "sweeps", "tuning", "tracking", "doctor")
 
 

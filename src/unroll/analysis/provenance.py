@@ -101,21 +101,21 @@ def _by_value(values: Sequence[tuple[Row, str]]) -> str:
     ordered = sorted(counts, key=lambda value: (-counts[value], value))
     parts = []
     for place, value in enumerate(ordered[:_VALUES]):
-        rows = list(dict.fromkeys(row.label for row, other in values if other == value))
+        rows = [row.name for row, other in values if other == value]
         of = f"{counts[value]} trial{'s' if counts[value] > 1 else ''}"
         parts.append(f"{value} ({of})" if place == 0 else f"{value} ({of}: {_names(rows)})")
     if rest := ordered[_VALUES:]:
         parts.append(f"{len(rest)} more ({sum(counts[value] for value in rest)} trials)")
-    of_row: dict[str, set[str]] = {}
+    of_row: dict[tuple[str, str], set[str]] = {}
     for row, value in values:
-        of_row.setdefault(row.label, set()).add(value)
-    several = [label for label, found in of_row.items() if len(found) > 1]
+        of_row.setdefault((row.name, row.label), set()).add(value)
+    several = [name for (name, _), found in of_row.items() if len(found) > 1]
     return "; ".join(parts) + (f". Within a row: {_names(several)}" if several else "")
 
 
-def _names(labels: Sequence[str]) -> str:
-    """The first labels, without the options that are shown in the table, and how many more there are."""
-    first = list(dict.fromkeys(label.split(" ")[0] for label in labels))
+def _names(names: Sequence[str]) -> str:
+    """The first names, without the options that are shown in the table, and how many more there are."""
+    first = list(dict.fromkeys(names))
     if len(first) <= _ROWS:
         return ", ".join(first)
     return f"{', '.join(first[:_ROWS])} and {len(first) - _ROWS} more"

@@ -3,21 +3,20 @@
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unroll.analysis.hypotheses import Answer, answers, courses
+from unroll.analysis.chosen import Chosen, choose
+from unroll.analysis.hypotheses import Answer, courses
+from unroll.analysis.labels import Labels, named, slug
 from unroll.analysis.render import cells, latex
 from unroll.analysis.render import markdown as in_markdown
-from unroll.analysis.render.page import Section, below_overview, sections
-from unroll.analysis.stopping import to_show
+from unroll.analysis.render.page import Section, below_overview, paper_sections, problem_sections, sections
 from unroll.analysis.tables import Table, make_tables
 from unroll.errors import COMMAND, UserError
-from unroll.records.audit import pooled
-from unroll.records.evidence import scores_of
 from unroll.records.pool import Folders, labs_of
 from unroll.records.scores import Scores
-from unroll.verification.replications import with_replications
 from unroll.visible import as_cell
 
 if TYPE_CHECKING:
@@ -35,6 +34,8 @@ def report(
     plan: "Plan | None" = None,
     out: str | Path | None = None,
     refused: list[UserError] | None = None,
+    filters: Sequence[str] = (),
+    labels: Labels | None = None,
 ) -> list[Path]:
     """Write the report of the records under some folders, pooled; return the files written.
 
@@ -44,25 +45,86 @@ def report(
     `out` ending in .md or .tex takes one file with every table, in .csv one with a line for every row of every table,
     numbers not rounded. Any other `out` is a folder that takes a Markdown file for each task and data set; without it,
     FOLDER/report.md, of a single folder. With `plan`, exactly the trials of that suite are reported, missing ones too,
-    and in one file also what its claims come to.
-    Raises UserError when a folder is not there, `out` has another suffix, or there is none for several folders.
+    and in one file also what its claims come to. `filters` keep some of the trials; LaTeX calls things as `labels` do.
+    Raises UserError when a folder is not there, a filter keeps nothing, `out` has another suffix, or there is none for
+    several folders.
     """
     path = Path(out) if out is not None else _inside(folders)
     if path.suffix and path.suffix not in FORMATS and not path.is_dir():
         raise UserError("A report has no such format.", saw=path, allowed=(*FORMATS, "a folder"))
     refused = [] if refused is None else refused
-    found = pooled(folders, refused)
-    records, scores = with_replications(found), scores_of(found)
-    if plan is None:
-        said, trials = list[Answer](), None
-    else:
-        said = answers(plan, records, scores) if plan.stop or path.suffix in (".md", ".tex") else []
-        trials = [item.trial for item in to_show(plan, courses(said), records)]
-    suite = None if plan is None else plan.name
+    chosen = choose(folders, plan, filters, refused)
     if path.suffix not in FORMATS:
-        return write_tables(records, path, trials, None if plan and plan.stop else scores, suite)
-    title = "Report" if plan is None else f"Suite {plan.name}"
-    return [write_report(records, path, trials, title, scores, said, refused, suite)]
+        return write_tables(chosen.records, path, chosen.trials, chosen.compared, chosen.suite)
+    said = chosen.answers if path.suffix != ".csv" else ()
+    return [
+        write_report(
+            chosen.records,
+            path,
+            chosen.trials,
+            chosen.title,
+            chosen.compared,
+            said,
+            refused,
+            chosen.suite,
+            labels,
+            chosen.said,
+        )
+    ]
+
+
+def write_report(
+    records: Sequence[dict[str, Any]],
+    path: str | Path,
+    trials: Sequence["Trial"] | None = None,
+    title: str = "Report",
+    scores: Scores | None = None,
+    answers: Sequence[Answer] = (),
+    refused: Sequence[UserError] = (),
+    suite: str | None = None,
+    labels: Labels | None = None,
+    said: Sequence[str] = (),
+) -> Path:
+    """Write answers to claims, then every table of the records, to one file of its suffix's format; return its path.
+
+    `suite` is that of the trials, if they are of one, `said` what stands below the title, and `labels` what names are
+    called in LaTeX. Where the answers follow a rule of when to stop, the tables compare no rows: only the claims allow
+    for the looks.
+    """
+    path, paper = Path(path), Path(path).suffix == ".tex"
+    compared, called = None if courses(answers) else scores, (labels or Labels()) if paper else None
+    tables = make_tables(records, trials, compared, called)
+    if path.suffix == ".csv":
+        return _write(path, comma_separated(tables))
+    first, *rest = sections(tables, title, answers, suite=suite, paper=paper)
+    found = [first, Section(text=tuple(said)), *rest, *left_out(refused)]
+    return _write(path, latex.document(found) if paper else in_markdown.page(found))
+
+
+def write_one(chosen: Chosen, name: str, path: Path, labels: Labels | None = None) -> Path:
+    """Write one table alone to a .tex, .md or .csv file; return its path.
+
+    Args:
+        chosen: what it is of.
+        name: the problem's, as `named` has it: sentiment-sst2; a part of it that no other has will do.
+        path: of the file.
+        labels: what names are called in LaTeX; None: as usual.
+
+    Raises:
+        UserError: no such table, more than one, or another format.
+    """
+    if path.suffix not in FORMATS:
+        raise UserError("A table has no such format.", saw=path, allowed=FORMATS)
+    paper = path.suffix == ".tex"
+    tables = {slug(table.title): table for table in chosen.tables((labels or Labels()) if paper else None)}
+    table = tables[named(name, tables, "table", "--table")]
+    if path.suffix == ".csv":
+        return _write(path, comma_separated([table]))
+    if paper:
+        section = paper_sections(table, chosen.suite)[0]
+        return _write(path, latex.document([replace(section, notes=(*chosen.said, *section.notes))]))
+    said = Section(text=tuple(chosen.said))
+    return _write(path, in_markdown.page([said, *problem_sections(table, chosen.suite)]))
 
 
 def _inside(folders: Folders) -> Path:
@@ -75,30 +137,6 @@ def _inside(folders: Folders) -> Path:
             run=f"{COMMAND} --out report.md",
         )
     return labs[0].folder / "report.md"
-
-
-def write_report(
-    records: Sequence[dict[str, Any]],
-    path: str | Path,
-    trials: Sequence["Trial"] | None = None,
-    title: str = "Report",
-    scores: Scores | None = None,
-    answers: Sequence[Answer] = (),
-    refused: Sequence[UserError] = (),
-    suite: str | None = None,
-) -> Path:
-    """Write answers to claims, then every table of the records, to one file of its suffix's format; return its path.
-
-    `suite` is that of the trials, if they are of one. Where the answers follow a rule of when to stop, the tables
-    compare no rows: only the claims allow for the looks.
-    """
-    path, last = Path(path), left_out(refused)
-    tables = make_tables(records, trials, None if courses(answers) else scores)
-    if path.suffix == ".csv":
-        return _write(path, comma_separated(tables))
-    if path.suffix == ".tex":
-        return _write(path, latex.document([*sections(tables, title, answers, False, suite), *last]))
-    return _write(path, in_markdown.page([*sections(tables, title, answers, suite=suite), *last]))
 
 
 def left_out(refused: Sequence[UserError]) -> list[Section]:

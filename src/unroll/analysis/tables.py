@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from unroll.analysis import variants
 from unroll.analysis.comparisons import Comparison
 from unroll.analysis.halves import Half, beside, rows_alone
+from unroll.analysis.labels import Labels
 from unroll.analysis.power import Resolution
 from unroll.analysis.signatures import signatures
 from unroll.analysis.standing import equivalence, standing
@@ -97,6 +98,7 @@ class Table:
     notes: tuple[str, ...]
     equivalence: Equivalence | None = None  # the difference that counts as none
     resolution: Resolution | None = None  # what its networks' trials can tell apart
+    labels: Labels | None = None  # what names are called, and digits by metric; None: names as they are typed
 
     @property
     def networks(self) -> tuple[Row, ...]:
@@ -114,20 +116,41 @@ class Table:
     def with_unit(self, metric: str, said: str | None = None) -> str:
         """A metric's name, or what else is said of it, and its unit as far as it is known."""
         known = self.known(metric)
-        return ", ".join(filter(None, (said or metric, "" if known is None else known.unit)))
+        return ", ".join(filter(None, (said or self.called(metric), "" if known is None else known.unit)))
+
+    def called(self, metric: str) -> str:
+        """What a metric is called."""
+        return metric if self.labels is None else self.labels.metric(metric)
+
+    def decimals(self, metric: str) -> int | None:
+        """How many decimals a metric is given with in a paper; None: as many as its values ask for."""
+        known = self.known(metric)
+        return None if self.labels is None else self.labels.decimals(metric, "" if known is None else known.unit)
 
     @property
     def title(self) -> str:
         return f"{self.task} on {self.data}" + (f" ({', '.join(self.problem)})" if self.problem else "")
 
+    @property
+    def heading(self) -> str:
+        """The title as a paper has it, where there are labels."""
+        if self.labels is None:
+            return self.title
+        posed = f" ({', '.join(self.problem)})" if self.problem else ""
+        return f"{self.task.replace('_', ' ').capitalize()} on {self.labels.data(self.data)}{posed}"
+
 
 def make_tables(
-    records: Iterable[dict[str, Any]], trials: Sequence["Trial"] | None = None, scores: Scores | None = None
+    records: Iterable[dict[str, Any]],
+    trials: Sequence["Trial"] | None = None,
+    scores: Scores | None = None,
+    labels: Labels | None = None,
 ) -> list[Table]:
     """Return the records' tables, sorted by title; with `trials`, of exactly those, missing ones too.
 
-    With `scores` the ranked rows of a table are compared, all at once. What was planned as half the budget of another
-    trial stands beside that one, where both are there, and is no row unless `trials` names it.
+    With `labels` rows are called as these say. With `scores` the ranked rows of a table are compared, all at once. What
+    was planned as half the budget of another trial stands beside that one, where both are there, and is no row unless
+    `trials` names it.
     """
     every = {record["trial_id"]: record for record in records}
     by_id = rows_alone(every)
@@ -148,7 +171,7 @@ def make_tables(
         same = [other for other in problems if other[:2] + other[4:] == key[:2] + key[4:]]
         problem += [data_options] * (len({other[3] for other in same}) > 1)
         problem += [f"protocol {protocol}"] * (len({other[2] for other in same}) > 1)
-        tables.append(_table(task, data, protocol, tuple(filter(None, problem)), members, scores, every.get))
+        tables.append(_table(task, data, protocol, tuple(filter(None, problem)), members, scores, every.get, labels))
     return sorted(tables, key=lambda table: table.title)
 
 
@@ -180,8 +203,9 @@ def _table(
     records: list[dict[str, Any]],
     scores: Scores | None,
     find: stale.Find,
+    labels: Labels | None,
 ) -> Table:
-    rows = _rows(records)
+    rows = _rows(records, labels)
     described = next((r["result"]["primary"] for r in records if r["status"] == "finished"), None)
     described = described or records[0]["config"]["task"]["primary"]
     direction = described["direction"]
@@ -207,6 +231,7 @@ def _table(
         notes=tuple(_notes(networks, baselines, described)),
         equivalence=margin,
         resolution=seen,
+        labels=labels,
     )
 
 
@@ -221,7 +246,7 @@ def _selected(records: Sequence[Mapping[str, Any]]) -> str:
     return best + (", or the last step where budget.weights=last" if True in last else "")
 
 
-def _rows(records: list[dict[str, Any]]) -> list[Row]:
+def _rows(records: list[dict[str, Any]], labels: Labels | None) -> list[Row]:
     grouped: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for record in records:
         config = record["config"]
@@ -233,10 +258,11 @@ def _rows(records: list[dict[str, Any]]) -> list[Row]:
         keys = [key for key in grouped if key[0] == baseline]
         named = variants.differences([(key[1], dict(key[2])) for key in keys])
         told_apart.update(zip(keys, named, strict=True))
-    return [_row(key[1], key[0], told_apart[key], members) for key, members in grouped.items()]
+    called = {key: labels.whole_row(key[1], told_apart[key]) for key in grouped} if labels else {}
+    return [_row(called.get(key, (key[1], told_apart[key])), key[0], members) for key, members in grouped.items()]
 
 
-def _row(name: str, baseline: bool, variant: list[str], records: list[dict[str, Any]]) -> Row:
+def _row(called: tuple[str, list[str]], baseline: bool, records: list[dict[str, Any]]) -> Row:
     finished = [record for record in records if record["status"] == "finished"]
     results = [record["result"] for record in finished]
     names = list(dict.fromkeys(metric for result in results for metric in result["metrics"]["test"]))
@@ -248,8 +274,8 @@ def _row(name: str, baseline: bool, variant: list[str], records: list[dict[str, 
     gaps = [gap for result in results if (gap := (result.get("train") or {}).get("gap"))]
     config = records[0]["config"]
     return Row(
-        name=name,
-        variant=tuple(variant),
+        name=called[0],
+        variant=tuple(called[1]),
         baseline=baseline,
         seeded=is_seeded(config),
         trials=tuple(records),

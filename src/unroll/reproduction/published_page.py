@@ -1,8 +1,7 @@
-"""Published tables beside reproduced ones, shown: as sections of a page, and in the terminal with Rich."""
+"""Published tables beside reproduced ones, as sections of a page."""
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from unroll.analysis import halves
 from unroll.analysis.render.cells import Grid, number
@@ -10,9 +9,6 @@ from unroll.analysis.render.page import Section
 from unroll.reproduction import orderings, verdicts
 from unroll.reproduction.judge import JudgedCell, Outcome, Reproduction
 from unroll.reproduction.published import CPU, PAPER, Deviation, Metric, Value
-
-if TYPE_CHECKING:
-    import rich.table
 
 HEADER = ["row", "metric", "reported", "reproduced", "seeds", "difference [95 %]", "verdict"]
 SIGNS = {"higher": "↑", "lower": "↓", "equal": "="}
@@ -25,19 +21,19 @@ def rows(found: Reproduction, link: Link | None = None) -> list[list[str]]:
     """A line a number of each row that was run; with `link`, the seeds of published ones are links to its trials."""
     shown = []
     for row in found.outcomes:
-        if _waits(row):
+        if waits(row):
             continue
         for position, cell in enumerate(row.cells):
             metric, first = found.plan.table.metrics[cell.metric], position == 0
             label = f"{cell.metric}, {metric.unit} {SIGNS[metric.direction]}"
-            numbers = _numbers(row, cell, _places(cell.reported, metric), link if first or cell.reported else None)
+            numbers = _numbers(row, cell, decimals_of(cell.reported, metric), link if first or cell.reported else None)
             if first and row.notes:
                 numbers[-1] += f" ({'; '.join(row.notes)})"
             shown.append([row.plan.row.says if first else "", label, *numbers])
     return shown
 
 
-def _waits(row: Outcome) -> str:
+def waits(row: Outcome) -> str:
     """Why a row has no numbers; empty if it has."""
     if row.plan.row.cannot is not None:
         return row.plan.row.cannot
@@ -79,19 +75,19 @@ def _seeds(row: Outcome, cell: JudgedCell, link: Link | None) -> str:
     return said
 
 
-def _not_run(found: Reproduction) -> list[str]:
+def not_run(found: Reproduction) -> list[str]:
     """The rows without numbers by their reason, with what is published of them."""
     waiting: dict[str, list[str]] = {}
     for row in found.outcomes:
-        if reason := _waits(row):
+        if reason := waits(row):
             published = row.plan.row.reported.items()
             metrics = found.plan.table.metrics
-            values = [f"{name} {_published(one, _places(one, metrics[name]))}" for name, one in published]
+            values = [f"{name} {_published(one, decimals_of(one, metrics[name]))}" for name, one in published]
             waiting.setdefault(reason, []).append(" ".join([row.plan.row.says, *filter(None, [", ".join(values)])]))
     return [f"{reason}: {'; '.join(names)}" for reason, names in waiting.items()]
 
 
-def _places(value: Value | None, metric: Metric) -> int:
+def decimals_of(value: Value | None, metric: Metric) -> int:
     """The metric's decimals, or as many as the published value has where those would round it."""
     return metric.decimals if value is None else _decimals(value.value, metric.decimals)
 
@@ -166,7 +162,7 @@ def sections(found: Reproduction, level: int = 1, link: Link | None = None) -> l
         said = tuple(_order(found, one) for one in found.orderings)
         shown.append(Section("Orders of the published values", level + 1, (orderings.RULE,), notes=said))
     below = {
-        "Not run": _not_run(found),
+        "Not run": not_run(found),
         "Published, and without a row here": table.left_out,
         "What deviates": _deviations(found),
         "What was chosen on validation": [_choice(row) for row in found.outcomes if row.plan.points],
@@ -279,34 +275,11 @@ def _trials(row: Outcome) -> str:
     return f"{said}; half the budget: {', '.join(f'`{trial_id}`' for trial_id in halves_)}" if halves_ else said
 
 
-def rich_tables(found: Reproduction) -> list["rich.table.Table"]:
-    """Return a table's numbers for a terminal, and what its page says of them below."""
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table as RichTable
-
-    table = found.plan.table
-    said = [
-        verdicts.RULE,
-        verdicts.SIMULATED,
-        f"Tolerance: {table.tolerance}{_other_tolerances(found)}.",
-        _budget(found),
-    ]
+def below(found: Reproduction) -> list[str]:
+    """What a terminal shows below a table's numbers."""
+    said = [f"Tolerance: {found.plan.table.tolerance}{_other_tolerances(found)}.", _budget(found)]
     said += [orderings.RULE] if found.orderings else []
     said += [_order(found, one).replace("**", "") for one in found.orderings]
     said += [f"Deviates: {line}." for line in _deviations(found)]
     said += [f"Chosen on validation: {_choice(row).replace('`', '')}" for row in found.outcomes if row.plan.points]
-    said += [f"Not run: {line}." for line in _not_run(found)]
-    said += [f"Without a row here: {line}." for line in table.left_out]
-    shown = RichTable(
-        title=f"{table.title} ({table.citation})",
-        caption=escape("\n".join(filter(None, said))),
-        box=box.SIMPLE_HEAD,
-        title_justify="left",
-        caption_justify="left",
-    )
-    for name in HEADER:
-        shown.add_column(name, overflow="fold")
-    for line in rows(found):
-        shown.add_row(*(escape(cell.replace("**", "")) for cell in line))
-    return [shown]
+    return said

@@ -27,7 +27,7 @@ from unroll.reproduction.published import (
 )
 from unroll.sweeps.suite import plan_of, sorted_out
 from unroll.sweeps.sweep import launch
-from unroll.visible import visible
+from unroll.visible import say, visible
 
 PUBLISHED = Path("results/records")  # of a checkout
 
@@ -62,6 +62,8 @@ def run_reproduction(
         UserError: an unknown table, row, budget or format, no such folder to judge, or a trial that is wrong; nothing
             was trained.
     """
+    from unroll.analysis.render.columns import paragraphs, width
+    from unroll.reproduction.terminal import counts
     from unroll.reproduction.verdicts import RULE, SIMULATED
 
     names = [word for word in words if "=" not in word]
@@ -83,13 +85,17 @@ def run_reproduction(
     for plan, _ in plans if half else ():
         plan.halves(shared_composer(config_dir).trial)
     found = [_run(plan, folder, overrides, rows, config_dir, train, half, refused) for plan, folder in plans]
-    print(f"{RULE} {SIMULATED}", flush=True)
+    for line in paragraphs([RULE, SIMULATED], width()):
+        say(line)
     if path is not None:
         write_report(found, path)
         print(f"Report: {path}", flush=True)
+    whole = all([_is_whole(one) for one in found])
+    for line in paragraphs(counts(found), width()):
+        say(line)
     for error in refused:
         print(visible(str(error)), file=sys.stderr)
-    return all([_is_whole(one) for one in found]) and not refused
+    return whole and not refused
 
 
 def _known_rows(names: Sequence[str], rows: Sequence[str], config_dir: str | None) -> None:
@@ -161,9 +167,8 @@ def _run(
     half: bool,
     refused: list[UserError],
 ) -> "Reproduction":
-    from rich.console import Console
-
-    from unroll.reproduction.published_page import rich_tables
+    from unroll.analysis.render.columns import width
+    from unroll.reproduction.terminal import lines
 
     own, hydra, _ = sorted_out(overrides)
     folder = f"reproduce-{plan.table.name}"
@@ -175,9 +180,9 @@ def _run(
     if half and (halves := plan.halves(shared_composer(config_dir).trial)):
         launch(plan_of(folder, halves, own, hydra), halves, config_dir)
     found = judged(plan, runs, finder(runs, refused=refused))
-    console = Console()
-    for shown in rich_tables(found):
-        console.print(shown)
+    print()
+    for line in lines(found, width()):
+        say(line)
     if train:
         print(f"Report: {write_report([found], runs / folder / 'report.md')}", flush=True)
     return found
@@ -285,21 +290,16 @@ def show_list(runs: str | Path | None = None, config_dir: str | None = None) -> 
 
     Of tables that do not ship with Unroll it says where they lie.
     """
-    from rich.console import Console
-    from rich.table import Table
-
-    from unroll.reproduction.published_page import summary
+    from unroll.analysis.render.columns import width
+    from unroll.reproduction.terminal import listed
 
     folder = _existing(runs) if runs is not None else PUBLISHED if PUBLISHED.is_dir() else Path("runs")
     refused: list[UserError] = []
     with _collecting_nothing():
-        header, lines, _ = summary(overview(folder, config_dir, refused=refused))
-    shown = Table(title=f"Published tables, judged by the records of {folder}", title_justify="left")
-    for name in header:
-        shown.add_column(name, overflow="fold")
-    for line in lines:
-        shown.add_row(*line)
-    Console().print(shown)
+        found = overview(folder, config_dir, refused=refused)
+    say(f"Published tables, judged by the records of {folder}")
+    for line in listed(found, width()):
+        say(line)
     for name, path in table_files(config_dir).items():
         if path.parent != reported_directory():
             print(visible(f"{name} lies in {path}"), flush=True)

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 COMMANDS = {"train": "train", "sweep": "sweep", "cost": "sweep"}  # command: its root config
 _OTHERS = (
-    *("audit", "data", "dispute", "doctor", "evaluate", "export", "export-model", "matrix", "predict", "report"),
-    *("reproduce", "sample", "seeds", "show", "status", "summary", "verify"),
+    *("audit", "data", "diff", "dispute", "doctor", "evaluate", "export", "export-model", "matrix", "predict"),
+    *("report", "reproduce", "sample", "seeds", "show", "status", "summary", "track", "verify"),
 )
 _LINE = re.compile(r"^\s*(?:\S*python[\d.]*\s+-m\s+)?\S+\s+(?P<command>\S*)(?P<rest>.*)$", re.DOTALL)
 

@@ -1,15 +1,13 @@
-"""The grid shown: a Rich table in a terminal, or Markdown."""
+"""The grid shown: as lines in a terminal, or Markdown."""
 
 import itertools
 import string
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
 
+from unroll.analysis.render.columns import columns, paragraphs, parts, width
 from unroll.errors import UserError, suggest
 from unroll.sweeps.matrix import Matrix, MatrixCell
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from unroll.visible import say
 
 FORMATS = ("text", "md")
 
@@ -25,9 +23,8 @@ def show(make: Callable[[], Matrix], form: str) -> None:
     if form == "md":
         print(markdown(make()))
         return
-    from rich.console import Console
-
-    Console().print(rich_grid(make()))
+    for line in text(make(), width()):
+        say(line)
 
 
 def reasons(grid: Matrix) -> dict[str, str]:
@@ -78,15 +75,14 @@ def markdown(grid: Matrix) -> str:
     return "\n\n".join([table, *caption(grid)])
 
 
-def rich_grid(grid: Matrix) -> "Table":
-    """Return the grid as a Rich table."""
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
-
-    shown = Table(caption="\n".join(caption(grid)), box=box.SIMPLE_HEAD, caption_justify="left")
-    for number, name in enumerate(["", *grid.tasks]):
-        shown.add_column(name, justify="left" if number == 0 else "right", overflow="fold")
-    for row in grid_rows(grid):
-        shown.add_row(*map(escape, row))
-    return shown
+def text(grid: Matrix, room: int) -> Iterator[str]:
+    """Return the grid as lines of at most so many characters: in parts where it is wider, each with every row."""
+    rows = [["", *(task.replace("_", " ") for task in grid.tasks)], *grid_rows(grid)]
+    head, *others = rows
+    broken = [cell.split(" ") for cell in head]
+    height = max(map(len, broken))
+    above = [[words[place] if place < len(words) else "" for words in broken] for place in range(height)]
+    for part in parts([*above, *others], room):
+        yield from filter(None, columns(part))
+        yield ""
+    yield from paragraphs(caption(grid), room)

@@ -39,7 +39,11 @@ def curve(points: Sequence[tuple[int, float | None]]) -> str:
     """Return points (step, value) as a line of blocks, the lowest value the lowest block; a gap where none is finite.
 
     More points than characters are averaged, so many to a character. Beside it the ends, the lowest and the highest.
+    One point is no curve: it is said alone.
     """
+    there = [(value, step) for step, value in points if value is not None]
+    if len(there) == 1:
+        return f"{there[0][0]:.4g} at step {there[0][1]}, the only one"
     count = min(len(points), _WIDTH)
     bounds = [len(points) * number // count for number in range(count + 1)]
     bins = [points[start:end] for start, end in itertools.pairwise(bounds)]
@@ -50,7 +54,6 @@ def curve(points: Sequence[tuple[int, float | None]]) -> str:
         return f"{' ' * count}  no finite value"
     low, high = min(finite), max(finite)
     drawn = "".join(" " if mean is None else _BLOCKS[_level(mean, low, high)] for mean in means)
-    there = [(value, step) for step, value in points if value is not None]
     (first, begin), (last, end) = there[0], there[-1]
     (lowest, at), (highest, peak) = min(there), max(there)
     return (

@@ -14,12 +14,14 @@ from table_records import FIVE, record
 
 from unroll.analysis.across import Profile, across
 from unroll.analysis.figures import lines, pictures, style
-from unroll.analysis.figures.costs import draw_costs, front_of, lifts
+from unroll.analysis.figures.costs import draw_costs, front_of, lifts, said_of_costs
+from unroll.analysis.figures.drawings import drawings, seeds
 from unroll.analysis.figures.fronts import pareto
 from unroll.analysis.figures.lines import Line, line
 from unroll.analysis.figures.panels import Axis, draw_panels, family, panels
-from unroll.analysis.figures.ranks import draw_profiles, draw_ranks
-from unroll.analysis.figures.write import draw_tables, drawings, seeds, slug
+from unroll.analysis.figures.ranks import draw_profiles, draw_ranks, said_of_ranks
+from unroll.analysis.figures.write import draw_tables
+from unroll.analysis.labels import slug
 from unroll.analysis.statistics.aggregates import Aggregate
 from unroll.analysis.tables import Row, Table, make_tables
 
@@ -87,13 +89,18 @@ def test_the_front_of_a_table_is_of_ranked_networks() -> None:
 
 
 def test_a_line_is_the_mean_and_the_range_of_the_seeds_where_all_have_a_point() -> None:
-    made = line("a", [[(10, 1.0), (20, 3.0)], [(20, 5.0), (30, 9.0)], []])
-    assert made == Line("a", (20,), (4.0,), (3.0,), (5.0,), 2)
+    made = line("a", [[(10, 1.0), (20, 3.0), (25, 1.0)], [(20, 5.0), (25, 2.0), (30, 9.0)], []])
+    assert made == Line("a", (20, 25), (4.0, 1.5), (3.0, 1.0), (5.0, 2.0), 2)
     assert line("a", [[(10, 1.0)], [(20, 1.0)]]) is None
     assert line("a", []) is None
-    geometric = line("a", [[(0, 1.0)], [(0, 100.0)]], geometric=True)
+    geometric = line("a", [[(0, 1.0), (1, 4.0)], [(0, 100.0), (1, 4.0)]], geometric=True)
     assert geometric is not None
-    assert geometric.mean == (pytest.approx(10.0),)
+    assert geometric.mean == (pytest.approx(10.0), pytest.approx(4.0))
+
+
+def test_a_point_is_no_curve() -> None:
+    assert line("a", [[(10, 1.0)]]) is None
+    assert line("a", [[(10, 1.0), (20, 2.0)], [(20, 2.0)]]) is None, "seeds that share one place"
 
 
 def test_learning_curves_are_of_the_selection_metric_and_of_finished_trials() -> None:
@@ -162,9 +169,7 @@ def test_few_networks_share_a_panel_and_many_get_one_a_family() -> None:
 
 def test_axes_hold_the_lines_their_bands_and_baselines() -> None:
     one = Line("lstm", (10.0, 20.0), (0.8, 0.4), (0.7, 0.3), (0.9, 0.5), 2)
-    made = draw_panels(
-        "a title\nn = 2 seeds", ["a note"], [("", [None, one])], Axis("steps"), Axis("nll"), [("copy", 0.6)]
-    )
+    made = draw_panels([("", [None, one])], Axis("steps"), Axis("nll"), [("copy", 0.6)])
     (axes,) = made.axes
     mean, level = axes.lines
     assert (list(mean.get_xdata()), list(mean.get_ydata())) == ([10.0, 20.0], [0.8, 0.4])
@@ -174,29 +179,27 @@ def test_axes_hold_the_lines_their_bands_and_baselines() -> None:
     assert (band.x0, band.x1, band.y0, band.y1) == (10.0, 20.0, pytest.approx(0.3), pytest.approx(0.9))
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["lstm", "copy"]
     assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_yscale()) == ("steps", "nll", "linear")
-    assert made.get_suptitle() == "a title\nn = 2 seeds"
+    assert (made.get_suptitle(), made.get_supxlabel()) == ("", ""), "titles and notes stand in the caption"
 
 
 def test_values_that_span_much_are_shown_on_a_logarithmic_axis() -> None:
     one = Line("a", (1.0, 2.0), (1e-6, 1.0), (1e-6, 1.0), (1e-6, 1.0), 1)
-    scales = [
-        draw_panels("t", [], [("", [one])], Axis("x"), Axis("y", limit)).axes[0].get_yscale() for limit in (30, None)
-    ]
+    scales = [draw_panels([("", [one])], Axis("x"), Axis("y", limit)).axes[0].get_yscale() for limit in (30, None)]
     assert scales == ["log", "linear"]
     assert not lines.spans([0.0, 1e6], 30)
     assert not lines.spans([-1.0, 1e6], 30)
 
 
 def test_costs_show_every_network_the_front_and_the_baselines() -> None:
-    made = draw_costs("t", table_of(*LEARNT), lambda row: row.parameters, "parameters", "accuracy")
-    axes = made.axes[0]
+    table = table_of(*LEARNT)
+    axes = draw_costs(table, lambda row: row.parameters, "parameters", "accuracy").axes[0]
     points = {(float(x), float(y)) for drawn in axes.lines for x, y in zip(*drawn.get_data(), strict=True)}
     assert {(3000.0, 82.0), (1000.0, 70.0), (2000.0, 69.0)} <= points
     step = next(drawn for drawn in axes.lines if list(drawn.get_xdata()) == [1000, 3000])
     assert (list(step.get_ydata()), step.get_drawstyle()) == ([70.0, 82.0], "steps-post")
     assert any(set(drawn.get_ydata()) == {72.0} for drawn in axes.lines)
     assert [text.get_text() for text in axes.texts] == ["1 rnn", "2 lstm"]
-    assert "from the cheapest on: 1 rnn, 2 lstm." in made.get_supxlabel()
+    assert "from the cheapest on: 1 rnn, 2 lstm." in said_of_costs(table, lambda row: row.parameters)[0]
 
 
 def test_names_are_lifted_until_none_overlaps() -> None:
@@ -222,28 +225,25 @@ def marks_of(data: str) -> list[dict[str, Any]]:
 
 def test_each_networks_ranks_stand_on_a_line_of_its_own_the_best_on_top() -> None:
     (group,) = across(make_tables([*networks_of("a"), *networks_of("b")])).groups
-    made = draw_ranks("t", group, ["a note"])
-    (axes,) = made.axes
+    (axes,) = draw_ranks(group).axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["bilstm", "bigru", "birnn"]
     assert axes.yaxis_inverted()
     marks = {str(drawn.get_label()): np.asarray(drawn.get_offsets()) for drawn in axes.collections}
     assert list(marks) == ["sentiment on a", "sentiment on b", "mean over problems"]
     assert [offsets[:, 0].tolist() for offsets in marks.values()] == [[1, 2, 3], [1, 3, 2], [1, 2.5, 2.5]]
     assert [np.rint(offsets[:, 1]).tolist() for offsets in marks.values()] == [[0, 1, 2]] * 3
-    said = " ".join(made.get_supxlabel().split())
-    assert "a note" in said
-    assert "Failed trials, ranked last: bigru 1." in said
+    assert said_of_ranks(group)[1] == "Failed trials, ranked last: bigru 1."
 
 
 def test_profiles_are_drawn_eight_a_panel() -> None:
     share = Aggregate(0.5, 0.25, 0.75)
     each = [Profile(f"n{number}", (0.0, 1.0), (share, share), 5) for number in range(9)]
-    made = draw_profiles("t", each, [])
+    made = draw_profiles(each)
     first, second = made.axes
     assert [len(axes.lines) for axes in (first, second)] == [8, 1]
     assert (first.get_title(loc="left"), second.get_title(loc="left")) == ("part 1 of 2", "part 2 of 2")
     assert second.lines[0].get_xydata().tolist() == [[0.0, 0.5], [1.0, 0.5]]
-    (alone,) = draw_profiles("t", each[:3], []).axes
+    (alone,) = draw_profiles(each[:3]).axes
     assert (alone.get_title(loc="left"), len(alone.lines)) == ("", 3)
 
 
@@ -304,7 +304,7 @@ def test_a_file_of_no_images_is_said_and_ends_no_other_figure(tmp_path: Path, ke
     assert [why in said for said in drawn.skipped] == [False, True], drawn.skipped
     names = sorted(path.name for path in drawn.paths if path.suffix == ".svg")
     assert names == ["sentiment-sst2-parameters.svg", "sentiment-sst2-samples.svg", "sentiment-sst2-seconds.svg"]
-    assert "No images kept: lstm." in (tmp_path / "out" / "sentiment-sst2-samples.svg").read_text()
+    assert "No images kept: lstm." in (tmp_path / "out" / "captions.md").read_text()
 
 
 def test_dollars_are_no_formula(tmp_path: Path) -> None:
@@ -353,7 +353,7 @@ from unroll.analysis.figures.write import draw_tables
 from unroll.analysis.tables import make_tables
 
 records = json.loads(Path(sys.argv[1]).read_text())
-draw_tables(make_tables(records), {}, Path(sys.argv[2]))
+draw_tables(make_tables(records), {}, Path(sys.argv[2]), ["svg", "png", "pdf"])
 print(*sorted({"torch", "matplotlib.backends.backend_tkagg"} & set(sys.modules)))
 """
     more = [networks_of("a", 5), networks_of("b", 5), marks_of("a"), marks_of("b")]
@@ -374,9 +374,12 @@ print(*sorted({"torch", "matplotlib.backends.backend_tkagg"} & set(sys.modules))
         contents.append({path.name: path.read_bytes() for path in sorted(out.iterdir())})
     assert contents[0] == contents[1]
     kinds = ("learning", "parameters", "seconds")
-    expected = {f"sentiment-sst2-{kind}{suffix}" for kind in kinds for suffix in (".svg", ".png")}
+    expected = {f"sentiment-sst2-{kind}{suffix}" for kind in kinds for suffix in (".svg", ".png", ".pdf")}
+    expected.add("captions.md")
     group = {
-        f"{kind}-3-networks-of-2-problems{suffix}" for kind in ("ranks", "profiles") for suffix in (".svg", ".png")
+        f"{kind}-3-networks-of-2-problems{suffix}"
+        for kind in ("ranks", "profiles")
+        for suffix in (".svg", ".png", ".pdf")
     }
     assert {name for name in contents[0] if not name.startswith(("sentiment-a", "sentiment-b"))} == expected | group
     assert b"<dc:date>" not in contents[0]["ranks-3-networks-of-2-problems.svg"]

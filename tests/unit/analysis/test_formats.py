@@ -27,7 +27,7 @@ def test_a_grid_is_ruled_by_booktabs() -> None:
     assert tabular(GRID).splitlines() == [
         r"\begin{tabular}{lrr}",
         r"\toprule",
-        r" & mse, pixel$^2$ ($\downarrow$ lower is better) & 95 \% \\",
+        r" & \shortstack[r]{mse, pixel$^2$\\($\downarrow$ lower is better)} & 95 \% \\",
         r"\midrule",
         r"lstm a\_b=1 & \textbf{0.12 $\pm$ 0.01} & $-$0.50 to 0.74 \\",
         r"gru & 0.20 & --- \\",
@@ -38,14 +38,23 @@ def test_a_grid_is_ruled_by_booktabs() -> None:
     ]
 
 
-def test_a_section_is_a_table_with_its_notes_below() -> None:
-    shown = document([Section("A & B", text=("First.",)), Section("C", grid=GRID, notes=("p < 5 %.",))])
+def test_a_section_is_a_table_with_a_label_and_its_notes_below() -> None:
+    shown = document([Section("A & B", text=("First.",)), Section("C on d", grid=GRID, notes=("p < 5 %.",))])
     parts = shown.split("\n\n")
-    assert parts[0] == r"% Made by `unroll report`; needs \usepackage{booktabs}."
+    assert r"\usepackage{booktabs,adjustbox}" in parts[0]
     assert parts[1:3] == [r"\paragraph{A \& B}", "First."]
     lines = parts[3].splitlines()
-    assert lines[:3] == [r"\begin{table}", r"\centering", r"\caption{C}"]
-    assert lines[-4:] == [r"\begin{flushleft}\footnotesize", r"p $<$ 5 \%.", r"\end{flushleft}", r"\end{table}"]
+    assert lines[:4] == [r"\begin{table}", r"\centering", r"\caption{C on d}", r"\label{tab:c-d}"]
+    assert lines[6] == r"\begin{adjustbox}{max width=\columnwidth}"
+    below = r"\noindent{\footnotesize Table~\ref{tab:c-d}. p $<$ 5 \%.\par}"
+    assert lines[-3:] == [r"\end{adjustbox}", r"\end{table}", below]
+
+
+def test_a_table_that_no_column_holds_goes_over_both() -> None:
+    wide = Grid(["", *("m" * 20 for _ in range(4))], [["lstm", *("1" * 4 for _ in range(4))]])
+    assert r"\begin{table*}" in document([Section("C", grid=wide)])
+    stacked = Grid(["", *("m\n" * 10 for _ in range(4))], wide.rows)
+    assert r"\begin{table}" in document([Section("C", grid=stacked)])
 
 
 @pytest.mark.parametrize(
@@ -70,8 +79,12 @@ def test_a_report_is_written_in_the_format_of_its_suffix(tmp_path: Path) -> None
     runs = records(tmp_path / "runs")
     (page,) = report(runs, out=tmp_path / "x.tex")
     text = page.read_text()
-    assert r"lstm & 81.50 $\pm$ 0.71 & 2 & 75.15 to 87.85 & " in text
-    assert r"tfidf\_lr (baseline) & 83.12 & no seed" in text
+    assert r"LSTM & 81.5 $\pm$ 0.7 & 2 & 1,234" in text
+    assert r"LSTM & 75.1 to 87.9" in text
+    assert r"\shortstack[l]{Logistic regression, tf-idf\\(baseline)} & 83.1 & ---" in text
+    assert r"\label{tab:sentiment-sst2-metrics}" in text
+    assert "better than the mean of every network" in text
+    assert "lstm" not in text.lower().replace("lstm &", ""), "rows are called the same in notes and cells"
     assert FIVE[0]["trial_id"] not in text
     with pytest.raises(UserError, match="no such format"):
         report(runs, out=tmp_path / "x.pdf")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from unroll.analysis.figures.write import drawings
+from unroll.analysis.figures.drawings import drawings
 from unroll.analysis.render import latex, markdown
 from unroll.analysis.render.page import sections
 from unroll.analysis.report import comma_separated

@@ -2,6 +2,7 @@
 
 import copy
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from unroll.reproduction.judge import reproduced
 from unroll.reproduction.orderings import CONTRADICTED
 from unroll.reproduction.plan import TablePlan, plan_table
 from unroll.reproduction.published_page import hours, rule, sections, summary, totals
+from unroll.reproduction.terminal import counts, lines, listed
 from unroll.reproduction.verdicts import BETTER, MEAN_WITHIN, NOT_COMPARABLE, REPRODUCED, RULE, SIMULATED, WORSE
 
 
@@ -322,3 +324,46 @@ def test_the_rule_is_printed_with_what_was_simulated(planned: TablePlan, tmp_pat
     write_report([found, found], report)
     for text in (RULE, SIMULATED):
         assert page([rule(1)]).count(text) == report.read_text().count(text) == 1
+
+
+def test_a_terminal_shows_a_line_a_number_and_breaks_no_name(planned: TablePlan) -> None:
+    records = Records()
+    records.add(planned, "lstm", 0.41, 0.42, 0.40)
+    records.add(planned, "gru", 0.30, 0.31, 0.32)
+    found = judged(planned, records)
+    shown = list(lines(found, 80))
+    assert shown[1:4] == [
+        "row   metric  reported   ours  n  difference  verdict",
+        "LSTM  mse ↓       0.40  0.410  3      +0.010  reproduced [1]",
+        "GRU   mse ↓       0.50  0.310  3      -0.190  better [1]",
+    ]
+    assert shown[4].startswith("[1] trained for ")
+    assert max(map(len, shown)) <= 80
+    assert counts([found]) == [
+        "2 numbers with a published one: 1 reproduced, 1 better than reported.",
+        f"1 published orders: 1 {CONTRADICTED}.",
+    ]
+
+
+def test_a_long_name_stands_above_its_numbers(planned: TablePlan) -> None:
+    records = Records()
+    records.add(planned, "lstm", 0.41, 0.42, 0.40)
+    found = judged(planned, records)
+    name = "LSTM, the context fed at each step (Cho et al. 2014; 2024, notebook 2)"
+    row = found.outcomes[0]
+    renamed = replace(row, plan=replace(row.plan, row=row.plan.row.model_copy(update={"says": name})))
+    shown = list(lines(replace(found, outcomes=(renamed,), orderings=()), 80))
+    assert shown[1:4] == [
+        "  metric  reported   ours  n  difference  verdict",
+        name,
+        "  mse ↓       0.40  0.410  3      +0.010  reproduced [1]",
+    ]
+
+
+def test_a_list_of_tables_fits_a_terminal(planned: TablePlan) -> None:
+    records = Records()
+    records.add(planned, "lstm", 0.41, 0.42, 0.40)
+    shown = list(listed([judged(planned, records)], 80))
+    assert shown[0] == "table    rows  can run  run  R  M  U  B  W  N  orders"
+    assert shown[1].split() == ["made_up", "5", "4", "1", "1", "0", "of", "1"]
+    assert max(map(len, shown)) <= 80

@@ -7,7 +7,7 @@ from stub_records import write_failed, write_finished
 
 from unroll.errors import UserError
 from unroll.sweeps.matrix import Matrix, MatrixCell, matrix, suite_matrix
-from unroll.sweeps.matrix_view import caption, cell_text, grid_rows, markdown
+from unroll.sweeps.matrix_view import caption, cell_text, grid_rows, markdown, text
 from unroll.sweeps.suite import plan
 
 GRID = Matrix(
@@ -37,6 +37,32 @@ def test_a_grid_in_markdown() -> None:
         "",
         "sums: no parameters, since there is no data.",
     ]
+
+
+def test_a_grid_in_a_terminal_has_parts_that_fit_it() -> None:
+    assert list(text(GRID, 80)) == [
+        "           copying  sums",
+        "gru  1,000 (1,500)  runs",
+        "mlp         no (a)     —",
+        "",
+        "2 of 3 cells run.",
+        "Parameters without embeddings and the projection to the vocabulary (with them).",
+        "(a) Attention needs states | none here.",
+        "sums: no parameters, since there is no data.",
+    ]
+    narrow = list(text(GRID, 20))
+    assert narrow[:8] == [
+        "           copying",
+        "gru  1,000 (1,500)",
+        "mlp         no (a)",
+        "",
+        "     sums",
+        "gru  runs",
+        "mlp     —",
+        "",
+    ]
+    long = Matrix(("masked_words",), ("ae_variational",), {("masked_words", "ae_variational"): MatrixCell()})
+    assert list(text(long, 20))[:3] == ["                masked", "                 words", "ae_variational    runs"]
 
 
 def test_a_reason_is_shown_once() -> None:

@@ -33,22 +33,16 @@ def front_of(table: Table, cost: Cost) -> list[tuple[Row, float, float]]:
     return [points[index] for index in pareto([point[1:] for point in points], table.direction)]
 
 
-def draw_costs(title: str, table: Table, cost: Cost, x: str, y: str) -> "Figure":
+def draw_costs(table: Table, cost: Cost, x: str, y: str) -> "Figure":
     """Draw a point a network at (cost, mean of the primary metric), its seeds' range, the front, and baselines."""
     from matplotlib.ticker import LogLocator
 
     points = {row.label: (paid, value) for row, paid, value in placed(table.networks, cost)}
     groups = [(p.title, [row for row in p.rows if row.label in points]) for p in panels(table.networks)]
     baselines = [row for row in table.baselines if row.primary and not row.unranked]
-    front = front_of(table, cost)
-    named = [f"{number} {row.label}" for number, (row, _, _) in enumerate(front, 1)]
     several = len(groups) > 1
-    said = [
-        f"Pareto front (line), from the cheapest on: {', '.join(named) or 'empty'}.",
-        "Point: mean over seeds; bar: lowest to highest seed. Grey: baselines. Hollow: unranked, not on the front.",
-    ]
     lines = max([len(group) for _, group in groups] + [len(baselines)]) + 4 if several else 2 + len(points) / 3
-    figure = style.figure(title, said, HEIGHT + 0.5 + 0.14 * lines)
+    figure = style.figure(HEIGHT + 0.5 + 0.14 * lines)
     columns = len(groups) + bool(baselines) if several else 1
     grid = figure.add_gridspec(2 if several else 1, columns, height_ratios=[HEIGHT, 0.14 * lines] if several else None)
     axes: Axes = figure.add_subplot(grid[0, :])
@@ -72,7 +66,7 @@ def draw_costs(title: str, table: Table, cost: Cost, x: str, y: str) -> "Figure"
     if spans(values, LOG_VALUES_FROM):
         axes.set_yscale("log")
     axes.margins(x=0.1, y=0.1)
-    _front(axes, front, table.direction)
+    _front(axes, front_of(table, cost), table.direction)
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     if several:
@@ -80,8 +74,17 @@ def draw_costs(title: str, table: Table, cost: Cost, x: str, y: str) -> "Figure"
         for place, (name, handles) in enumerate(drawn):
             _legend(figure.add_subplot(grid[1, place]), name, handles)
     else:
-        style.legend(axes, [*points, *(row.label for row in baselines)], 130)
+        style.legend(axes, [*points, *(row.label for row in baselines)], style.characters())
     return figure
+
+
+def said_of_costs(table: Table, cost: Cost) -> list[str]:
+    """What is to be said below a figure of costs."""
+    named = [f"{number} {row.label}" for number, (row, _, _) in enumerate(front_of(table, cost), 1)]
+    return [
+        f"Pareto front (line), from the cheapest on: {', '.join(named) or 'empty'}.",
+        "Point: mean over seeds; bar: lowest to highest seed. Grey: baselines. Hollow: unranked, not on the front.",
+    ]
 
 
 def _point(axes: "Axes", row: Row, at: tuple[float, float], number: int | None, place: int) -> Any:
@@ -125,11 +128,13 @@ def _front(axes: "Axes", front: Sequence[tuple[Row, float, float]], direction: s
     axes.step([cost for _, cost, _ in front], [value for _, _, value in front], where="post", color="0.15", lw=0.9)
     sign = 1 if direction == "higher" else -1
     names = [f"{number} {row.name}" for number, (row, _, _) in enumerate(front, 1)]
-    boxes, shifts = [], []
+    boxes, shifts, size = [], [], style.small()
+    made: Any = axes.figure
+    across, up = made.get_figwidth() - 0.8, HEIGHT * min(1.0, made.get_figheight() / (HEIGHT + 1))
     for name, (_, cost, value) in zip(names, front, strict=True):
         at = axes.transAxes.inverted().transform(axes.transData.transform((cost, value)))
-        x, y, width = float(at[0]) * (style.WIDTH - 0.8), float(at[1]) * HEIGHT, 0.072 * len(name)
-        boxes.append((max(x, width), sign * y, width, 0.12))
+        x, y, width = float(at[0]) * across, float(at[1]) * up, 0.072 * size / 7 * len(name)
+        boxes.append((max(x, width), sign * y, width, 0.12 * size / 7))
         shifts.append(max(x, width) - x)
     for name, (_, cost, value), shift, lift in zip(names, front, shifts, lifts(boxes), strict=True):
         axes.annotate(
@@ -139,7 +144,7 @@ def _front(axes: "Axes", front: Sequence[tuple[Row, float, float]], direction: s
             textcoords="offset points",
             ha="right",
             va="bottom" if sign > 0 else "top",
-            fontsize=7,
+            fontsize=size,
             fontweight="bold",
         ).set_in_layout(False)
 

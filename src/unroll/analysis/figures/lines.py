@@ -28,13 +28,13 @@ class Line:
 
 
 def line(label: str, seeds: Iterable[Points], geometric: bool = False) -> Line | None:
-    """Return the line of several seeds' points (x, y), at the x that all of them have; None where there is none.
+    """Return the line of several seeds' points (x, y), at the x that all of them have; None of fewer than two points.
 
     A seed without points does not count. `geometric` takes the geometric mean, for logarithmic axes: y above zero.
     """
     curves = [dict(points) for points in seeds if points]
     shared = sorted(set.intersection(*(set(curve) for curve in curves))) if curves else []
-    if not shared:
+    if len(shared) < 2:  # a point is no curve
         return None
     columns = [[curve[x] for curve in curves] for x in shared]
     mean = statistics.geometric_mean if geometric else statistics.fmean
@@ -102,7 +102,7 @@ def data_fraction(table: Table) -> tuple[list[Line], list[Line]]:
                 curve = seeds.setdefault(label(row), {}).setdefault(config["seed"], {})
                 curve[config["data"].get("fraction", 1.0)] = trial["result"]["primary"]["value"]
         found = [line(name, [list(curve.items()) for curve in curves.values()]) for name, curves in seeds.items()]
-        return [one for one in found if one is not None and len(one.x) > 1]
+        return [one for one in found if one is not None]
 
     return grouped(table.networks), grouped(table.baselines)
 

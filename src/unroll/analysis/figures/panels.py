@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 TOGETHER = 8  # networks that one panel shows
 PANEL = 9  # networks of a family's panel; more go into another one
+NARROW = 90  # characters of a line: panels stand below each other
 BAND = "Line: mean over seeds; band: lowest to highest seed."
 
 
@@ -66,8 +67,6 @@ def lines_of(shown: Sequence[Panel], make: Callable[[Row], Line | None]) -> list
 
 
 def draw_panels(
-    title: str,
-    notes: Sequence[str],
     groups: Sequence[tuple[str, Sequence[Line | None]]],
     x: Axis,
     y: Axis,
@@ -76,12 +75,12 @@ def draw_panels(
 ) -> "Figure":
     """Draw lines in a panel a group; in every panel `levels`, horizontal lines, and `baselines`, both grey."""
     single = len(groups) == 1
-    width = 130 if single else 62  # characters of a legend's line
-    columns = 1 if single else 2
+    columns = 1 if single or style.characters() < NARROW else 2
+    width = style.characters(1.0 if columns == 1 else 0.48)
     rows = -(-len(groups) // columns)
     names = [[one.label for one in (*lines, *baselines) if one] + [name for name, _ in levels] for _, lines in groups]
     below = max(-(-len(group) // style.legend_columns(group, width)) for group in names)
-    figure = style.figure(title, notes, 0.3 + rows * ((2.9 if single else 1.9) + 0.55 + 0.14 * below))
+    figure = style.figure(0.3 + rows * ((2.9 if single else 1.9) + 0.55 + 0.14 * below))
     every = [*(one for _, lines in groups for one in lines if one), *baselines]
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     cells: list[Axes] = list(grid.flat)

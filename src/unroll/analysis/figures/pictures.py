@@ -104,17 +104,17 @@ def mosaic(images: np.ndarray, count: int, gap: int = 2) -> np.ndarray:
     return canvas
 
 
-def draw_strips(title: str, notes: Sequence[str], shown: Sequence[Strip]) -> "Figure":
+def draw_strips(shown: Sequence[Strip]) -> "Figure":
     """Draw labelled strips of images, black on white as digits are written, in one column or two."""
     columns = 1 if len(shown) <= ONE_COLUMN else 2
     count = 16 if columns == 1 else 8
     rows = -(-len(shown) // columns)
-    figure = style.figure(title, notes, 0.2 + 0.36 * rows)
-    cells = figure.subplots(rows, columns, squeeze=False)
+    figure = style.figure(0.2 + 0.36 * rows)
+    cells, size = figure.subplots(rows, columns, squeeze=False), style.small()
     for place, axes in enumerate(cells.T.flat):
         axes.axis("off")
         if place < len(shown):
             label, images = shown[place]
             axes.imshow(mosaic(255 - images, count), cmap="gray", vmin=0, vmax=255, interpolation="none")
-            axes.text(-0.02, 0.5, label, transform=axes.transAxes, ha="right", va="center", fontsize=7)
+            axes.text(-0.02, 0.5, label, transform=axes.transAxes, ha="right", va="center", fontsize=size)
     return figure

@@ -11,17 +11,16 @@ from unroll.analysis.figures.panels import TOGETHER, Axis, draw_panels
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+PROFILES = "Line: share of the trials whose skill is above x; band: 95 % bootstrap interval of each point."
 
-def draw_ranks(title: str, group: Group, notes: Sequence[str]) -> "Figure":
+
+def draw_ranks(group: Group) -> "Figure":
     """Draw a line of points for each network, the best mean rank on top: a mark a problem, a bar at the mean."""
     from matplotlib.ticker import MaxNLocator
 
     count, labels = len(group.networks), [*group.problems, "mean over problems"]
-    below = -(-len(labels) // style.legend_columns(labels, 130))
-    failed = [f"{name} {number}" for name, number in zip(group.networks, group.failed, strict=True) if number]
-    said = ["Rank in each problem: 1 is best, ties share, settings of a problem are averaged.", *notes]
-    said.append(f"Failed trials, ranked last: {', '.join(failed)}." if failed else "No trial failed.")
-    figure = style.figure(title, said, 0.9 + 0.16 * count + 0.14 * below)
+    below = -(-len(labels) // style.legend_columns(labels, style.characters()))
+    figure = style.figure(0.9 + 0.16 * count + 0.14 * below)
     axes = figure.subplots()
     places = list(range(count))
     spread = 0.6 / len(group.problems)  # so that equal ranks do not hide each other
@@ -34,11 +33,20 @@ def draw_ranks(title: str, group: Group, notes: Sequence[str]) -> "Figure":
     axes.set_ylim(count - 0.5, -0.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("rank (← fewer is better)")
-    style.legend(axes, labels, 130)
+    style.legend(axes, labels, style.characters())
     return figure
 
 
-def draw_profiles(title: str, profiles: Sequence[Profile], notes: Sequence[str]) -> "Figure":
+def said_of_ranks(group: Group) -> list[str]:
+    """What is to be said below a figure of ranks."""
+    failed = [f"{name} {number}" for name, number in zip(group.networks, group.failed, strict=True) if number]
+    return [
+        "Rank in each problem: 1 is best, ties share, settings of a problem are averaged.",
+        f"Failed trials, ranked last: {', '.join(failed)}." if failed else "No trial failed.",
+    ]
+
+
+def draw_profiles(profiles: Sequence[Profile]) -> "Figure":
     """Draw the share of each network's trials above each skill, eight networks a panel, the best mean rank first."""
     lines = [
         Line(
@@ -56,6 +64,5 @@ def draw_profiles(title: str, profiles: Sequence[Profile], notes: Sequence[str])
         (f"part {number} of {len(starts)}", lines[start : start + TOGETHER]) for number, start in enumerate(starts, 1)
     ]
     groups = groups if len(groups) > 1 else [("", lines)]
-    said = ["Line: share of the trials whose skill is above x; band: 95 % bootstrap interval of each point.", *notes]
     x = Axis("skill (0: the weakest ranked baseline, 1: the strongest)")
-    return draw_panels(title, said, groups, x, Axis("share of trials above (↑ higher is better)"))
+    return draw_panels(groups, x, Axis("share of trials above (↑ higher is better)"))

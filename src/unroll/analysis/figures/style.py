@@ -1,28 +1,34 @@
-"""How every figure looks, and how it is saved: the same bytes for the same content.
+"""How every figure looks: matplotlib's own defaults, SETTINGS, then a style sheet of one's own.
 
-Sizes are for a page's width of 7 inches. Colours are Okabe and Ito's (2008) without yellow, which is faint on white;
-each comes with a dash and a marker of its own, so that none is needed to tell two lines apart.
+A page is 7 inches wide; a style sheet's `figure.figsize` is a figure's size instead. Colours are Okabe and Ito's (2008)
+without yellow, which is faint on white; each comes with a dash and a marker of its own, so that none is needed to tell
+two lines apart. They are no sheet's to change: a network looks alike in all figures.
 """
 
+import logging
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from unroll.errors import UserError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 WIDTH = 7.0  # inches
-DPI = 200
-NOTE = 125  # characters of a note's line
+CHARACTERS = 130  # of a line as wide as a page, in the size of legends
+SIZE = 7.0  # points of legends
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "p")
 DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
 GREY = "0.35"
 SETTINGS: Any = {
+    "figure.figsize": (WIDTH, 0.0),  # 0: as high as the content asks for
+    "savefig.dpi": 200,
     "font.family": ["DejaVu Sans"],  # comes with matplotlib: text has the same size everywhere
     "font.size": 7.5,
     "axes.titlesize": 8,
@@ -32,14 +38,17 @@ SETTINGS: Any = {
     "axes.grid": True,
     "grid.color": "0.9",
     "grid.linewidth": 0.5,
-    "legend.fontsize": 7,
-    "legend.title_fontsize": 7,
+    "legend.fontsize": SIZE,
+    "legend.title_fontsize": SIZE,
     "legend.frameon": False,
     "legend.handlelength": 3.0,
     "lines.linewidth": 1.2,
     "lines.markersize": 4,
     "svg.fonttype": "none",  # text stays text: it can be searched, selected and read aloud
     "svg.hashsalt": "unroll",
+    "pdf.fonttype": 42,  # TrueType, as journals ask for
+    "pgf.texsystem": "pdflatex",
+    "pgf.rcfonts": False,  # the document's fonts
 }
 
 
@@ -62,35 +71,78 @@ def look(index: int) -> Look:
 
 
 @contextmanager
-def settings() -> Iterator[None]:
-    """matplotlib's own defaults with SETTINGS, whatever the user has configured."""
+def settings(sheet: str | Path | None = None) -> Iterator[None]:
+    """matplotlib's own defaults with SETTINGS and a style sheet, whatever the user has configured.
+
+    Raises:
+        UserError: the sheet is not there, or a line of it says nothing that matplotlib knows.
+    """
     import matplotlib
 
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(SETTINGS)
+        if sheet is not None:
+            matplotlib.rcParams.update(_read(Path(sheet)))
         yield
 
 
-def figure(title: str, notes: Sequence[str], height: float) -> "Figure":
-    """Return an empty figure of the page's width and of this height in inches beside the text: a title, notes below."""
+def _read(sheet: Path) -> Any:
+    """What a style sheet sets."""
+    import matplotlib
+
+    if not sheet.is_file():
+        raise UserError("There is no such style sheet.", saw=f"--style {sheet}", allowed="a file of matplotlib's keys")
+    told, logger = _Told(), logging.getLogger("matplotlib")
+    logger.addHandler(told)
+    try:
+        found = matplotlib.rc_params_from_file(sheet, fail_on_error=True, use_default_template=False)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise UserError(f"The style sheet {sheet} cannot be read.", saw=" ".join(str(error).split())) from error
+    finally:
+        logger.removeHandler(told)
+    if told.lines:
+        raise UserError(f"The style sheet {sheet} cannot be read.", saw=" ".join(told.lines[0].split()))
+    return {key: value for key, value in found.items() if key != "backend"}  # files are what is drawn
+
+
+class _Told(logging.Handler):
+    """Keeps what matplotlib says of a line that it does not know."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a line."""
+        self.lines.append(record.getMessage())
+
+
+def figure(height: float) -> "Figure":
+    """Return an empty figure, as wide as a page and of this height in inches, or of the style sheet's size."""
+    import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    made = Figure(
-        figsize=(WIDTH, height + 0.17 * _lines(title.splitlines(), 95) + 0.13 * _lines(notes, NOTE)),
-        layout="constrained",
-    )
+    width, stated = matplotlib.rcParams["figure.figsize"]
+    made = Figure(figsize=(width, stated or height), layout="constrained")
     FigureCanvasAgg(made)
-    made.suptitle("\n".join(textwrap.fill(line, 95) for line in title.splitlines()), fontsize=9, x=0.01, ha="left")
-    made.supxlabel(
-        "\n".join(textwrap.fill(note, NOTE) for note in notes if note), fontsize=6.5, x=0.01, ha="left", color="0.25"
-    )
     return made
 
 
-def _lines(texts: Sequence[str], width: int) -> int:
-    return sum(len(textwrap.wrap(text, width)) for text in texts)
+def small() -> float:
+    """The size of the smallest text in points: that of legends."""
+    import matplotlib
+    from matplotlib.font_manager import FontProperties
+
+    return float(FontProperties(size=matplotlib.rcParams["legend.fontsize"]).get_size_in_points())
+
+
+def characters(share: float = 1.0) -> int:
+    """How many characters a line of a legend holds that is a share of the figure's width."""
+    import matplotlib
+
+    return max(20, int(CHARACTERS * share * matplotlib.rcParams["figure.figsize"][0] / WIDTH * SIZE / small()))
 
 
 def legend(axes: "Axes", labels: Sequence[str], width: int) -> int:
@@ -114,27 +166,3 @@ def legend_columns(labels: Sequence[str], width: int) -> int:
     """How many columns of these labels fit side by side."""
     longest = max((len(label) for label in labels), default=1)
     return max(1, min(len(labels), width // (longest + 8)))
-
-
-def save(path: Path, title: str, make: Callable[[], "Figure"]) -> list[Path]:
-    """Draw a figure and write path.svg and path.png; return both. No date and no version is in them."""
-    found = []
-    with settings():
-        made = make()
-        _no_formulas(made)
-        for suffix, metadata in ((".svg", {"Date": None, "Creator": "unroll"}), (".png", {"Software": None})):
-            file = path.with_name(path.name + suffix)
-            made.savefig(file, format=suffix[1:], dpi=DPI, metadata={**metadata, "Title": title})
-            found.append(file)
-    return found
-
-
-def _no_formulas(made: "Figure") -> None:
-    """Show text as it is, what records say with dollars in it too: only the axes' own numbers are set as formulas."""
-    from matplotlib.text import Text
-
-    axes = [axis for each in made.axes for axis in (each.xaxis, each.yaxis)]
-    numbers = {text for axis in axes for text in axis.findobj(Text) if text is not axis.label}
-    for text in made.findobj(Text):
-        if text not in numbers:
-            text.set_parse_math(False)

@@ -70,15 +70,23 @@ def probability(p: float) -> str:
     return "< 0.0001" if p < 1e-4 else f"{p:.2g}"
 
 
-def _places(rows: Iterable[Row]) -> int:
-    found = [row for row in rows if row.primary]
+def _places(table: Table) -> int:
+    if (stated := table.decimals(table.metric)) is not None:
+        return stated
+    found = [row for row in table.rows if row.primary]
     competing = [row for row in found if not row.unranked]
     return decimals(row.primary.mean for row in competing or found if row.primary)
 
 
+def _places_of(table: Table, metric: str) -> int:
+    stated = table.decimals(metric)
+    means = (row.metrics[metric].mean for row in table.rows if metric in row.metrics)
+    return decimals(means) if stated is None else stated
+
+
 def value(row: Row, table: Table, spread: bool = True) -> str:
     """Return a row's primary metric as its table shows it, with the spread over seeds or without."""
-    places = _places(table.rows)
+    places = _places(table)
     if spread or row.primary is None:
         return _value(row, places)
     mean = number(row.primary.mean, places)
@@ -101,9 +109,11 @@ def _seeds(row: Row) -> str:
 def main(table: Table, intervals: bool) -> Grid:
     """The primary metric, its letters, n, parameters and seconds of each row; `intervals` adds the 95 % t-interval,
     what the row differs by from the best network where that was compared, and the train-test gap where it has one."""
-    header = ["", f"{table.metric}, {table.unit}\n({ARROWS[table.direction]})", "n"]
+    paper = table.labels is not None  # a column holds short headings
+    said = f"{table.unit} {ARROWS[table.direction][0]}" if paper else f"({ARROWS[table.direction]})"
+    header = ["", f"{table.called(table.metric)},{'' if paper else f' {table.unit}'}\n{said}", "n"]
     lettered = any(row.letters for row in table.rows)
-    header += ["not surely apart"] if lettered else []
+    header += ["group" if paper else "not surely apart"] if lettered else []
     header += ["95 % t-interval of the mean"] if intervals else []
     compared = intervals and any(row.to_best for row in table.rows)
     header += ["to the best network: difference [95 %, all pairs], p"] if compared else []
@@ -112,12 +122,12 @@ def main(table: Table, intervals: bool) -> Grid:
     header += (
         [f"train − test, {table.with_unit(min(measured)) if len(measured) == 1 else 'each its own'}"] if gaps else []
     )
-    header += ["parameters", "seconds"]
-    places = _places(table.rows)
+    header += ["params" if paper else "parameters", "seconds"]
+    places = _places(table)
     gap_places = decimals(row.gap.mean for row in gaps if row.gap)
     rows = []
     for row in table.rows:
-        cells = [_label(row), _value(row, places), _seeds(row)]
+        cells = [_label(row), _value(row, places), "—" if paper and _seeds(row) == "no seed" else _seeds(row)]
         cells += [letters(row.letters)] if lettered else []
         if intervals:
             cells.append(_interval(row.primary, places))
@@ -129,6 +139,18 @@ def main(table: Table, intervals: bool) -> Grid:
         cells.append("—" if row.parameters is None else f"{row.parameters:,}")
         cells.append("—" if row.seconds is None else f"{row.seconds:.1f}")
         rows.append(cells)
+    return Grid(header, rows, len(table.networks))
+
+
+def intervals(table: Table) -> Grid:
+    """The 95 % t-interval of each row's mean and what it differs by from the best network, where that was compared."""
+    places, compared = _places(table), any(row.to_best for row in table.rows)
+    header = ["", "95 % t-interval\nof the mean"]
+    header += ["to the best network:\ndifference [95 %, all pairs], p"] if compared else []
+    rows = [
+        [_label(row), _interval(row.primary, places), *([difference(row.to_best, places)] if compared else [])]
+        for row in table.rows
+    ]
     return Grid(header, rows, len(table.networks))
 
 
@@ -149,7 +171,7 @@ def _label(row: Row) -> str:
 
 def overview(tables: Sequence[Table]) -> Grid:
     """Rows: architectures, then baselines; columns: problems; cells: the primary metric."""
-    header = ["", *(f"{t.title}:\n{t.metric},\n{t.unit} {ARROWS[t.direction][0]}" for t in tables)]
+    header = ["", *(f"{t.heading}:\n{t.called(t.metric)},\n{t.unit} {ARROWS[t.direction][0]}" for t in tables)]
     rows: dict[str, list[str]] = {}
     for baseline in (False, True):
         labels = sorted({_label(row) for t in tables for row in t.rows if row.baseline == baseline})
@@ -175,7 +197,7 @@ def summary(tables: Sequence[Table]) -> Grid:
 
     rows = []
     for table in tables:
-        places = _places(table.rows)
+        places = _places(table)
         metric = f"{table.metric}, {table.unit} {ARROWS[table.direction][0]}"
         rows.append([table.title, metric, best(table.networks, places), best(table.baselines, places)])
     return Grid(["test split", "metric", "best network", "best baseline"], rows)
@@ -184,7 +206,7 @@ def summary(tables: Sequence[Table]) -> Grid:
 def metrics(table: Table) -> Grid:
     """Every metric on test, mean ± spread."""
     names = list(dict.fromkeys(name for row in table.rows for name in row.metrics))
-    places = {name: decimals(row.metrics[name].mean for row in table.rows if name in row.metrics) for name in names}
+    places = {name: _places_of(table, name) for name in names}
     header = ["", *(table.with_unit(name) for name in names)]
     rows = [[_label(row), *(_spread(row.metrics.get(name), places[name]) for name in names)] for row in table.rows]
     return Grid(header, rows, len(table.networks))
@@ -294,19 +316,19 @@ def values(tables: Sequence[Table]) -> tuple[list[str], list[list[Any]]]:
 
 def halves(table: Table) -> Grid:
     """Half the budget beside the whole one, of each network that was trained with both."""
-    places = _places(table.rows)
+    places = _places(table)
     rows = []
     for row in table.networks:
         if (found := row.half) is not None:
             means = [_spread(found.half, places), _spread(found.whole, places), str(found.whole.n)]
             rows.append([row.label, *means, difference(found.gain, places), found.verdict])
-    unit = f"{table.metric}, {table.unit} {ARROWS[table.direction][0]}"
+    unit = f"{table.called(table.metric)}, {table.unit} {ARROWS[table.direction][0]}"
     return Grid(["", f"half the budget:\n{unit}", "the whole", "n", "whole − half [95 %], p", "the whole is"], rows)
 
 
 def trials(table: Table) -> Grid:
     """Every trial with its value, the source of its data, its code and date and, where any ran again, how that went."""
-    places = _places(table.rows)
+    places = _places(table)
     again = any(replications.of(row.trials) for row in table.rows)
     rows = []
     for row in table.rows:

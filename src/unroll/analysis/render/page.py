@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from unroll.analysis import halves, provenance
 from unroll.analysis.across import Across, Group, across
 from unroll.analysis.hypotheses import VERDICTS, Answer, courses
+from unroll.analysis.labels import slug
 from unroll.analysis.power import Resolution
 from unroll.analysis.render import cells, looks
 from unroll.analysis.render.cells import Grid
@@ -71,6 +72,7 @@ class Section:
     grid: Grid | None = None
     notes: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
+    name: str = ""  # that a table is referred to by, where the title does not do
 
 
 def sections(
@@ -79,10 +81,12 @@ def sections(
     answers: Sequence[Answer] = (),
     trials: bool = True,
     suite: str | None = None,
+    paper: bool = False,
 ) -> list[Section]:
     """Return claims, an overview, networks across problems, then each problem's tables; with `trials`, these too.
 
-    `suite` is that of the tables, if they are of one: the command that trains half its budgets names it.
+    `suite` is that of the tables, if they are of one: the command that trains half its budgets names it. A `paper` has
+    no trials, and intervals in a table of their own, since a column holds no more.
     """
     found = [Section(title, 1)]
     if answers:
@@ -102,18 +106,34 @@ def sections(
     if not courses(answers):
         found += _across(across(tables))
     for table in tables:
-        found.append(Section(table.title, grid=cells.main(table, intervals=True), notes=tuple(_below(table, suite))))
-        if any(row.half for row in table.rows):
-            found.append(Section("Half the budget", 3, grid=cells.halves(table)))
-        found.append(Section("All test metrics", 3, grid=cells.metrics(table)))
-        if trials:
-            found.append(Section("Trials", 3, grid=cells.trials(table)))
+        found += paper_sections(table, suite) if paper else problem_sections(table, suite, trials)
     return found
+
+
+def problem_sections(table: Table, suite: str | None = None, trials: bool = True) -> list[Section]:
+    """Return a problem's table, what half the budget gave, its test metrics and, with `trials`, these."""
+    found = [Section(table.title, grid=cells.main(table, intervals=True), notes=tuple(_below(table, suite)))]
+    if any(row.half for row in table.rows):
+        found.append(Section("Half the budget", 3, grid=cells.halves(table)))
+    found.append(Section("All test metrics", 3, grid=cells.metrics(table)))
+    return [*found, Section("Trials", 3, grid=cells.trials(table))] if trials else found
+
+
+def paper_sections(table: Table, suite: str | None = None) -> list[Section]:
+    """Return what a paper shows of a problem, each table with a name of its own to be referred to by."""
+    name, title = slug(table.title), table.heading
+    found = [Section(title, grid=cells.main(table, intervals=False), notes=tuple(_below(table, suite)), name=name)]
+    if any(row.primary and row.primary.low is not None for row in table.rows):
+        said = f"{title}: intervals"
+        found.append(Section(said, 3, grid=cells.intervals(table), name=f"{name}-intervals"))
+    if any(row.half for row in table.rows):
+        found.append(Section(f"{title}: half the budget", 3, grid=cells.halves(table), name=f"{name}-half"))
+    return [*found, Section(f"{title}: all test metrics", 3, grid=cells.metrics(table), name=f"{name}-metrics")]
 
 
 def below_overview(tables: Sequence[Table]) -> list[str]:
     """Return what is owed to readers of each table's primary metric alone: which trials are stale, its signature."""
-    told = [(table.title, stale.said(trial for row in table.rows for trial in row.trials)) for table in tables]
+    told = [(table.heading, stale.said(trial for row in table.rows for trial in row.trials)) for table in tables]
     return [*(f"{title}. {said}" for title, said in told if said), *of_primary(tables)]
 
 
