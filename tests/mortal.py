@@ -6,7 +6,7 @@ The processes are forked from a server that has imported torch and done nothing 
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from unroll.config.trial import Trial
@@ -16,14 +16,15 @@ _server = multiprocessing.get_context("forkserver")
 _server.set_forkserver_preload(["unroll.training.train", "mortal"])
 
 
-def attempt(trial: Trial, death: str | None = None) -> int | None:
+def attempt(trial: Trial, death: str | None = None, environment: Mapping[str, str] | None = None) -> int | None:
     """Train a trial in a fresh process; its exit code, `KILLED` where it died as told.
 
     Args:
         trial: goes on where an earlier attempt ended.
         death: after_step_N | before_saving_N | evaluating | recording | None.
+        environment: variables of this process alone; the server that it is forked from has those of its own start.
     """
-    process = _server.Process(target=_live, args=(trial, death))
+    process = _server.Process(target=_live, args=(trial, death, dict(environment or {})))
     process.start()
     process.join(timeout=120)
     if process.is_alive():
@@ -32,7 +33,8 @@ def attempt(trial: Trial, death: str | None = None) -> int | None:
     return process.exitcode
 
 
-def _live(trial: Trial, death: str | None) -> None:
+def _live(trial: Trial, death: str | None, environment: dict[str, str]) -> None:
+    os.environ.update(environment)
     from unroll.training import train as story
     from unroll.training.callbacks import Training
     from unroll.training.prepared import build_task

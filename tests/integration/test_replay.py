@@ -2,58 +2,25 @@
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tiny_data import Tiny
-from typer.testing import CliRunner
-from wandb_server import KEY, Run, WandbServer, wandb_server
+from tracked import ONLINE, SHORT, curves, measured, track
+from wandb_server import KEY, Run, WandbServer
 
-from unroll.cli import app
 from unroll.config.trial import Trial
 from unroll.errors import UserError
 from unroll.records.record import read_record
-from unroll.training.callbacks import Training
-from unroll.training.preemption import Preempted
 from unroll.training.train import train
 
-SHORT = ["architecture=gru", "budget.epochs=2", "trainer.log_every=2"]
-ONLINE = ["logger=wandb", "logger.wandb.timeout_seconds=60"]
 SECRETS = {"HF_TOKEN": "hf_Secret0123456789abcdef", "MY_PASSWORD": "correcthorsebattery"}
 _OF_A_MOMENT = ("_timestamp", "_runtime", "_wandb")
-
-
-@pytest.fixture
-def servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], WandbServer]]:
-    """Makes a server that this process and its children speak to from then on."""
-    for name in [name for name in os.environ if name.startswith("WANDB_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("WANDB_API_KEY", KEY)
-    open_ones: list[Any] = []
-
-    def another() -> WandbServer:
-        context = wandb_server()
-        open_ones.append(context)
-        server = context.__enter__()
-        monkeypatch.setenv("WANDB_BASE_URL", server.url)
-        return server
-
-    yield another
-    for context in open_ones:
-        context.__exit__(None, None, None)
-
-
-def track(*arguments: str) -> str:
-    """Run the command in this process; returns what it says."""
-    done = CliRunner().invoke(app, ["track", *arguments], catch_exceptions=False)
-    assert done.exit_code == 0, done.output
-    return done.output
 
 
 def without_moments(value: Any) -> Any:
@@ -69,26 +36,6 @@ def content(run: Run) -> dict[str, Any]:
     about = {key: run.about.get(key) for key in ("project", "groupName", "displayName", "jobType", "tags", "notes")}
     held = {"about": about, "config": run.config, "summary": run.summary, "history": run.history}
     return {**without_moments(held), "exit": run.exit_code}
-
-
-def curves(run: Run) -> list[dict[str, Any]]:
-    """What a run's history says of train and validation, with the step; each step once."""
-    assert list(run.steps) == list(range(len(run.steps)))
-    own = ("train/", "validation/")
-    lines = [{"step": line.get("progress/step"), **_only(line, own)} for line in run.steps.values()]
-    return [line for line in lines if len(line) > 1]
-
-
-def _only(line: dict[str, Any], prefixes: tuple[str, ...]) -> dict[str, Any]:
-    return {name: value for name, value in line.items() if name.startswith(prefixes)}
-
-
-def measured(trial: Trial) -> list[dict[str, Any]]:
-    """What metrics.jsonl says of train and validation while training."""
-    lines = [json.loads(line) for line in (trial.directory / "metrics.jsonl").read_text().splitlines()]
-    trained = [line for line in lines if not any(name.startswith("test/") for name in line)]
-    own = ("train/", "validation/")
-    return [line for line in ({"step": each["step"], **_only(each, own)} for each in trained) if len(line) > 1]
 
 
 def baseline(tiny: Tiny, runs: Path, name: str) -> Trial:
@@ -136,76 +83,6 @@ def test_a_run_made_again_is_the_live_one(
     subprocess.run([wandb, "sync", *folders], cwd=tmp_path / "offline", capture_output=True, check=True, timeout=120)
     for trial in trials[1:]:
         assert content(synced.runs[trial.trial_id]) == content(live.runs[trial.trial_id])
-
-
-def test_a_trial_that_is_killed_and_asked_to_leave_is_one_run_without_a_hole(
-    servers: Callable[[], WandbServer], tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Killed with lines that the server never got; SIGTERM; to the end; and all of it again by trainer.again."""
-    server = servers()
-    options = [*SHORT, *ONLINE, "budget.epochs=3", "trainer.log_every=1", "trainer.checkpoint_minutes=1e-9"]
-    trial = tiny.trial("forecasting", tmp_path, *options)
-    original = Training._save
-
-    def leaving_at(step: int, do: Callable[[], object]) -> None:
-        def save(self: Training, trainer: Any, module: Any, at: int) -> None:
-            original(self, trainer, module, at)
-            if at == step:
-                do()
-
-        monkeypatch.setattr(Training, "_save", save)
-
-    class Killed(BaseException):
-        pass
-
-    def die() -> None:
-        raise Killed
-
-    monkeypatch.setattr("unroll.tracking.tracking.Tracking.finish", lambda self, *_: self.abandon())
-    leaving_at(5, die)
-    with pytest.raises(Killed):
-        train(trial)
-    monkeypatch.undo()
-    monkeypatch.setenv("WANDB_API_KEY", KEY)
-    monkeypatch.setenv("WANDB_BASE_URL", server.url)
-    assert len(curves(server.runs.get(trial.trial_id) or Run())) < len(measured(trial))
-    leaving_at(9, lambda: os.kill(os.getpid(), signal.SIGTERM))
-    with pytest.raises(Preempted):
-        train(trial)
-    assert server.runs[trial.trial_id].state == "preempted"
-    monkeypatch.setattr(Training, "_save", original)
-    train(trial)
-    run = server.runs[trial.trial_id]
-    assert curves(run) == measured(trial)
-    assert run.exit_code == 0
-    again = tiny.trial("forecasting", tmp_path, *options, "trainer.again=true")
-    train(again)
-    assert curves(run) == measured(again)
-
-
-def test_offline_a_trial_is_one_folder_however_often_it_is_trained(
-    servers: Callable[[], WandbServer], tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    servers()
-    options = [*SHORT, "logger=wandb_offline", "trainer.checkpoint_minutes=1e-9"]
-    trial = tiny.trial("forecasting", tmp_path, *options)
-    original = Training._save
-
-    def leaving(self: Training, trainer: Any, module: Any, step: int) -> None:
-        original(self, trainer, module, step)
-        if step == 3:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Training, "_save", leaving)
-        with pytest.raises(Preempted):
-            train(trial)
-    assert not list(tmp_path.glob("wandb/offline-run-*")), "what goes on later is no run yet"
-    train(trial)
-    assert len(list(tmp_path.glob("wandb/offline-run-*"))) == 1
-    train(tiny.trial("forecasting", tmp_path, *options, "trainer.again=true"))
-    assert len(list(tmp_path.glob("wandb/offline-run-*"))) == 1
-    assert "1 there, 0 missing, 0 different" in track("--runs", str(tmp_path), "--dry-run")
 
 
 def test_what_is_missing_or_different_is_written_and_no_more(

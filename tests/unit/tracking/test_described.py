@@ -10,8 +10,11 @@ from table_records import record
 
 from unroll.config.identity import is_baseline
 from unroll.records.audit import pooled
+from unroll.records.stale import planned
+from unroll.sweeps.suite import plan
 from unroll.tracking.description import DIGEST, LINES, Description, Of, described, group
 from unroll.tracking.history import history
+from unroll.tracking.replay import ended
 from unroll.tracking.skill import Baselines
 
 RECORDS = Path(__file__).resolve().parents[3] / "results" / "records"
@@ -51,6 +54,25 @@ def test_every_run_of_every_task_has_the_names_that_compare(runs: list[Descripti
     assert all(run.summary["primary"] is not None for run in runs)
     own = {name for run in runs for name in run.summary} - shared
     assert all(name.startswith(("test/", "validation/")) for name in own)
+
+
+def test_every_run_of_the_matrix_has_a_primary_metric_and_a_skill(records: list[dict[str, Any]]) -> None:
+    """As `unroll track suite=matrix` sends it, without what is None: W&B shows none."""
+    by_id = {one["trial_id"]: one for one in records}
+    found = planned([item.trial for item in plan(["suite=matrix"]).trials], by_id.get).values()
+    sent = ended([(one, None) for one in found if one["status"] != "missing"], records, "matrix")
+    assert len(sent) > 480
+    described_by = [{**run.description.config, **run.description.summary} for run in sent]
+    shared = set.intersection(*({key for key, value in each.items() if value is not None} for each in described_by))
+    assert {"primary", "primary/name", "primary/direction", "primary/skill", "primary/skill_of"} <= shared
+    assert len(shared) >= LEAST_SHARED
+    networks = [each for each in described_by if each["kind"] == "network"]
+    costs = {"cost/seconds", "cost/tflop", "cost/parameters", "selection/best", "generalisation_gap", "suite", "budget"}
+    assert all(each[key] is not None for each in networks for key in costs)
+    skills = {each["architecture"]: each["primary/skill"] for each in described_by if each["kind"] == "baseline"}
+    assert {skills[name] for name in ("pca", "dictionary", "tfidf_lr", "last_value")} == {1.0}
+    assert {skills[name] for name in ("majority", "seasonal", "copy", "mean_image")} == {0.0}
+    assert skills["real_images"] > 1, "the floor of the distance is no end of the scale"
 
 
 def test_baselines_are_runs(records: list[dict[str, Any]], runs: list[Description]) -> None:
