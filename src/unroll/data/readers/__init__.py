@@ -39,6 +39,7 @@ READERS = {
     "images_csv": "images",
     "adding": "synthetic",
     "copying": "synthetic",
+    "addition": "synthetic",
     "conllu": "conllu",
     "text_files": "running_text",
     "wikitext": "running_text",
