@@ -77,6 +77,13 @@ def token_nats(vocabulary: nn.Module, decoded: Tensor, targets: Tensor, real: Te
     return decoded.new_zeros(targets.numel()).index_copy(0, real, nats.to(decoded.dtype)).view(targets.shape)
 
 
+def right_tokens(vocabulary: nn.Module, decoded: Tensor, targets: Tensor, real: Tensor) -> Tensor:
+    """How many targets of each example are the likeliest ids [B]; the arguments are those of `token_nats`."""
+    likeliest = vocabulary(picked(decoded.flatten(0, 1), real)).argmax(dim=-1)
+    right = (likeliest == targets.flatten().index_select(0, real)).long()
+    return right.new_zeros(targets.numel()).index_copy(0, real, right).view(targets.shape).sum(dim=1)
+
+
 def shifted(targets: Tensor) -> Tensor:
     """What a decoder is fed to give targets [B, T]: <bos>, then all of them but the last."""
     return torch.cat((torch.full_like(targets[:, :1], BEGIN), targets[:, :-1]), dim=1)

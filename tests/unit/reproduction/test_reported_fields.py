@@ -31,6 +31,11 @@ def reports(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> set[str]:
     outputs: dict[str, Any] = {"probabilities": TWO, "prediction": np.zeros(2), "forecast": np.zeros((2, 1, 1))}
     if kind == "sentiment" and trial.plain["task"]["nodes"]:
         outputs |= {"nodes": np.ones(2), "nodes_correct": np.ones(2)}
+    if kind == "language_modelling":
+        outputs = {
+            name: np.ones(2) for name in ("nll", "tokens", *(["correct"] if trial.plain["task"]["accuracy"] else []))
+        }
+        task.spelled = False
     if kind == "translation":
         task.texts, task.lowercase = {"test": (["eins", "zwei"], ["one", "two"])}, True
         task.languages = ("de", "en")

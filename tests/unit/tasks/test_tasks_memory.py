@@ -12,7 +12,7 @@ from made_up import examples_of
 
 from unroll.config.compose import compose
 from unroll.data.examples import load_examples
-from unroll.data.readers.synthetic import adding, addition, copying
+from unroll.data.readers.synthetic import adding, addition, copying, human_numbers
 from unroll.errors import UserError
 from unroll.tasks.baselines.sequences import Mean, Memoryless
 from unroll.tasks.baselines.views import Splits
@@ -175,7 +175,24 @@ def test_impossible_options_are_refused(make: Any, options: dict[str, Any]) -> N
         make(SEEDS, **options)
 
 
-@pytest.mark.parametrize(("name", "sizes"), [("copying", [10_000, 1_000, 1_000]), ("addition", [45_000, 5_000, 5_000])])
+def test_human_numbers_are_those_of_fastbook() -> None:
+    splits = human_numbers({})
+    lines = [*splits["train"]["text"], *splits["validation"]["text"]]
+    tokens = " . ".join(lines).split()
+    assert (len(lines), len(tokens), len(set(tokens))) == (9_998, 63_095, 30)
+    assert lines[:2] == ["one", "two"]
+    assert lines[7_998:8_000] == ["seven thousand nine hundred ninety nine", "eight thousand one"]
+    assert "nine thousand nineteen" in lines
+    assert "four hundred" in lines
+    assert splits["test"]["text"][0] == "ten thousand"
+    share = len(" . ".join(splits["train"]["text"]).split()) / len(tokens)
+    assert share == pytest.approx(0.8, abs=2e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [("copying", [10_000, 1_000, 1_000]), ("addition", [45_000, 5_000, 5_000]), ("human_numbers", [8083, 1915, 2000])],
+)
 def test_shipped_data_needs_no_source_and_is_verified(name: str, sizes: list[int], tmp_path: Path) -> None:
     node = yaml.safe_load((CONF / "data" / f"{name}.yaml").read_text())
     examples = load_examples(node, {"cache": tmp_path, "data": None}, download=False)

@@ -40,6 +40,7 @@ READERS = {
     "adding": "synthetic",
     "copying": "synthetic",
     "addition": "synthetic",
+    "human_numbers": "synthetic",
     "conllu": "conllu",
     "text_files": "running_text",
     "wikitext": "running_text",
