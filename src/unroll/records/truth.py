@@ -25,6 +25,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _EXPONENTIALS = {
     "perplexity": "nll_per_token",
     "perplexity_parallel": "nll_per_token_parallel",
+    "perplexity_free_running": "nll_per_token_free_running",
     "perplexity_bound": "nll_bound_per_token",
 }
 _BEYOND = 1e77  # the square of the largest number in single precision, in which networks compute

@@ -1,6 +1,6 @@
-"""Copying: symbols in, blanks, a delimiter; the symbols out again (many-to-many, not aligned)."""
+"""Copying: symbols in, blanks, a delimiter; the symbols out again, or the answer to a question (many-to-many)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -32,6 +32,9 @@ class Copying(Task):
     trailing blanks, at which a network answers, are the decoder's steps here: it emits the symbols from the code alone
     and is never fed a target. Chance costs ln 8 nats a symbol.
 
+    Data whose examples have a `question` are read without blanks and a delimiter, and their `symbols` are the answer,
+    over the same alphabet: 12+34 -> 46 (Zaremba & Sutskever 2014).
+
     Args:
         dropout: on the code.
         reconstruction_weight: of the nats of the input's steps (sum over them) where the architecture reconstructs.
@@ -49,21 +52,27 @@ class Copying(Task):
         self.dropout, self.reconstruction_weight = dropout, reconstruction_weight
 
     def prepare(self, examples: Examples, data: Mapping[str, Any]) -> None:
-        """The alphabet is that of train."""
+        """The alphabet is that of train, of questions and answers together."""
         self.splits = {}
-        symbols = {
-            name: np.frombuffer(b"".join(table["symbols"][:]), np.uint8).reshape(len(table), -1)
-            for name, table in examples.splits.items()
-        }
-        self.alphabet = int(symbols["train"].max()) + 1
-        self.classes = self.alphabet + 2
+        questions: dict[str, np.ndarray] = {}
+        if "question" in examples.splits["train"].column_names:
+            questions = {name: _rows(table["question"][:]) for name, table in examples.splits.items()}
+        symbols = {name: _rows(table["symbols"][:]) for name, table in examples.splits.items()}
+        self.alphabet = max(int(of["train"].max()) for of in (symbols, questions) if of) + 1
+        self.classes = self.alphabet if questions else self.alphabet + 2
         for name, rows in symbols.items():
-            kept = rows[train_share(len(rows), data["fraction"] if name == "train" else 1.0)]
+            index = train_share(len(rows), data["fraction"] if name == "train" else 1.0)
+            kept = rows[index]
             self.blanks = int(examples.splits[name]["blanks"][0])
-            steps = self._steps(kept)
+            steps = torch.from_numpy(questions[name][index]) if questions else self._steps(kept)
             wanted = Dense(torch.from_numpy(kept.astype(np.int64)))
             self.splits[name] = Split(Dense(steps, self._one_hot), wanted)
         self.length, self.values = steps.shape[1], kept.shape[1]
+
+    @property
+    def asks(self) -> bool:
+        """Whether examples are questions, which have no blanks and no delimiter."""
+        return self.classes == self.alphabet
 
     def _steps(self, symbols: np.ndarray) -> Tensor:
         """Symbols [N, R] with the blanks and the delimiter behind them [N, T]."""
@@ -105,14 +114,16 @@ class Copying(Task):
         return {"probabilities": logits.double().softmax(dim=2).float().cpu().numpy()}
 
     def raw(self, inputs: Any) -> Raw:
-        """Symbols [N, R], from 0 -> those that are `recalled` after the blanks [N, R], and their `probabilities`.
+        """Symbols [N, R], from 0 -> those that are `recalled` after the blanks [N, R], and their `probabilities`; or
+        questions [N, T] -> the symbols of their answers.
 
         Raises:
             UserError: another shape, or values that are no symbols of train.
         """
-        allowed = f"whole numbers [N, {self.values}] from 0 to {self.alphabet - 1}"
+        size = self.length if self.asks else self.values
+        allowed = f"whole numbers [N, {size}] from 0 to {self.alphabet - 1}"
         symbols = raw_numbers(inputs, allowed)
-        if symbols.ndim != 2 or symbols.shape[1] != self.values or not len(symbols):
+        if symbols.ndim != 2 or symbols.shape[1] != size or not len(symbols):
             raise UserError("These are no sequences of symbols.", saw=f"shape {symbols.shape}", allowed=allowed)
         wrong = (symbols != np.rint(symbols)) | (symbols < 0) | (symbols >= self.alphabet)
         if wrong.any():
@@ -122,7 +133,9 @@ class Copying(Task):
             found = np.asarray(outputs["probabilities"])
             return {"recalled": found.argmax(axis=2), "probabilities": found}
 
-        return Raw([Split(Dense(self._steps(symbols.astype(np.uint8)), self._one_hot))], told)
+        whole = symbols.astype(np.uint8)
+        steps = torch.from_numpy(whole) if self.asks else self._steps(whole)
+        return Raw([Split(Dense(steps, self._one_hot))], told)
 
     def metrics(self, outputs: Outputs, split: str) -> dict[str, float]:
         """nll in nats a symbol; accuracy of symbols, and the share of wholly right sequences, in per cent."""
@@ -162,3 +175,8 @@ class Copying(Task):
     def view(self, split: str) -> SequenceView:
         whole = self.splits[split].batch(torch.arange(len(self.splits[split])))
         return SequenceView(whole.inputs.numpy(), self.truth(split))
+
+
+def _rows(symbols: Sequence[bytes]) -> np.ndarray:
+    """Bytes of one length as symbols [N, R]."""
+    return np.frombuffer(b"".join(symbols), np.uint8).reshape(len(symbols), -1)

@@ -20,11 +20,11 @@ from unroll.models.contracts import Relation, Shape, Side
 from unroll.models.network import Coded, Network, is_parallel
 from unroll.models.noise import Dropout
 from unroll.registry.declared import Need, Unless
-from unroll.registry.metric import Metric, Score
+from unroll.registry.metric import Metric, Score, percentage
 from unroll.registry.options import Count, Positive, Share
 from unroll.tasks.baselines.views import TokenView
 from unroll.tasks.columns import Columns, batch_of, rows_of
-from unroll.tasks.metrics.tokens import NLL_TOKENS, by_token
+from unroll.tasks.metrics.tokens import CORRECT_TOKENS, NLL_TOKENS, by_token
 from unroll.tasks.raw import Raw, raw_texts
 from unroll.tasks.sequences import (
     beam_search,
@@ -32,6 +32,7 @@ from unroll.tasks.sequences import (
     drawn_at_once,
     encoder_steps,
     next_tokens,
+    right_tokens,
     shifted,
     teacher_forced,
     token_nats,
@@ -64,6 +65,7 @@ class LanguageModelling(Task):
         block: tokens of the stream that are one example of validation and test; no metric depends on it.
         word_dropout: share of the tokens that a decoder is fed as <unk> in training (Bowman et al. 2016, section 3.1).
         bound_samples: of the bound; sentences with a code only.
+        accuracy: whether validation and test count the tokens that are the likeliest ones, too; stream only.
 
     Raises:
         UserError: an option of sentences where the unit is the stream.
@@ -79,6 +81,7 @@ class LanguageModelling(Task):
         Metric(name="perplexity_bound", unit="per token", direction="lower", score=PERPLEXITY, least=1),
         Metric(name="nll_bound_per_token", unit="nats", direction="lower", score=NLL_TOKENS),
         Metric(name="kl", unit="nats", direction="lower", least=0),
+        percentage("accuracy", score=CORRECT_TOKENS),
     )
     needs = (
         *(Need(name, {"unit": "stream"}) for name in ("steps", "causal", "stateful", "forward")),
@@ -97,10 +100,14 @@ class LanguageModelling(Task):
         block: Count,
         word_dropout: Share,
         bound_samples: Count,
+        accuracy: bool = False,
     ):
         self.embedding, self.embedding_scale, self.dropout = embedding, embedding_scale, dropout
         self.unit, self.steps, self.block, self.word_dropout = unit, steps, block, word_dropout
         self.bound_samples = bound_samples
+        self.accuracy = accuracy
+        if unit == "sentence" and accuracy:
+            raise UserError("Accuracy is of a stream's tokens.", saw="task.unit=sentence", allowed="task.unit=stream")
         if unit == "stream" and (word_dropout or bound_samples != 1):
             raise UserError(
                 "This option would change nothing.",
@@ -166,6 +173,11 @@ class LanguageModelling(Task):
         found = {"tokens": batch.target_lengths}
         if network.decoder is None:
             found["nll"] = self._nats(network, code, batch.targets, batch.real_targets).double()
+            if self.accuracy:
+                features = network.heads["output"](code.code)
+                found["correct"] = right_tokens(
+                    network.heads["vocabulary"], features, batch.targets, batch.real_targets
+                )
         else:
             found |= self._bounds(network, code, batch)
         return {name: values.cpu().numpy() for name, values in found.items()}
@@ -201,6 +213,8 @@ class LanguageModelling(Task):
         return ("bits_per_character",) if _is_spelled(data) else ()
 
     def reports_of_networks(self, config: Mapping[str, Any]) -> tuple[str, ...]:
+        if self.accuracy:
+            return ("accuracy",)
         return ("kl",) if self.unit == "sentence" and parts_of(config).reconstructs else ()
 
     def metrics(self, outputs: Outputs, split: str) -> dict[str, float]:
@@ -216,12 +230,17 @@ class LanguageModelling(Task):
         if self.unit == "sentence":
             nats = float(outputs["nll" if "nll" in outputs else "bound"].sum())
             found |= {"nll_bound_per_token": nats / tokens, "perplexity_bound": _exponential(nats / tokens)}
+        if "correct" in outputs:
+            found["accuracy"] = 100 * float(outputs["correct"].sum()) / tokens
         if "kl" in outputs:
             found["kl"] = float(outputs["kl"].mean())
         return found
 
     def scores(self, outputs: Outputs, split: str) -> Outputs:
-        return {NLL_TOKENS.name: by_token(outputs["nll" if "nll" in outputs else "bound"], outputs["tokens"])}
+        found = {NLL_TOKENS.name: by_token(outputs["nll" if "nll" in outputs else "bound"], outputs["tokens"])}
+        if "correct" in outputs:
+            found[CORRECT_TOKENS.name] = by_token(outputs["correct"], outputs["tokens"])
+        return found
 
     def truth(self, split: str) -> list[np.ndarray]:
         """Ids of each example's tokens."""

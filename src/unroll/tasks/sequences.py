@@ -29,21 +29,28 @@ Step = Callable[[State, Tensor], tuple[State, Tensor]]
 
 @dataclass(frozen=True)
 class TeacherForcing(OptionGroup):
-    """What a decoder that works step by step is fed in training: true tokens, or its own likeliest ones.
+    """What a decoder that works step by step is fed: true tokens, or its own likeliest ones.
 
     Args:
         teacher_forcing: share of the steps that are fed the true token (the "teacher forcing ratio" of tutorials).
         teacher_forcing_last: share at the end of training, to which it falls or rises linearly with the steps (Bengio,
             Vinyals, Jaitly, Shazeer 2015, section 2.4); None: the same throughout.
+        free_running: whether it is fed its own tokens alone where validation and test ask for the nats of true ones, as
+            in some tutorials; these nats, no likelihood of the target, have a name of their own.
     """
 
     teacher_forcing: PartOfSteps = 1.0
     teacher_forcing_last: PartOfSteps | None = None
+    free_running: bool = False
 
     needs: ClassVar = tuple(
         Need(capability, where)
         for capability in ("sequential", "untruncated")
-        for where in ({"teacher_forcing": Unless(1)}, {"teacher_forcing_last": Unless(None)})
+        for where in (
+            {"teacher_forcing": Unless(1)},
+            {"teacher_forcing_last": Unless(None)},
+            {"free_running": Unless(False)},
+        )
     )
 
     def share(self, done: float) -> float:
@@ -70,24 +77,33 @@ def token_nats(vocabulary: nn.Module, decoded: Tensor, targets: Tensor, real: Te
     return decoded.new_zeros(targets.numel()).index_copy(0, real, nats.to(decoded.dtype)).view(targets.shape)
 
 
+def right_tokens(vocabulary: nn.Module, decoded: Tensor, targets: Tensor, real: Tensor) -> Tensor:
+    """How many targets of each example are the likeliest ids [B]; the arguments are those of `token_nats`."""
+    likeliest = vocabulary(picked(decoded.flatten(0, 1), real)).argmax(dim=-1)
+    right = (likeliest == targets.flatten().index_select(0, real)).long()
+    return right.new_zeros(targets.numel()).index_copy(0, real, right).view(targets.shape).sum(dim=1)
+
+
 def shifted(targets: Tensor) -> Tensor:
     """What a decoder is fed to give targets [B, T]: <bos>, then all of them but the last."""
     return torch.cat((torch.full_like(targets[:, :1], BEGIN), targets[:, :-1]), dim=1)
 
 
-def teacher_forced(network: Network, code: Coded, targets: Tensor, share: float = 1.0) -> Tensor:
+def teacher_forced(
+    network: Network, code: Coded, targets: Tensor, share: float = 1.0, free_running: bool = False
+) -> Tensor:
     """A decoder's outputs [B, T', H] while it is fed targets [B, T'] (parallel ones are fed nothing).
 
     With a `share` below 1, in training, each step of each example is fed the true token with that probability, else
-    the network's own likeliest one, through which no gradient flows.
+    the network's own likeliest one, through which no gradient flows; with `free_running`, always the network's own.
     """
     length = targets.shape[1]
     if "target" not in network.heads:
         return network.decode(code.code, code.memory, length)
     fed = shifted(targets)
-    if share >= 1 or not network.training:
+    if not free_running and (share >= 1 or not network.training):
         return network.decode(code.code, code.memory, length, network.heads["target"](fed))
-    true = chosen(share, fed.shape, fed.device)
+    true = torch.zeros_like(fed, dtype=torch.bool) if free_running else chosen(share, fed.shape, fed.device)
     state, step = stepping(network, code)
     last, outputs = fed[:, 0], []
     for place in range(length):

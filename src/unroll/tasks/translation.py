@@ -25,12 +25,15 @@ from unroll.tasks.raw import Raw, raw_texts
 from unroll.tasks.sequences import TeacherForcing, beam_search, next_tokens, teacher_forced, token_nats
 from unroll.tasks.task import Losses, Outputs, Task, TokenAdapter, shared_rows
 
+SUFFIXES = ("_parallel", "_free_running")  # of nats that are no likelihood of the target
+
 
 class Translation(Task):
     """Translate. Loss: cross-entropy of the target tokens and the end token; the objective is its mean over tokens.
 
     Recurrent decoders are autoregressive; parallel ones emit all positions at once, learn the end token and are cut at
-    the first one, and their perplexity is named apart (`perplexity_parallel`), being no chain-rule likelihood.
+    the first one, and their perplexity is named apart (`perplexity_parallel`), being no chain-rule likelihood. So is
+    that of a decoder that is fed its own words where it is asked for the target's (`perplexity_free_running`).
 
     Args:
         embedding: width of the word vectors of both languages.
@@ -40,7 +43,7 @@ class Translation(Task):
         beam: hypotheses kept; 1 = greedy. Recurrent decoders only.
         length_penalty: see `beam_search`.
         max_output: tokens a hypothesis may have; None = the longest target of train.
-        forcing: what a decoder that works step by step is fed in training, see `TeacherForcing`.
+        forcing: what a decoder that works step by step is fed, see `TeacherForcing`.
         reconstruction_weight: must be 0: the target stands for the input here.
 
     Raises:
@@ -70,8 +73,8 @@ class Translation(Task):
             signature="chrf_signature",
             former=(Former(until=1, score=Score(name="sentence_chrf", mean=False, least=0, most=100)),),
         ),
-        Metric(name="nll_per_token", unit="nats", direction="lower", suffixes=("_parallel",)),
-        Metric(name="perplexity", unit="per token", direction="lower", least=0, suffixes=("_parallel",)),
+        Metric(name="nll_per_token", unit="nats", direction="lower", suffixes=SUFFIXES),
+        Metric(name="perplexity", unit="per token", direction="lower", least=0, suffixes=SUFFIXES),
     )
     learned = ("source_tokenizer", "target_tokenizer", "max_source", "max_target", "lowercase", "languages")
     needs = (
@@ -152,10 +155,12 @@ class Translation(Task):
     def _adapter(self, tokenizer: Tokenizer) -> TokenAdapter:
         return TokenAdapter(len(tokenizer), self.embedding, self.dropout, self.embedding_scale)
 
-    def _nats(self, network: Network, batch: Batch, share: float = 1.0) -> tuple[Tensor, Coded]:
+    def _nats(
+        self, network: Network, batch: Batch, share: float = 1.0, free_running: bool = False
+    ) -> tuple[Tensor, Coded]:
         """Nats of each target, end token included [B]."""
         code = network.encode(batch)
-        decoded = teacher_forced(network, code, batch.targets, share)
+        decoded = teacher_forced(network, code, batch.targets, share, free_running)
         nats = token_nats(network.heads["vocabulary"], decoded, batch.targets, batch.real_targets)
         return nats.sum(dim=1), code
 
@@ -164,7 +169,7 @@ class Translation(Task):
         return Losses(nats, code.penalty)
 
     def validate(self, network: Network, batch: Batch) -> Outputs:
-        nats, _ = self._nats(network, batch)
+        nats, _ = self._nats(network, batch, free_running=self.forcing.free_running)
         return {"nll": nats.double().cpu().numpy(), "tokens": batch.target_lengths.cpu().numpy()}
 
     def reports(self) -> Sequence[str]:
@@ -172,7 +177,8 @@ class Translation(Task):
 
     def reports_of_networks(self, config: Mapping[str, Any]) -> Sequence[str]:
         parallel = getattr(locate(config["architecture"]["decoder"], "architecture.decoder"), "parallel", False)
-        return [f"{name}{'_parallel' * parallel}" for name in ("nll_per_token", "perplexity")]
+        suffix = "_parallel" if parallel else "_free_running" * self.forcing.free_running
+        return [f"{name}{suffix}" for name in ("nll_per_token", "perplexity")]
 
     def selects_by(self) -> Sequence[str]:
         return ["nll_per_token"]
@@ -182,7 +188,8 @@ class Translation(Task):
 
     def evaluate(self, network: Network, batch: Batch) -> Outputs:
         hypotheses = self._hypotheses(network, batch)
-        kind = "sequential" if "target" in network.heads else "parallel"
+        sequential = "free_running" if self.forcing.free_running else "sequential"
+        kind = sequential if "target" in network.heads else "parallel"
         return {**self.validate(network, batch), "hypotheses": hypotheses, "kind": [kind] * len(hypotheses)}
 
     def _hypotheses(self, network: Network, batch: Batch) -> list[str]:
@@ -216,7 +223,8 @@ class Translation(Task):
             "chrf": scores.corpus_chrf(hypotheses, references, self.lowercase).value,
         }
         if "nll" in outputs:
-            suffix = "" if outputs["kind"][0] == "sequential" else "_parallel"
+            kind = outputs["kind"][0]
+            suffix = "" if kind == "sequential" else f"_{kind}"
             nll = self.selection(outputs, split)["nll_per_token"]
             found[f"nll_per_token{suffix}"] = nll
             found[f"perplexity{suffix}"] = float(np.exp(nll))

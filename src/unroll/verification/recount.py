@@ -139,6 +139,12 @@ def _adding(config: Any, options: Any, length: int) -> dict[str, list[Any]]:
 
 
 def _copying(config: Any, options: Any, length: int) -> dict[str, list[Any]]:
+    if "digits" in options:  # questions; all symbols of the alphabet are in one of them, or in an answer
+        row, size = bytes(range(12)), options["digits"]
+        answers, questions = (
+            [(row * 2)[n % 12 : n % 12 + width] for n in range(_MANY)] for width in (size + 1, 2 * size + 1)
+        )
+        return {"symbols": answers, "blanks": [0] * _MANY, "question": questions}
     recalled, alphabet = options["recalled"], options["alphabet"]
     symbols = (np.arange(max(_MANY, math.ceil(alphabet / recalled)) * recalled) % alphabet).astype(np.uint8)
     rows = [row.tobytes() for row in symbols.reshape(-1, recalled)]

@@ -241,6 +241,7 @@ def test_how_output_and_input_are_related(relation: str, reconstructs: bool, wei
             ["task=translation", "architecture=ae", "task.teacher_forcing_last=0.5"],
             "task.teacher_forcing_last=0.5 needs",
         ),
+        (["task=translation", "architecture=ae", "task.free_running=true"], "task.free_running=true needs a decoder"),
     ],
 )
 def test_shipped_parts_that_do_not_fit(overrides: list[str], says: str) -> None:

@@ -31,12 +31,18 @@ def reports(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> set[str]:
     outputs: dict[str, Any] = {"probabilities": TWO, "prediction": np.zeros(2), "forecast": np.zeros((2, 1, 1))}
     if kind == "sentiment" and trial.plain["task"]["nodes"]:
         outputs |= {"nodes": np.ones(2), "nodes_correct": np.ones(2)}
+    if kind == "language_modelling":
+        outputs = {
+            name: np.ones(2) for name in ("nll", "tokens", *(["correct"] if trial.plain["task"]["accuracy"] else []))
+        }
+        task.spelled = False
     if kind == "translation":
         task.texts, task.lowercase = {"test": (["eins", "zwei"], ["one", "two"])}, True
         task.languages = ("de", "en")
         decoder: Any = locate(trial.plain["architecture"]["decoder"], "architecture.decoder")
         outputs |= {"hypotheses": ["one", "two"], "nll": np.ones(2), "tokens": np.ones(2)}
-        outputs["kind"] = ["parallel" if decoder.parallel else "sequential"] * 2
+        free_running = "free_running" if trial.plain["task"]["free_running"] else "sequential"
+        outputs["kind"] = ["parallel" if decoder.parallel else free_running] * 2
     truth = {"translation": ["one", "two"], "copying": np.zeros((2, 1), np.int64)}.get(kind, np.zeros(2, np.int64))
     monkeypatch.setattr(type(task), "truth", lambda self, split: truth)
     task.deviation, task._errors = np.ones(1), lambda outputs, split: np.zeros((64, 1, 1))

@@ -3,6 +3,7 @@
 from typing import Any
 
 import made_up
+import numpy as np
 import pytest
 import torch
 from scipy import stats
@@ -110,6 +111,23 @@ def test_scheduled_training_reaches_the_loss() -> None:
     plain, network_, batch_ = translating()
     torch.testing.assert_close(losses[0.0], plain.losses(network_, batch_).task.detach())
     assert not torch.allclose(losses[0.99], losses[0.0])
+
+
+def test_free_running_nats_are_of_a_decoder_that_is_fed_its_own_words_in_evaluation() -> None:
+    """As with share 0, which acts in training alone; and the metric has a name of its own."""
+    task, network, batch = translating("task.free_running=true")
+    network.eval().requires_grad_(False)
+    outputs = teacher_forced(network, network.encode(batch), batch.targets, free_running=True)
+    own = torch.cat((torch.full((9, 1), BEGIN), network.heads["vocabulary"](outputs).argmax(dim=-1)[:, :-1]), dim=1)
+    fed_own = network.decode(network.encode(batch).code, None, own.shape[1], network.heads["target"](own))
+    torch.testing.assert_close(outputs, fed_own)
+    expected = token_nats(network.heads["vocabulary"], fed_own, batch.targets, batch.real_targets).sum(dim=1)
+    np.testing.assert_allclose(task.validate(network, batch)["nll"], expected.double(), rtol=1e-5)
+    found = task.metrics(task.evaluate(network, task.splits["validation"].batch(ROWS)), "validation")
+    assert {"perplexity_free_running", "nll_per_token_free_running"} <= found.keys()
+    assert not {"perplexity", "nll_per_token"} & found.keys()
+    forced, _, _ = translating()
+    assert not np.allclose(forced.validate(network, batch)["nll"], expected.double(), rtol=1e-5)
 
 
 def test_nats_of_tokens_by_hand() -> None:

@@ -49,6 +49,23 @@ def step_by_step(network: Network, stream: list[int]) -> np.ndarray:
     return np.array(nats)
 
 
+def test_accuracy_is_of_all_tokens_of_a_stream_where_it_is_asked_for() -> None:
+    task, network = made_up.frozen("language_modelling", "gru", "task.accuracy=true")
+    nn.init.normal_(network.heads["vocabulary"].weight)
+    stream, state, before, right = stream_of(task, "test"), network.encoder.start(1), BEGIN, 0
+    for token in stream:
+        state, features = network.encoder.step(state, network.adapter(torch.tensor([before])))
+        right += int(network.heads["vocabulary"](features).argmax()) == token
+        before = token
+    outputs = evaluated(task, network)
+    assert task.metrics(outputs, "test")["accuracy"] == pytest.approx(100 * right / len(stream))
+    assert task.scores(outputs, "test")["correct_tokens"].mean() == pytest.approx(right / len(stream))
+    plain, other = made_up.frozen("language_modelling", "gru")
+    assert "accuracy" not in plain.metrics(evaluated(plain, other), "test")
+    with pytest.raises(UserError, match="of a stream's tokens"):
+        made_up.built("language_modelling", "gru", SENTENCE, "task.accuracy=true")
+
+
 @pytest.mark.parametrize("architecture", ["rnn", "lstm", "gru", "deep_lstm"])
 def test_perplexity_is_that_of_the_whole_stream(architecture: str) -> None:
     task, network = made_up.frozen("language_modelling", architecture)

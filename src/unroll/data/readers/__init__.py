@@ -39,6 +39,8 @@ READERS = {
     "images_csv": "images",
     "adding": "synthetic",
     "copying": "synthetic",
+    "addition": "synthetic",
+    "human_numbers": "synthetic",
     "conllu": "conllu",
     "text_files": "running_text",
     "wikitext": "running_text",
