@@ -40,7 +40,8 @@ class ResumableSweeper(Sweeper):
         folder = Path(config.hydra.sweep.dir)
         self.stop = folder / f".stop-{uuid.uuid4().hex}"
         job = task_function.job if isinstance(task_function, HydraTask) else train_job
-        self.job = functools.partial(guarded, job, self.stop if self.fail_fast else None)
+        self.places: dict[str, str] = {}  # filled before anything is launched, and sent along
+        self.job = functools.partial(guarded, job, self.stop if self.fail_fast else None, self.places)
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=HydraTask(self.job), config=config
         )
@@ -64,6 +65,8 @@ class ResumableSweeper(Sweeper):
 
         self.stop.parent.mkdir(parents=True, exist_ok=True)
         waiting = to_launch(planned, self.rules.retry_failed)
+        places = enumerate(planned, 1)
+        self.places.update({item.trial.trial_id: f"{number}/{len(planned)}" for number, item in places})
         if len(waiting) < len(planned):
             ended = f"{len(planned) - len(waiting)} of {len(planned)} trials have ended before and are not trained"
             print(f"{ended}; trainer.again=true trains finished ones again", flush=True)

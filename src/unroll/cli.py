@@ -36,6 +36,9 @@ app.command("export-model")(export_model)
 
 Overrides = Annotated[list[str] | None, typer.Argument(help="Hydra overrides: key=value, group=option.")]
 Runs = Annotated[Path, typer.Option("--runs", help="The folder that holds the trials' records.")]
+OwnRuns = Annotated[
+    Path | None, typer.Option("--runs", help="The folder of trials: the key paths.runs. Default: runs.")
+]
 
 
 @app.callback()
@@ -96,10 +99,11 @@ def _run() -> None:
     options_metavar="[HYDRA OPTIONS]",
 )
 def train(context: typer.Context) -> None:
-    """Train one trial: a Hydra app, with overrides, -m, --cfg job, --info, --config-dir, --help."""
+    """Train one trial: a Hydra app, with overrides, --runs, -m, --cfg job, --info, --config-dir, --help."""
+    from unroll.config.runs_folder import runs_as_override
     from unroll.sweeps.job import run
 
-    if not run(context.args):
+    if not run(runs_as_override(context.args)):
         raise typer.Exit(TRIALS_FAILED)
 
 
@@ -109,14 +113,17 @@ def sweep(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the trials and their states.")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Train failed trials again.")] = False,
     filters: Annotated[list[str] | None, typer.Option("--filter", help="KEY=A,B* KEY!=A KEY<N; repeatable.")] = None,
+    runs: OwnRuns = None,
     config_dir: ConfigDir = None,
 ) -> None:
     """Train every trial of a suite that has no record yet, and print the table: suite=quickstart."""
     from unroll.config.overrides import refuse_repeated
+    from unroll.config.runs_folder import with_runs
     from unroll.sweeps.sweep import run_sweep
 
     refuse_repeated(overrides or [])
-    done = run_sweep(overrides or [], config_dir, dry_run=dry_run, retry_failed=retry_failed, filters=filters or [])
+    words = with_runs(overrides or [], runs)
+    done = run_sweep(words, config_dir, dry_run=dry_run, retry_failed=retry_failed, filters=filters or [])
     if not done:
         raise typer.Exit(TRIALS_FAILED)
 
@@ -126,7 +133,7 @@ def cost(
     overrides: Annotated[list[str] | None, typer.Argument(help="A suite, or the overrides of trials.")] = None,
     runs: Annotated[
         list[Path] | None,
-        typer.Option("--runs", help="Records to forecast from; repeatable. Default: paths.runs, results/records."),
+        typer.Option("--runs", help="The folder of trials, whose records tell; more: records. Default: runs, results."),
     ] = None,
     filters: Annotated[list[str] | None, typer.Option("--filter", help="KEY=A,B* KEY!=A KEY<N; repeatable.")] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Count failed trials, too.")] = False,
@@ -134,9 +141,12 @@ def cost(
     config_dir: ConfigDir = None,
 ) -> None:
     """Say what trials will cost: core hours, disk and memory, from records of their cells or a few timed steps."""
+    from unroll.config.runs_folder import stated_runs, with_runs
     from unroll.sweeps.cost_view import run_cost
 
-    run_cost(overrides or [], config_dir, runs or [], filters or [], retry_failed=retry_failed, in_json=as_json)
+    words = overrides or []
+    words = with_runs(words, runs[0]) if runs and not stated_runs(words) else words
+    run_cost(words, config_dir, runs or [], filters or [], retry_failed=retry_failed, in_json=as_json)
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
@@ -165,17 +175,19 @@ def matrix(
     parameters: Annotated[bool, typer.Option("--parameters", help="Count them where data is on this machine.")] = False,
     suite: Annotated[str | None, typer.Option("--suite", help="Count this suite's records; needs no torch.")] = None,
     form: Annotated[str, typer.Option("--format", help="text or md.")] = "text",
+    runs: OwnRuns = None,
     config_dir: ConfigDir = None,
 ) -> None:
     """Print the grid of architectures and tasks: which cells run, or why not; a suite's records."""
+    from unroll.config.runs_folder import with_runs
     from unroll.sweeps import matrix as grids
     from unroll.sweeps.matrix_view import show
 
-    names = tasks or [], architectures or []
+    names, words = (tasks or [], architectures or []), with_runs(overrides or [], runs)
     if suite is None:
-        show(lambda: grids.matrix(overrides or [], config_dir, *names, parameters), form)
+        show(lambda: grids.matrix(words, config_dir, *names, parameters), form)
     else:
-        show(lambda: grids.suite_matrix(suite, overrides or [], config_dir, *names), form)
+        show(lambda: grids.suite_matrix(suite, words, config_dir, *names), form)
 
 
 @app.command()
@@ -317,14 +329,16 @@ def verify(
 def doctor(
     overrides: Overrides = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
+    runs: OwnRuns = None,
     config_dir: ConfigDir = None,
 ) -> None:
-    """Say what this machine has and what would fail: paths.runs=/scratch/me/runs trainer=gpu."""
+    """Say what this machine has and what would fail: --runs /scratch/me/runs trainer=gpu."""
+    from unroll.config.runs_folder import with_runs
     from unroll.doctor.checks import doctor as examine
     from unroll.doctor.line import PROBLEM, show
     from unroll.doctor.line import as_json as in_json
 
-    lines = examine(overrides or [], config_dir)
+    lines = examine(with_runs(overrides or [], runs), config_dir)
     if as_json:
         say(in_json(lines))
     else:

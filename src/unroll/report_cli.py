@@ -58,8 +58,10 @@ def report(
     from unroll.analysis.figures.files import check_formats
     from unroll.analysis.labels import labels_of
     from unroll.analysis.report import report as write
+    from unroll.config.runs_folder import stated_runs
 
-    folders, called, refused = runs or ["runs"], labels_of(labels or []), list[UserError]()
+    folders = runs or stated_runs(words or []) or ["runs"]
+    called, refused = labels_of(labels or []), list[UserError]()
     asked = [part.strip() for part in formats.split(",")]
     if figures is not None:
         check_formats(asked, style)
@@ -80,9 +82,12 @@ def report(
 
 
 def _plan(words: list[str], config_dir: str | None) -> "Plan | None":
+    from unroll.config.runs_folder import KEY
     from unroll.sweeps.suite import plan
 
-    return plan([word if "=" in word else f"suite={word}" for word in words], config_dir) if words else None
+    if all(word.startswith(KEY) for word in words):
+        return None
+    return plan([word if "=" in word else f"suite={word}" for word in words], config_dir)
 
 
 def _check(results: Path) -> None:

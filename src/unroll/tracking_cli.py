@@ -46,18 +46,20 @@ def track(
 ) -> None:
     """Make W&B's runs of all records, or of a suite's, from their files: those that are missing or different."""
     from unroll.config.overrides import refuse_repeated
+    from unroll.config.runs_folder import KEY, stated_runs
     from unroll.records.audit import pooled
     from unroll.sweeps.suite import plan
     from unroll.tracking import replay
     from unroll.tracking.artifacts import check_kinds
     from unroll.tracking.skill import FORMULA
 
-    folders = runs or ["runs"]
+    folders = runs or stated_runs(overrides or []) or ["runs"]
     if to not in replay.TARGETS:
         raise UserError(f"Runs go to no '{to}'.{suggest(to, replay.TARGETS)}", saw=f"--to {to}", allowed=replay.TARGETS)
     check_kinds(artifacts or [])
     refuse_repeated(overrides or [])
-    chosen = plan(overrides, config_dir) if overrides else None
+    suite = [text for text in overrides or [] if not text.startswith(KEY)]
+    chosen = plan(overrides or [], config_dir) if suite else None
     if workspace or report or json:
         _save_views(chosen, folders, project, entity, workspace, report, json)
         return

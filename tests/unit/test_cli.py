@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -141,6 +142,8 @@ def complete(line: str) -> list[str]:
         ("/some/where/bin/unroll train task=tr", ["task=translation"]),
         ("unroll sweep suite=q", ["suite=quickstart"]),
         ("unroll cost suite=q", ["suite=quickstart"]),
+        ("unroll report suite=q", ["suite=quickstart"]),
+        ("unroll summary architecture=big", ["architecture=bigru"]),
         ("unroll train architecture=nonsense opt", ["optimizer="]),
         ("unroll nonsense arch", []),
     ],
@@ -151,17 +154,20 @@ def test_completion(line: str, offered: list[str]) -> None:
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 def test_completion_in_a_real_bash(tmp_path: Path) -> None:
-    """Hydra's own script, installed as its documentation says, with `train` between the program and the word."""
+    """Hydra's own script, installed as docs/running.md says, with `train` between the program and the word."""
+    (line,) = re.findall(r"^  (eval .+)$", (ROOT / "docs" / "running.md").read_text(encoding="utf-8"), re.MULTILINE)
     (tmp_path / "unroll").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m unroll "$@"\n')
     (tmp_path / "unroll").chmod(0o755)
-    script = """
-        eval "$(unroll train -sc install=bash)"
+    script = (
+        f"{line}\n"
+        + """
         complete -p unroll | grep -q hydra_bash_completion || exit 3
         COMP_LINE="unroll train architecture=bi"; COMP_POINT=${#COMP_LINE}
         COMP_WORDS=(unroll train architecture=bi); COMP_CWORD=2
         hydra_bash_completion
         echo "${COMPREPLY[@]}"
     """
+    )
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-c", script], capture_output=True, text=True, env={**os.environ, "PATH": path}, check=False

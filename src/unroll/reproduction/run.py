@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unroll.config.compose import Composer, compose
+from unroll.config.runs_folder import with_runs
 from unroll.errors import UserError
 from unroll.registry.canonical import canonical
 from unroll.reproduction.files import report_path, write_report
@@ -70,8 +71,7 @@ def run_reproduction(
     overrides = [word for word in words if "=" in word]
     if not names:
         raise UserError("No published table is named.", allowed=table_names(config_dir))
-    if runs is not None:
-        overrides.append(f"paths.runs={runs}")
+    overrides = with_runs(overrides, runs)
     if not train and runs is not None:
         _existing(runs)
     path = None if out is None else report_path(out)

@@ -1,4 +1,4 @@
-"""Tab completion of `unroll train`, `unroll sweep` and `unroll cost` through Hydra's own shell scripts and plugins.
+"""Tab completion of commands, and of the overrides that they take, through Hydra's own shell scripts and plugins.
 
 Hydra's scripts call `unroll -sc query=bash` with the line typed so far in COMP_LINE and know of no commands.
 """
@@ -8,10 +8,13 @@ import os
 import re
 from collections.abc import Sequence
 
-COMMANDS = {"train": "train", "sweep": "sweep", "cost": "sweep"}  # command: its root config
+COMMANDS = {  # command: the root config of its overrides
+    **dict.fromkeys(("train", "doctor", "evaluate", "matrix", "summary"), "train"),
+    **dict.fromkeys(("sweep", "cost", "report", "seeds", "status", "track"), "sweep"),
+}
 _OTHERS = (
-    *("audit", "data", "diff", "dispute", "doctor", "evaluate", "export", "export-model", "matrix", "predict"),
-    *("report", "reproduce", "sample", "seeds", "show", "status", "summary", "track", "verify"),
+    *("audit", "data", "diff", "dispute", "export", "export-model", "predict", "reproduce", "sample", "show"),
+    "verify",
 )
 _LINE = re.compile(r"^\s*(?:\S*python[\d.]*\s+-m\s+)?\S+\s+(?P<command>\S*)(?P<rest>.*)$", re.DOTALL)
 

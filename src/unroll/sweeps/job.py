@@ -32,7 +32,8 @@ from unroll.records.lease import LeaseHeld, LeaseLost
 from unroll.records.state import record_identity
 from unroll.registry.groups import conf_directory
 from unroll.sweeps.capacity import refuse_one_gpu_for_all
-from unroll.sweeps.trial_lines import closing, next_commands, opening
+from unroll.sweeps.trial_lines import PLACE, closing, next_commands, opening
+from unroll.threads import environment
 from unroll.training.cluster import rank
 from unroll.visible import say
 
@@ -64,7 +65,8 @@ def run(arguments: Sequence[str]) -> bool:
         if not shows and not options.experimental_rerun:
             checked = check_everything(options)
             several = checked if options.multirun and not tunes(options.overrides) else []
-        run_hydra("train", arguments)
+        with environment({_TOTAL: str(len(several))} if several else {}):
+            run_hydra("train", arguments)
     except COMPOSITION_ERRORS as error:
         with hydra_set_up(options.config_dir):
             name, config_dir = options.config_name or "train", options.config_dir
@@ -169,6 +171,7 @@ def check_everything(options: Namespace) -> list[Trial]:
     return trials
 
 
+_TOTAL = "UNROLL_TRIALS"  # of a multirun, told to its jobs
 Job = Callable[[Planned, Sequence[str]], Any]  # a trial, and what follows its overrides on a command line
 
 
@@ -233,7 +236,12 @@ def _give_back() -> None:
 
 def hydra_job(config: DictConfig) -> Any:
     """Train a trial that Hydra composed."""
-    return train_job(*_from_hydra(config), in_sweep=HydraConfig.get().mode is not RunMode.RUN)
+    context = HydraConfig.get()
+    if context.mode is RunMode.RUN:
+        return train_job(*_from_hydra(config), in_sweep=False)
+    total = os.environ.get(_TOTAL)
+    with environment({PLACE: f"{context.job.num + 1}/{total}"} if total else {}):
+        return train_job(*_from_hydra(config))
 
 
 def _from_hydra(config: DictConfig) -> tuple[Planned, list[str]]:
@@ -262,15 +270,17 @@ def _ended(run: dict[str, Any]) -> str:
     return f"{ended:%Y-%m-%d %H:%M} UTC"
 
 
-def guarded(job: Job, stop: Path | None, planned: Planned, flags: Sequence[str] = ()) -> Any:
-    """Do one trial of a sweep, unless the file `stop` exists; a failure makes it.
+def guarded(job: Job, stop: Path | None, places: Mapping[str, str], planned: Planned, flags: Sequence[str] = ()) -> Any:
+    """Do one trial of a sweep, unless the file `stop` exists; a failure makes it. `places` are told it by its id.
 
     What goes wrong before the trainer can write a record is recorded here.
     """
     if stop is not None and stop.exists():
         return None
+    place = places.get(planned.trial.trial_id)
     try:
-        return job(planned, flags)
+        with environment({PLACE: place} if place else {}):
+            return job(planned, flags)
     except Exception as error:
         if not isinstance(error, UserError | TrialFailed):
             with contextlib.suppress(LeaseHeld):

@@ -15,6 +15,7 @@ from typing import Any
 from unroll.config.filters import keep
 from unroll.config.identity import is_baseline
 from unroll.config.planned import Plan, Planned
+from unroll.config.runs_folder import stated_runs, with_runs
 from unroll.config.trial import Trial
 from unroll.errors import UserError
 from unroll.records.lease import PROGRESS
@@ -74,17 +75,16 @@ class Watched:
         filters: Sequence[str] = (),
         config_dir: str | None = None,
     ):
-        folders = [text.partition("=")[2] for text in overrides if text.startswith("paths.runs=")]
-        if folders and len(folders) == len(overrides):  # no suite, but --runs in the words of the other commands
-            overrides, runs = (), runs or Path(folders[-1].strip("'\""))
+        folders = stated_runs(overrides)
+        if folders and len(overrides) == 1:  # no suite
+            overrides, runs = (), runs or Path(folders[0])
         self.runs, self.filters, self.config_dir = runs or Path("runs"), filters, config_dir
         self.suite: str | None = None
         self._deciding: Plan | None = None
         self._planned: list[Trial] = []
         self._seen: dict[str, Seen] = {}
         if overrides:
-            own = [] if runs is None else [f"paths.runs={json.dumps(str(runs))}"]
-            todo = plan([*overrides, *own], config_dir)
+            todo = plan(with_runs(overrides, runs), config_dir)
             self.suite, self._deciding = todo.name, todo if todo.until_decided else None
             self._planned = [item.trial for item in keep(todo.trials, filters)]
 

@@ -1,5 +1,6 @@
 """What `unroll train` prints before a trial and after it: what trains, what came out, and what to do next."""
 
+import os
 import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,11 +8,13 @@ from typing import Any
 from unroll.config.trial import Trial
 from unroll.data.readers.columns import further
 
+PLACE = "UNROLL_PLACE"  # of a trial among those of its command: 1/2; told to the process that trains it
+
 
 def opening(trial: Trial) -> Iterator[str]:
     """Return what is known before anything is read, so that it is there at once: no torch is needed."""
-    config = trial.config
-    yield f"{config.row} on {config.task.name} ({config.data.name}), seed {config.seed}"
+    config, place = trial.config, os.environ.get(PLACE)
+    yield f"{f'{place}  ' if place else ''}{config.row} on {config.task.name} ({config.data.name}), seed {config.seed}"
     yield f"  in       {trial.directory}"
 
 
