@@ -167,7 +167,8 @@ def picture(path: Path, every: Sequence[Ended], part: Part) -> None:
     with style.settings():
         note = f"Drawn by matplotlib from {len(runs)} runs, as `unroll track` sends them: no screenshot of W&B."
         curves = [LEGEND] * any(isinstance(panel, Lines) for panel in part.panels)
-        made = style.figure(part.title, [note, *curves], sum(heights))
+        made = style.figure(sum(heights))
+        made.suptitle("\n".join([part.title, note, *curves]), ha="left", x=0.01)
         grid = made.add_gridspec(len(rows), 2, height_ratios=heights)
         for number, row in enumerate(rows):
             for column, panel in enumerate(row):
