@@ -19,12 +19,26 @@ from unroll.sweeps.suite import plan
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = (
     *sorted((ROOT / "docs").rglob("*.md")),
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")),
     *sorted((ROOT / "slurm").rglob("*.md")),
 )
 SHELL = ("sh", "bash", "console")
 OURS = {"unroll", "make", "sbatch", "pip", "python", "pytest", "ray"}
-OTHERS = {"cd", "export", "git", "mkdir", "cat", "source", "getent", "squeue", "sacct", "scontrol", "scancel", "sinfo"}
+OTHERS = {
+    "cd",
+    "export",
+    "git",
+    "mkdir",
+    "cat",
+    "head",
+    "source",
+    "getent",
+    "squeue",
+    "sacct",
+    "scontrol",
+    "scancel",
+    "sinfo",
+}
 _BLOCK = re.compile(r"^( *)```(\w+)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 _INLINE = re.compile(r"`(unroll [^`]+)`", re.DOTALL)
 _PLACEHOLDER = re.compile(r"(^|[=/])[A-Z][A-Z_0-9]*$")
@@ -147,7 +161,7 @@ def _unroll(words: list[str], command: Command) -> None:
         assert found is not None, f"{command}: no such command"
     overrides = _parsed(found, sub, rest, command)
     if command.page.name == "extending.md" or "--config-dir" in words or any(map(_PLACEHOLDER.search, overrides)):
-        return  # of files of one's own: test_recipes.py, test_first_hour.py and test_readme.py run those
+        return  # of files of one's own: test_recipes.py, test_first_hour.py and test_pages_to_write.py run those
     _composed(sub, overrides, "-m" in words, command)
 
 
@@ -171,7 +185,7 @@ def _composed(sub: str, overrides: list[str], many: bool, command: Command) -> N
         assert set(names) <= set(table_names()), f"{command}: no such table"
     elif any(word.startswith("suite=") for word in overrides):
         plan([word for word in overrides if not word.startswith(_OF_A_PROCESS)])
-    elif sub == "seeds":
+    elif sub == "seeds" and overrides:
         plan([f"suite={word}" for word in overrides])
     elif sub in ("train", "summary", "doctor", "cost", "matrix") and overrides:
         if many or any(word.startswith("hydra/") for word in overrides):
