@@ -5,7 +5,7 @@ OVERRIDES ?=
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: setup quickstart reproduce-fast test test-gpu lint bench bench-gpu bench-sweeps constraints clean
+.PHONY: setup quickstart reproduce-fast test test-gpu lint docs release-check bench bench-gpu bench-sweeps constraints clean
 
 setup: $(STAMP)
 
@@ -32,6 +32,14 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The documentation as a site in build/site, which opens from disk. A warning is an error; the tests build it, too.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict -q
+
+# Before a release: wheel and sdist are checked, installed elsewhere and run; the pinned versions are audited.
+release-check: setup
+	$(BIN)/python tools/release_check.py
 
 # On a machine with an NVIDIA GPU, ten minutes each at most; without one the tests skip, and the benchmark says why.
 test-gpu: setup

@@ -1,4 +1,4 @@
-"""What the README and docs/extending.md tell users to write works as it is printed there."""
+"""What docs/own-data.md and docs/extending.md tell users to write works as it is printed there."""
 
 import hashlib
 import importlib.util
@@ -22,13 +22,13 @@ from unroll.training.prepared import prepared_task
 from unroll.training.train import train
 
 LONGEST = 40  # lines of a recipe's code and YAML together
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+OWN_DATA = (Path(__file__).resolve().parents[2] / "docs" / "own-data.md").read_text(encoding="utf-8")
 
 
 def block(name: str) -> str:
-    """The code block of the README whose first line is the comment `# name`."""
-    (found,) = re.findall(rf"  ```\w+\n  # {re.escape(name)}\n(.*?)  ```", README, re.DOTALL)
-    return re.sub("^  ", "", found, flags=re.MULTILINE)
+    """The code block of the page whose first line is the comment `# name`."""
+    (found,) = re.findall(rf"^```\w+\n# {re.escape(name)}\n(.*?)^```", OWN_DATA, re.DOTALL | re.MULTILINE)
+    return str(found)
 
 
 def test_a_data_set_is_one_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,7 +44,7 @@ def test_a_data_set_is_one_command(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("UNROLL_CACHE", str(tmp_path / "cache"))
     done = CliRunner().invoke(app, ["data", "add", "river/river.csv"])
     assert done.exit_code == 0, done.output
-    (printed,) = re.findall(r"^  `(unroll train --config-dir mine .*)`$", README, re.MULTILINE)
+    (printed,) = re.findall(r"^(unroll train --config-dir mine .*)$", OWN_DATA, re.MULTILINE)
     assert printed in done.output
     written = yaml.safe_load((tmp_path / "mine" / "data" / "river.yaml").read_text())
     (examples,) = written["origin"]["content_sha256"].values()
