@@ -46,7 +46,7 @@ def test_a_trial_its_record_and_its_curves(place: Any) -> None:
     assert curves.columns == ["trial_id", "curve", "step", "value"]
     assert "validation nll" in curves["curve"].to_list()
     assert set(curves["trial_id"]) == {names["trial"].trial_id}
-    assert names["model"].predict([list(range(8)) + [0, 1]])["recalled"]
+    assert names["model"].predict([[*range(8), 0, 1]])["recalled"].shape == (1, 10)
 
 
 def test_a_suite_is_trained_shown_and_written(place: Any) -> None:
