@@ -4,7 +4,10 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from unroll.api import compose, curves, diff, figure, report, sweep, train
     from unroll.inference.model import Model
+
+__all__ = ["compose", "curves", "diff", "figure", "load", "report", "sweep", "train"]
 
 DISTRIBUTION = "unroll-bench"
 """What pip installs; the name "unroll" on PyPI belongs to another project."""
@@ -26,3 +29,12 @@ def load(place: Any, *, runs: Any = "runs", trust: bool = False, device: str = "
     from unroll.inference.loading import load as loaded
 
     return loaded(place, runs=runs, trust=trust, device=device)
+
+
+def __getattr__(name: str) -> Any:
+    """Functions of `unroll.api`, which are imported when they are asked for: `import unroll` stays quick."""
+    if name in __all__:
+        from unroll import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'unroll' has no attribute '{name}'")

@@ -1,5 +1,7 @@
 """`unroll report` of the committed records of a suite: tables in each form, and figures."""
 
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -90,3 +92,18 @@ def test_one_figure_alone_in_a_size_and_with_names_of_ones_own(tmp_path: Path) -
 def test_what_cannot_be_is_refused_before_anything_is_written(wrong: list[str], tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"One table or figure|no such format"):
         CliRunner().invoke(app, ["report", "reference", "--runs", str(RECORDS), *wrong], catch_exceptions=False)
+
+
+def test_what_docs_tell_to_type_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (RECORDS.parents[1] / "docs" / "papers.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```sh\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    (tmp_path / "column.mplstyle").write_text("figure.figsize: 3.4, 2.4\n")
+    monkeypatch.chdir(tmp_path)
+    for line in block.splitlines():
+        words = shlex.split(line.replace("results/records", str(RECORDS)))[1:]
+        out = ["--out", "report.md"] if "--figures" in words else []
+        found = CliRunner().invoke(app, [*words, *out])
+        assert found.exit_code == 0, found.output
+    made = {path.name for path in tmp_path.iterdir()}
+    assert made == {"column.mplstyle", "figures", "report.md", "learning.pdf", "sentiment.tex"}
+    assert len(list((tmp_path / "figures").glob("*.pdf"))) == 17

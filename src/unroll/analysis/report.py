@@ -56,21 +56,29 @@ def report(
     chosen = choose(folders, plan, filters, refused)
     if path.suffix not in FORMATS:
         return write_tables(chosen.records, path, chosen.trials, chosen.compared, chosen.suite)
-    said = chosen.answers if path.suffix != ".csv" else ()
-    return [
-        write_report(
-            chosen.records,
-            path,
-            chosen.trials,
-            chosen.title,
-            chosen.compared,
-            said,
-            refused,
-            chosen.suite,
-            labels,
-            chosen.said,
-        )
-    ]
+    return [written(chosen, path, refused, labels)]
+
+
+def written(chosen: Chosen, path: Path, refused: Sequence[UserError] = (), labels: Labels | None = None) -> Path:
+    """Write every table to one file, in the format of its suffix, with the claims of a suite; return its path.
+
+    Raises:
+        UserError: another format.
+    """
+    if path.suffix not in FORMATS:
+        raise UserError("A report has no such format.", saw=path, allowed=FORMATS)
+    return write_report(
+        chosen.records,
+        path,
+        chosen.trials,
+        chosen.title,
+        chosen.compared,
+        () if path.suffix == ".csv" else chosen.answers,
+        refused,
+        chosen.suite,
+        labels,
+        chosen.said,
+    )
 
 
 def write_report(

@@ -12,15 +12,14 @@ from unroll.analysis.comparisons import Comparison
 from unroll.analysis.halves import Half, beside, rows_alone
 from unroll.analysis.labels import Labels
 from unroll.analysis.power import Resolution
-from unroll.analysis.signatures import signatures
 from unroll.analysis.standing import equivalence, standing
-from unroll.analysis.statistics.summary import Summary, better, summarise
+from unroll.analysis.statistics.summary import Summary, summarise
+from unroll.analysis.table_notes import notes
 from unroll.config.half import is_half
 from unroll.config.identity import is_baseline, is_seeded
 from unroll.config.problem import problem as problem_of
 from unroll.config.schema import Equivalence, TaskConfig
 from unroll.records import stale
-from unroll.records.devices import device_used
 from unroll.records.scores import Scores
 from unroll.registry.facts import facts
 from unroll.registry.metric import Metric
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
 
 # A coded size may pass the task's rate by this much, since the quantiser is chosen on validation.
 RATE_TOLERANCE = 1.05
-
-OFF_PER_CENT = 1.0  # from budget.parameters: more is said below the table
 
 
 @dataclass(frozen=True)
@@ -131,6 +128,11 @@ class Table:
     def title(self) -> str:
         return f"{self.task} on {self.data}" + (f" ({', '.join(self.problem)})" if self.problem else "")
 
+    def _repr_markdown_(self) -> str:
+        from unroll.analysis.render import markdown, page  # which take tables
+
+        return markdown.page(page.problem_sections(self, trials=False))
+
     @property
     def heading(self) -> str:
         """The title as a paper has it, where there are labels."""
@@ -228,7 +230,7 @@ def _table(
         selection=_selected(records),
         common=_common(networks),
         rows=(*networks, *baselines),
-        notes=tuple(_notes(networks, baselines, described)),
+        notes=tuple(notes(networks, baselines, described)),
         equivalence=margin,
         resolution=seen,
         labels=labels,
@@ -347,58 +349,3 @@ def _common(networks: Sequence[Row]) -> tuple[str, ...]:
         if key not in described and not key.startswith("_") and not isinstance(value, dict | list)
         if all(task.get(key) == value for task in tasks)
     )
-
-
-def _is_worse(row: Row, value: float, direction: str) -> bool:
-    return _says_something(row) and row.primary is not None and better(value, row.primary.mean, direction)
-
-
-def _says_something(row: Row) -> bool:
-    """Whether a row's mean says something of its network: it is ranked, and of more than one of its seeds."""
-    return row.primary is not None and not row.unranked and (row.primary.n > 1 or not row.seeded)
-
-
-def _notes(networks: Sequence[Row], baselines: Sequence[Row], primary: Mapping[str, Any]) -> Iterable[str]:
-    unit, direction = primary["unit"], primary["direction"]
-    competing = [row.primary.mean for row in networks if row.primary and _says_something(row)]
-    for row in baselines:
-        if not row.primary or not _says_something(row) or not competing:
-            continue
-        mean = row.primary.mean
-        worse = [other.label for other in networks if _is_worse(other, mean, direction)]
-        surely = ", ".join(label for label in worse if label in row.beats) or "none"
-        if len(worse) == len(competing):
-            strongest = max(competing) if direction == "higher" else min(competing)
-            yield (
-                f"The baseline {row.label} ({mean:.4g} {unit}) is better than the mean of every network; the best of "
-                f"them reaches {strongest:.4g} {unit}. Surely worse: {surely}."
-            )
-        elif worse:
-            yield (
-                f"Of a mean worse than the baseline {row.label} ({mean:.4g} {unit}): {', '.join(worse)}. "
-                f"Surely worse: {surely}."
-            )
-    for row in (*networks, *baselines):
-        if row.unranked:
-            yield f"{row.label} stands beside the others, unranked: {row.unranked}."
-        if row.off is not None and abs(row.off) > OFF_PER_CENT:
-            yield f"{row.label} has {row.parameters:,} parameters, {row.off:+.1f} % from what the budget asks for."
-    for row in (*networks, *baselines):
-        if failed := [trial["trial_id"] for trial in row.trials if trial["status"] == "failed"]:
-            yield f"Failed, and left out of the mean of {row.label}: {', '.join(failed)}."
-    records = [trial for row in (*networks, *baselines) for trial in row.trials]
-    if told := stale.said(records):
-        yield told
-    yield from signatures(records)
-    hashes = sorted({r["data"]["content_sha256"][:12] for r in records if r["status"] == "finished"})
-    if len(hashes) > 1:
-        yield f"Not comparable: these trials saw different data contents ({', '.join(hashes)})."
-    used = {row.label: {device_used(trial).name for trial in row.finished} for row in networks}
-    if len(names := sorted(set().union(*used.values()))) > 1:
-        mixed = [label for label, found in used.items() if len(found) > 1]
-        within = f", within a row: {', '.join(mixed)}" if mixed else ""
-        yield f"Different devices ({', '.join(names)}) round differently and take other times{within}."
-    reasons = sorted({reason for record in records for reason in record["why_not_reportable"]})
-    for reason in reasons:
-        count = sum(reason in record["why_not_reportable"] for record in records)
-        yield f"Not reportable: {count} of {len(records)} trials, because {reason}."

@@ -48,6 +48,18 @@ class Trial:
         """The name of its row in a table: the baseline's, or else the architecture's."""
         return row(self.plain)
 
+    def _repr_markdown_(self) -> str:
+        config = self.plain
+        parts = {
+            "task": f"{config['task']['name']} on {config['data']['name']}",
+            "baseline" if self.is_baseline else "architecture": self.row,
+            "seed": config["seed"],
+            "directory": f"`{self.directory}`",
+            "has a record": "yes" if self.record_path.is_file() else "no",
+        }
+        rows = [f"| {name} | {value} |" for name, value in parts.items()]
+        return "\n".join([f"**{self.trial_id}**", "", "|  |  |", "| --- | --- |", *rows])
+
     @property
     def is_baseline(self) -> bool:
         """Whether its method has no training steps."""

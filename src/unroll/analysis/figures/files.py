@@ -1,5 +1,6 @@
 """Figures as files: SVG, PNG, PDF, and PGF for LaTeX. The same content gives the same bytes; no date is in them."""
 
+import io
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -68,6 +69,31 @@ def save(
                 made.savefig(file, format=name, metadata={**_KEPT[name], "Title": title})
             found.append(file)
     return found
+
+
+def save_one(path: Path, title: str, make: "Callable[[], Figure]", sheet: str | Path | None = None) -> Path:
+    """Draw a figure and write it in the format of a file's suffix; return the file.
+
+    Raises:
+        UserError: another suffix, and as `check_formats`.
+    """
+    form = path.suffix.removeprefix(".")
+    if form not in FORMATS:
+        raise UserError("A figure has no such format.", saw=path, allowed=[f".{name}" for name in FORMATS])
+    check_formats([form], sheet)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    (file,) = save(path.with_suffix(""), title, make, [form], sheet)
+    return file
+
+
+def svg(title: str, make: "Callable[[], Figure]", sheet: str | Path | None = None) -> str:
+    """Draw a figure and return it as SVG."""
+    file = io.StringIO()
+    with style.settings(sheet):
+        made = make()
+        _no_formulas(made)
+        made.savefig(file, format="svg", metadata={**_KEPT["svg"], "Title": title})
+    return file.getvalue()
 
 
 def _save_pgf(made: "Figure", file: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from unroll.analysis.across import across, profiles
 from unroll.analysis.figures.drawing import Drawing
 from unroll.analysis.figures.drawings import drawings
-from unroll.analysis.figures.files import FORMATS, USUAL, check_formats, save
+from unroll.analysis.figures.files import USUAL, check_formats, save, save_one
 from unroll.analysis.figures.ranks import PROFILES, draw_profiles, draw_ranks, said_of_ranks
 from unroll.analysis.labels import named, slug
 from unroll.analysis.render.page import on_skill, resting_on
@@ -120,11 +120,6 @@ def draw_one(
     Raises:
         UserError: as `find`, and for another format or a style sheet that is none.
     """
-    form = path.suffix.removeprefix(".")
-    if form not in FORMATS:
-        raise UserError("A figure has no such format.", saw=path, allowed=[f".{name}" for name in FORMATS])
-    check_formats([form], sheet)
     one, make = find(tables, directories, name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save(path.with_suffix(""), one.title, make, [form], sheet)
+    save_one(path, one.title, make, sheet)
     return one.caption
