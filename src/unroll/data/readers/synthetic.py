@@ -1,4 +1,4 @@
-"""Data made up from seeds: adding and copying (Hochreiter & Schmidhuber 1997), sums of digits; numbers in words.
+"""Data made up from seeds: adding and copying (Hochreiter & Schmidhuber 1997), sums of digits; and numbers in words.
 
 A reader's "files" are the seeds of the splits in decimal digits. Numbers come from PCG64's raw stream, which NumPy
 keeps the same across versions.
