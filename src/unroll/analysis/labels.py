@@ -131,8 +131,8 @@ class Labels:
                 raise UserError(f"'{name}' and '{twin}' would be called the same.", saw=f"--label {name}={text}")
 
     def row(self, name: str) -> str:
-        """What an architecture or a baseline is called; its own name where nothing else is known."""
-        return self.own.get(name) or ROWS.get(name, name)
+        """What an architecture or a baseline is called: in plain words where nothing else is known."""
+        return self.own.get(name) or ROWS.get(name) or _in_words(name)
 
     def whole_row(self, name: str, variant: Sequence[str]) -> tuple[str, list[str]]:
         """What a row is called, and which of its options stand behind that: none where the whole row has a label."""
@@ -141,7 +141,7 @@ class Labels:
 
     def data(self, name: str) -> str:
         """What a data set is called."""
-        return self.own.get(name) or DATA.get(name, name)
+        return self.own.get(name) or DATA.get(name) or _in_words(name)
 
     def metric(self, name: str) -> str:
         """What a metric is called."""
@@ -156,6 +156,11 @@ class Labels:
         if FRECHET.fullmatch(metric):
             return 1
         return METRICS[metric][1] if metric in METRICS else 1 if unit == "%" else None
+
+
+def _in_words(name: str) -> str:
+    """A name of one's own as words: `mean_image` is Mean image."""
+    return f"{name[:1].upper()}{name[1:]}".replace("_", " ")
 
 
 def labels_of(texts: Sequence[str]) -> Labels:

@@ -11,14 +11,17 @@ from unroll.registry.groups import group_options
 
 @pytest.mark.parametrize(("group", "known"), [("architecture", ROWS), ("baseline", ROWS), ("data", DATA)])
 def test_everything_that_ships_has_a_name(group: str, known: dict[str, str]) -> None:
-    assert {name for name in group_options(group) if name != "none"} <= set(known)
+    called = Labels().data if group == "data" else Labels().row
+    names = [called(name) for name in group_options(group)]
+    assert len(set(names)) == len(names)
+    assert not any("_" in name for name in names)
     assert len(set(known.values())) == len(known)
 
 
 def test_names_of_ones_own_come_first_and_others_stay() -> None:
     called = labels_of(["gru=My GRU", "mse=Squared error"])
-    assert [called.row(name) for name in ("gru", "lstm", "attentive")] == ["My GRU", "LSTM", "attentive"]
-    assert (called.metric("mse"), called.data("etth1"), called.data("river")) == ("Squared error", "ETTh1", "river")
+    assert [called.row(name) for name in ("gru", "lstm", "attentive")] == ["My GRU", "LSTM", "Attentive"]
+    assert (called.metric("mse"), called.data("etth1"), called.data("river")) == ("Squared error", "ETTh1", "River")
     assert called.metric("frechet_mnist_classifier_2000") == "Fréchet distance (2000 samples)"
 
 
