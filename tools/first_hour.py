@@ -68,11 +68,12 @@ def _said(command: str, old: str, folder: Path) -> str:
 
 def likeness(said: str) -> str:
     """What must be the same on every machine: words without numbers, spans of time and the order of finishing."""
-    lines = [_SPAN.sub("T", line) for line in said.splitlines()]
+    waited = re.compile(r"\d+ of \d+ runs$")  # said after some seconds
+    lines = [_SPAN.sub("T", line) for line in said.splitlines() if not waited.match(line)]
     lines = [re.sub(r",? +(?:about )?T left", "", line) for line in lines]
     steps = sorted(re.sub(r"^\[ *\d+/\d+\]", "[]", line) for line in lines if line.startswith("["))
     text = " ".join([*(line for line in lines if not line.startswith("[")), *steps])
-    text = re.sub(r"Not reportable:.*?committed\.|, not reportable", "", " ".join(text.split()))
+    text = re.sub(r"Not reportable:.*?committed\.|, (?:not )?reportable", "", " ".join(text.split()))
     text = re.sub(r"threads?\b", "threads", re.sub(r"─+|\d[\d.,]*(?:e[+-]?\d+)?", "#", text))
     return " ".join(text.split())
 
