@@ -1,29 +1,34 @@
 """Files that are made from committed records and from nothing else: what each must hold, and which on disk do not."""
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from unroll.analysis.hypotheses import answers, courses
+from unroll.analysis.hypotheses import Answer, answers, courses
+from unroll.analysis.render.cells import verdicts
 from unroll.analysis.render.markdown import page
-from unroll.analysis.render.page import Section, sections
+from unroll.analysis.render.page import CLAIMS_CAPTION, Section, sections
 from unroll.analysis.report import summary
 from unroll.analysis.stopping import to_show
-from unroll.analysis.tables import make_tables
+from unroll.analysis.tables import Table, make_tables
+from unroll.analysis.webpage.content import Sources, content
+from unroll.analysis.webpage.write import html
 from unroll.config.planned import Plan
 from unroll.errors import UserError
 from unroll.records.scores import Scores, scores_under
 from unroll.records.store import read_records
 from unroll.registry.groups import group_options
 from unroll.reproduction import published_page
+from unroll.reproduction.judge import Reproduction
 from unroll.reproduction.run import finder, overview
 from unroll.sweeps.suite import plan
 from unroll.verification import disputes
 
-RECORDS, TABLES, README, ABOUT = "records", "tables", "README.md", "about.md"
+RECORDS, TABLES, README, ABOUT, INDEX = "records", "tables", "README.md", "about.md", "index.html"
 REMAKE = "python tools/publish.py"
 IN_README = "reference"  # the suite whose table the README shows
+IN_INDEX = "matrix"  # the suite whose cells the HTML page shows
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 TABLES_CAPTION = (
     "Each table's published numbers beside what its trials gave, with a verdict "
@@ -39,7 +44,7 @@ CAPTION = (
 
 def generated(results: str | Path, suites: Iterable[str] = ()) -> dict[Path, str]:
     """Return every generated file and its text: a page for each published suite, the results' own README with every
-    published table, and the README beside the folder.
+    published table, the HTML page of `IN_INDEX` where that is published, and the README beside the folder.
 
     Args:
         results: the folder that holds records/ and tables/.
@@ -52,36 +57,82 @@ def generated(results: str | Path, suites: Iterable[str] = ()) -> dict[Path, str
     records, scores = read_records(results / RECORDS), scores_under(results / RECORDS)
     records = disputes.disputed(records, disputes.filed(results))
     published = {path.stem for path in (results / TABLES).glob("*.md")} & set(group_options("suite"))
-    files = {results / README: front_page(results)}
+    reproduced = _reproduced(results)
+    files = {results / README: front_page(results, reproduced)}
     ids = {record["trial_id"] for record in records}
+    said: dict[str, Sequence[Answer]] = {}
+    index = None
     for name in sorted({*published, *suites}):
         planned = plan([f"suite={name}"])
-        files[results / TABLES / f"{name}.md"] = _linked(suite_page(planned, records, scores), ids)
+        said[name], tables = found_of(planned, records, scores)
+        text = page(sections(tables, f"Suite {name}", said[name], suite=name))
+        files[results / TABLES / f"{name}.md"] = _linked(text, ids)
         readme = results.absolute().parent / README
         if name == IN_README and readme.is_file() and BEGIN in (text := readme.read_text(encoding="utf-8")):
             files[readme] = with_table(text, planned, records, scores)
+        if name == IN_INDEX:
+            index = planned, tables
+    if index is not None:
+        files[results / INDEX] = html_page(*index, said, reproduced, ids)
     return files
 
 
-def front_page(results: Path) -> str:
+def front_page(results: Path, found: Sequence[Reproduction]) -> str:
     """Return the results' README: what is written in about.md, then every published table with its verdicts."""
-    find = disputes.finder(finder(results / RECORDS), disputes.filed(results))
-    found = overview(results / RECORDS, find=find)
     about = (results / ABOUT).read_text(encoding="utf-8").rstrip()
+    return f"{about}\n\n{page(_published_tables(found))}"
+
+
+def _reproduced(results: Path) -> list[Reproduction]:
+    find = disputes.finder(finder(results / RECORDS), disputes.filed(results))
+    return overview(results / RECORDS, find=find)
+
+
+def _published_tables(found: Sequence[Reproduction], level: int = 2) -> list[Section]:
     text = tuple(filter(None, (TABLES_CAPTION, published_page.hours(found))))
     shown = [Section("Published tables", 2, text, published_page.summary(found))]
     shown += [Section(grid=published_page.totals(found)), published_page.rule(3)]
     for one in found:
-        shown += published_page.sections(one, 2, lambda trial_id: f"{RECORDS}/{trial_id}.json")
-    return f"{about}\n\n{page(shown)}"
+        shown += published_page.sections(one, level, lambda trial_id: f"{RECORDS}/{trial_id}.json")
+    return shown
 
 
-def suite_page(planned: Plan, records: Sequence[dict[str, Any]], scores: Scores) -> str:
-    """Return a suite's page: its claims, the networks across its problems, and a table of each problem."""
+def found_of(
+    planned: Plan, records: Sequence[dict[str, Any]], scores: Scores
+) -> tuple[Sequence[Answer], Sequence[Table]]:
+    """Return what a suite's claims come to, and its tables."""
     said = answers(planned, records, scores)
     trials = [item.trial for item in to_show(planned, courses(said), records)]
-    tables = make_tables(records, trials, None if planned.stop else scores)
-    return page(sections(tables, f"Suite {planned.name}", said, suite=planned.name))
+    return said, make_tables(records, trials, None if planned.stop else scores)
+
+
+def html_page(
+    planned: Plan,
+    tables: Sequence[Table],
+    said: Mapping[str, Sequence[Answer]],
+    reproduced: Sequence[Reproduction],
+    ids: Collection[str],
+) -> str:
+    """Return the page for browsers: a suite's cells, what the claims of all suites come to, the published tables."""
+    said_of = {name: found for name, found in said.items() if found and name != planned.name}
+    last = [
+        Section(
+            f"What is said, and what the trials say: suite {name}",
+            text=(f"Each comparison: [{TABLES}/{name}.md]({TABLES}/{name}.md).",),
+            grid=verdicts(found),
+        )
+        for name, found in said_of.items()
+    ]
+    last += [Section("How a claim is decided", 3, (CLAIMS_CAPTION,))] if last else []
+    sources = Sources(
+        answers=said[planned.name],
+        suite=planned.name,
+        about=planned.description,
+        last=(*last, *_published_tables(reproduced, 3)),
+        link=lambda trial_id: f"{RECORDS}/{trial_id}.json" if trial_id in ids else None,
+        elsewhere=[("All results", README), *((f"Suite {name}", f"{TABLES}/{name}.md") for name in said)],
+    )
+    return html(content(tables, f"Suite {planned.name}", sources))
 
 
 def _linked(text: str, ids: Collection[str]) -> str:

@@ -28,8 +28,12 @@ def report(
         list[str] | None, typer.Option("--filter", help="KEY=A,B* KEY!=A KEY<N; repeatable. row=lstm,gru: these rows.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="A .md, .tex or .csv file, or a folder; of --figure, x.pdf.")
+        Path | None, typer.Option("--out", help="A .md, .html, .tex or .csv file, or a folder; of --figure, x.pdf.")
     ] = None,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Show the page on this machine, anew as records arrive; write nothing.")
+    ] = False,
+    port: Annotated[int, typer.Option("--port", help="Of --serve; 0: one that is free.", min=0, max=65535)] = 0,
     table: Annotated[str | None, typer.Option("--table", help="Only this problem's table: sentiment-sst2.")] = None,
     figure: Annotated[
         str | None, typer.Option("--figure", help="Only this figure: sentiment-sst2-learning. Its caption is printed.")
@@ -50,7 +54,7 @@ def report(
     results: Annotated[Path, typer.Option("--results", help="What --check looks at.")] = Path("results"),
     config_dir: ConfigDir = None,
 ) -> None:
-    """Write the tables and figures of all records, or of a suite's; or one table or figure alone."""
+    """Write tables, figures and the page for a browser of all records, or of a suite's; or one of them alone."""
     if check:
         _check(results)
         return
@@ -66,10 +70,17 @@ def report(
     if figures is not None:
         check_formats(asked, style)
     plan = _plan(words or [], config_dir)
+    if serve:
+        if any(one is not None for one in (out, table, figure, figures)):
+            raise UserError("A page that is served is written to no file.", saw="--serve beside an option of files")
+        from unroll.analysis.serving import serve as show
+
+        show(folders, plan, filters or [], config_dir, port)
+        return
     if table is not None or figure is not None:
         _one(choose(folders, plan, filters or [], refused), table, figure, out, style, labels or [])
     else:
-        for path in write(folders, plan, out, refused, filters or [], called):
+        for path in write(folders, plan, out, refused, filters or [], called, config_dir):
             say(path)
     if figures is not None:
         from unroll.analysis.figures.write import draw_tables

@@ -2,6 +2,11 @@
 
 import re
 import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -10,10 +15,17 @@ from typer.testing import CliRunner
 from unroll.cli import app
 from unroll.errors import UserError
 
+PROBLEMS = {
+    *("compression-mnist.md", "forecasting-etth1.md", "generation-mnist.md"),
+    *("sentiment-sst2.md", "translation-multi30k_de_en.md"),
+}
 RECORDS = Path(__file__).resolve().parents[2] / "results" / "records"
 
 
-@pytest.mark.parametrize(("suffix", "marks"), [("md", "| ---: |"), ("tex", "\\midrule"), ("csv", "task,data,problem,")])
+@pytest.mark.parametrize(
+    ("suffix", "marks"),
+    [("md", "| ---: |"), ("html", "What won, and is it sure?"), ("tex", "\\midrule"), ("csv", "task,data,problem,")],
+)
 def test_a_suite_of_committed_records_in_each_form(suffix: str, marks: str, tmp_path: Path) -> None:
     out = tmp_path / f"report.{suffix}"
     found = CliRunner().invoke(app, ["report", "suite=reference", "--runs", str(RECORDS), "--out", str(out)])
@@ -21,6 +33,37 @@ def test_a_suite_of_committed_records_in_each_form(suffix: str, marks: str, tmp_
     text = out.read_text()
     assert ("Variational AE" if suffix == "tex" else "ae_variational") in text
     assert marks in text
+    pages = [f"report.{suffix}", *(["report.html"] if suffix == "md" else [])]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(pages)
+    assert found.output.split() == [str(tmp_path / name) for name in pages]
+
+
+def test_a_folder_takes_the_page_too(tmp_path: Path) -> None:
+    found = CliRunner().invoke(
+        app, ["report", "suite=reference", "--runs", str(RECORDS), "--out", str(tmp_path / "all")]
+    )
+    assert found.exit_code == 0, found.output
+    assert {path.name for path in (tmp_path / "all").iterdir()} == {*PROBLEMS, "index.html"}
+
+
+def test_a_page_is_served_or_written(tmp_path: Path) -> None:
+    found = CliRunner().invoke(app, ["report", "--serve", "--runs", str(RECORDS), "--out", str(tmp_path / "x.html")])
+    assert "A page that is served is written to no file." in str(found.exception)
+
+
+def test_a_served_page_ends_well_at_ctrl_c(tmp_path: Path) -> None:
+    """As in a terminal: it says where it is, answers, and ends with exit code 0."""
+    shutil.copytree(RECORDS, tmp_path / "few", ignore=lambda _, names: [n for n in names if "copying" not in n])
+    command = [sys.executable, "-m", "unroll", "report", "--serve", "--runs", str(tmp_path / "few")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        address = line.split()[0]
+        with urllib.request.urlopen(address, timeout=60) as answer:
+            assert "Live: follows the records." in answer.read().decode()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (0, "Ended.\n", "")
 
 
 def test_figures_beside_the_tables(tmp_path: Path) -> None:

@@ -108,6 +108,8 @@ def test_all_finish_once(sweep: Callable[..., bool], tmp_path: Path, capsys: pyt
     assert "[4/4] finished" in said
     report = tmp_path / "runs" / "four" / "report.md"
     assert f"Report: {report}" in said
+    assert f"Page:   {report.with_suffix('.html')}, for a browser" in said
+    assert f"../{records(tmp_path)[0]['trial_id']}/record.json" in report.with_suffix(".html").read_text()
     assert "mlp" in report.read_text()
     assert [record["status"] for record in records(tmp_path)] == ["finished"] * 4
     began = starts(tmp_path)

@@ -6,6 +6,7 @@ from pathlib import Path
 from installed import run, succeed
 
 ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "src" / "unroll" / "analysis" / "webpage"
 WEIGHTS = "unroll/tasks/metrics/mnist_classifier.npz"
 
 
@@ -18,6 +19,11 @@ def test_the_wheel_carries_configs_weights_and_licence(wheel: Path) -> None:
     plugins = {f"hydra_plugins/{path.name}" for path in (ROOT / "src" / "hydra_plugins").glob("*.py")}
     assert plugins
     assert plugins | {WEIGHTS, "unroll/constraints.txt"} <= set(names)
+    pages = {
+        f"unroll/{path.relative_to(ROOT / 'src' / 'unroll')}" for path in PAGE.rglob("*.*") if path.suffix != ".pyc"
+    }
+    assert any(name.endswith("plotly-basic.min.js") for name in pages)
+    assert pages <= set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not [name for name in names if name.startswith(("tests/", "src/"))]
 

@@ -1,6 +1,7 @@
 """Generated files: what is on disk is held against the records; and which trials are trained again."""
 
 import copy
+import re
 import runpy
 import shutil
 from pathlib import Path
@@ -32,6 +33,7 @@ TABLE = "ltsf_linear_etth"
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout's results and README, of one suite and one published table; .ci/run checks the whole."""
     monkeypatch.setattr("unroll.reproduction.run.table_names", lambda *_: [TABLE])
+    monkeypatch.setattr("unroll.pages.IN_INDEX", "reference")
     results, committed = tmp_path / "results", ROOT / "results"
     (results / "records").mkdir(parents=True)
     of_table = plan_table(read_table(TABLE), finder(committed / "records")).comparing
@@ -49,18 +51,29 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_each_file_that_does_not_follow_is_named_and_made_again(results: Path) -> None:
-    page, readme, stray = results / "tables" / "reference.md", results.parent / "README.md", results / "tables" / "x.md"
-    before = page.read_text(), readme.read_text()
-    page.write_text(before[0].replace("24.40", "25.40"))
-    readme.write_text(before[1].replace("24.40", "25.40"))
+    made = results / "tables" / "reference.md", results.parent / "README.md", results / "index.html"
+    stray = results / "tables" / "x.md"
+    before = [path.read_text() for path in made]
+    for path, text in zip(made, before, strict=True):
+        assert "24.40" in text
+        path.write_text(text.replace("24.40", "25.40"))
     stray.write_text("by hand")
     found = CliRunner().invoke(app, ["report", "--check", "--results", str(results)])
     assert found.exit_code == 1
-    for said in (f"{page} is not what the records give", f"{readme} is not what", f"{stray} is made by nothing"):
+    for said in (*(f"{path} is not what the records give" for path in made), f"{stray} is made by nothing"):
         assert said in found.output
     assert "python tools/publish.py" in found.output
     write(generated(results))
-    assert (page.read_text(), readme.read_text()) == before
+    assert [path.read_text() for path in made] == before
+
+
+def test_the_page_links_to_records_and_shows_the_published_tables(results: Path) -> None:
+    text = (results / "index.html").read_text()
+    links = set(re.findall(r'"(records/[^"]+\.json)"', text))
+    assert len(links) > 20
+    assert [link for link in links if not (results / link).is_file()] == []
+    assert "LTSF-Linear" in text
+    assert 'href="tables/reference.md"' in text
 
 
 def test_a_record_that_stands_on_no_page_is_named(results: Path) -> None:

@@ -69,6 +69,16 @@ class Chosen:
         }
 
     @property
+    def places(self) -> dict[str, Path]:
+        """Where each trial's record lies, by id."""
+        return {trial_id: runs[0].paths[0] for trial_id, runs in self.pool.runs.items()}
+
+    @property
+    def about(self) -> str:
+        """What the suite is, and what the filters leave of it."""
+        return " ".join([*([] if self.plan is None else [self.plan.description]), *self.said])
+
+    @property
     def said(self) -> list[str]:
         """What a page says of the filters."""
         if not self.filters:

@@ -1,4 +1,4 @@
-"""Reports: Markdown, LaTeX and CSV that the same records give byte for byte."""
+"""Reports: Markdown, HTML, LaTeX and CSV that the same records give byte for byte."""
 
 import csv
 import io
@@ -14,6 +14,8 @@ from unroll.analysis.render import cells, latex
 from unroll.analysis.render import markdown as in_markdown
 from unroll.analysis.render.page import Section, below_overview, paper_sections, problem_sections, sections
 from unroll.analysis.tables import Table, make_tables
+from unroll.analysis.webpage.content import Sources, content
+from unroll.analysis.webpage.write import html
 from unroll.errors import COMMAND, UserError
 from unroll.records.pool import Folders, labs_of
 from unroll.records.scores import Scores
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
     from unroll.config.planned import Plan
     from unroll.config.trial import Trial
 
-FORMATS = (".md", ".tex", ".csv")
+TABLE_FORMATS = (".md", ".tex", ".csv")
+FORMATS = (*TABLE_FORMATS, ".html")
 REFUSED = (
     "They are damaged or not true to themselves, and stand in no table above; `unroll audit` says what was expected."
 )
@@ -36,16 +39,19 @@ def report(
     refused: list[UserError] | None = None,
     filters: Sequence[str] = (),
     labels: Labels | None = None,
+    config_dir: str | None = None,
 ) -> list[Path]:
     """Write the report of the records under some folders, pooled; return the files written.
 
     A trial counts once (`records.pool`); its other runs are replications, shown beside it. Records that are damaged or
     not true to themselves are left out; `refused` takes the reasons, and a file with every table ends in them.
 
-    `out` ending in .md or .tex takes one file with every table, in .csv one with a line for every row of every table,
-    numbers not rounded. Any other `out` is a folder that takes a Markdown file for each task and data set; without it,
-    FOLDER/report.md, of a single folder. With `plan`, exactly the trials of that suite are reported, missing ones too,
-    and in one file also what its claims come to. `filters` keep some of the trials; LaTeX calls things as `labels` do.
+    `out` ending in .md, .html or .tex takes one file with every table, in .csv one with a line for every row of every
+    table, numbers not rounded. Any other `out` is a folder that takes a Markdown file for each task and data set;
+    without it, FOLDER/report.md, of a single folder. The HTML page lies beside Markdown: report.html, in a folder
+    index.html; `config_dir` is a folder with more YAML groups, which its commands name. With `plan`, exactly the trials
+    of that suite are reported, missing ones too, and in one file also what its claims come to. `filters` keep some of
+    the trials; LaTeX calls things as `labels` do.
     Raises UserError when a folder is not there, a filter keeps nothing, `out` has another suffix, or there is none for
     several folders.
     """
@@ -55,18 +61,33 @@ def report(
     refused = [] if refused is None else refused
     chosen = choose(folders, plan, filters, refused)
     if path.suffix not in FORMATS:
-        return write_tables(chosen.records, path, chosen.trials, chosen.compared, chosen.suite)
-    return [written(chosen, path, refused, labels)]
+        files = write_tables(chosen.records, path, chosen.trials, chosen.compared, chosen.suite)
+        return [*files, written(chosen, path / "index.html", refused, labels, config_dir)]
+    file = written(chosen, path, refused, labels, config_dir, with_page=True)
+    return [file, *([path.with_suffix(".html")] if path.suffix == ".md" else [])]
 
 
-def written(chosen: Chosen, path: Path, refused: Sequence[UserError] = (), labels: Labels | None = None) -> Path:
+def written(
+    chosen: Chosen,
+    path: Path,
+    refused: Sequence[UserError] = (),
+    labels: Labels | None = None,
+    config_dir: str | None = None,
+    *,
+    with_page: bool = False,
+) -> Path:
     """Write every table to one file, in the format of its suffix, with the claims of a suite; return its path.
+
+    `with_page`: the HTML page beside Markdown, too.
 
     Raises:
         UserError: another format.
     """
     if path.suffix not in FORMATS:
         raise UserError("A report has no such format.", saw=path, allowed=FORMATS)
+    page = None
+    if path.suffix == ".html" or (with_page and path.suffix == ".md"):
+        page = Sources.beside(path, chosen.places, about=chosen.about, config_dir=config_dir)
     return write_report(
         chosen.records,
         path,
@@ -78,6 +99,7 @@ def written(chosen: Chosen, path: Path, refused: Sequence[UserError] = (), label
         chosen.suite,
         labels,
         chosen.said,
+        page,
     )
 
 
@@ -92,11 +114,13 @@ def write_report(
     suite: str | None = None,
     labels: Labels | None = None,
     said: Sequence[str] = (),
+    page: Sources | None = None,
 ) -> Path:
     """Write answers to claims, then every table of the records, to one file of its suffix's format; return its path.
 
     `suite` is that of the trials, if they are of one, `said` what stands below the title, and `labels` what names are
-    called in LaTeX. Where the answers follow a rule of when to stop, the tables compare no rows: only the claims allow
+    called in LaTeX. With `page`, which says where records lie, the HTML page is written beside Markdown, and into .html
+    alone. Where the answers follow a rule of when to stop, the tables compare no rows: only the claims allow
     for the looks.
     """
     path, paper = Path(path), Path(path).suffix == ".tex"
@@ -104,6 +128,11 @@ def write_report(
     tables = make_tables(records, trials, compared, called)
     if path.suffix == ".csv":
         return _write(path, comma_separated(tables))
+    if page is not None or path.suffix == ".html":
+        sources = replace(page or Sources(), answers=answers, suite=suite, last=left_out(refused))
+        _write(path.with_suffix(".html"), html(content(tables, title, sources)))
+    if path.suffix == ".html":
+        return path
     first, *rest = sections(tables, title, answers, suite=suite, paper=paper)
     found = [first, Section(text=tuple(said)), *rest, *left_out(refused)]
     return _write(path, latex.document(found) if paper else in_markdown.page(found))
@@ -121,8 +150,8 @@ def write_one(chosen: Chosen, name: str, path: Path, labels: Labels | None = Non
     Raises:
         UserError: no such table, more than one, or another format.
     """
-    if path.suffix not in FORMATS:
-        raise UserError("A table has no such format.", saw=path, allowed=FORMATS)
+    if path.suffix not in TABLE_FORMATS:
+        raise UserError("A table has no such format.", saw=path, allowed=TABLE_FORMATS)
     paper = path.suffix == ".tex"
     tables = {slug(table.title): table for table in chosen.tables((labels or Labels()) if paper else None)}
     table = tables[named(name, tables, "table", "--table")]
@@ -141,7 +170,7 @@ def _inside(folders: Folders) -> Path:
         raise UserError(
             "A report of several folders lies in none of them.",
             saw=", ".join(str(lab.folder) for lab in labs),
-            allowed="--out FILE.md, .tex or .csv, or a folder",
+            allowed="--out FILE.md, .html, .tex or .csv, or a folder",
             run=f"{COMMAND} --out report.md",
         )
     return labs[0].folder / "report.md"

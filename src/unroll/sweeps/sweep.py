@@ -40,7 +40,7 @@ def run_sweep(
     filters: Sequence[str] = (),
     job: "Job | None" = None,
 ) -> bool:
-    """Run a suite, print its table and write `report.md`; return whether every trial has a finished record.
+    """Run a suite, print its table, write its report and page; return whether every trial has a finished record.
 
     With `sweep.stop=decided`, every trial that its claims needed; see `unroll.sweeps.stopping`.
 
@@ -98,7 +98,7 @@ def run_sweep(
         trials = wanted(todo, decisions(todo))
     else:
         trials = train(trials)
-    return _report(todo, [item.trial for item in trials], _folder(todo, trials), console)
+    return _report(todo, [item.trial for item in trials], _folder(todo, trials), console, config_dir)
 
 
 def _show_costs(todo: Plan, trials: Sequence[Planned], retry_failed: bool, advice: str) -> None:
@@ -226,10 +226,11 @@ def _callbacks(config: Any) -> Any:
     return Callbacks(config)
 
 
-def _report(todo: Plan, trials: Sequence[Trial], folder: Path, console: "Console") -> bool:
+def _report(todo: Plan, trials: Sequence[Trial], folder: Path, console: "Console", config_dir: str | None) -> bool:
     from unroll.analysis.hypotheses import answers
     from unroll.analysis.render.terminal import rich_table, winners
     from unroll.analysis.report import write_report
+    from unroll.analysis.webpage.content import Sources
     from unroll.records.scores import scores_under
 
     states = {trial.trial_id: state(trial) for trial in trials}
@@ -239,7 +240,10 @@ def _report(todo: Plan, trials: Sequence[Trial], folder: Path, console: "Console
     for table in rich_table(records, trials, None if todo.stop else scores, todo.name):
         console.print(table)
     said = answers(todo, records, scores)
-    path = write_report(records, folder / "report.md", trials, f"Suite {todo.name}", scores, said, refused, todo.name)
+    path = folder / "report.md"
+    places = {trial.trial_id: trial.record_path for trial in trials}
+    page = Sources.beside(path, places, about=todo.description, config_dir=config_dir)
+    write_report(records, path, trials, f"Suite {todo.name}", scores, said, refused, todo.name, page=page)
     for error in refused:
         say(error, err=True)
     unfinished = [trial for trial in trials if states[trial.trial_id] != "finished"]
@@ -251,6 +255,7 @@ def _report(todo: Plan, trials: Sequence[Trial], folder: Path, console: "Console
     for line in winners(records, trials):
         say(line)
     print(f"Report: {path}", flush=True)
+    print(f"Page:   {path.with_suffix('.html')}, for a browser: what won, by how much, whether it is sure", flush=True)
     if not unfinished:
         print(f"Next: unroll report suite={todo.name} --runs {folder.parent} --figures figures", flush=True)
         print(f"      unroll show {trials[0].trial_id} --runs {folder.parent}", flush=True)

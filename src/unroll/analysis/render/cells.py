@@ -41,14 +41,16 @@ def decimals(values: Iterable[float]) -> int:
     return min(4, max(0, 3 - math.floor(math.log10(sizes[len(sizes) // 2]))))
 
 
-def _spread(summary: Summary | None, places: int) -> str:
+def spread(summary: Summary | None, places: int) -> str:
+    """A mean and, of several values, their standard deviation, such as "81.50 ± 0.71"."""
     if summary is None:
         return "—"
     mean = number(summary.mean, places)
     return mean if summary.sd is None else f"{mean} ± {number(summary.sd, places)}"
 
 
-def _interval(summary: Summary | None, places: int) -> str:
+def interval(summary: Summary | None, places: int) -> str:
+    """The 95 % t-interval of a mean."""
     if summary is None or summary.low is None or summary.high is None:
         return "—"
     return f"{number(summary.low, places)} to {number(summary.high, places)}"
@@ -70,7 +72,8 @@ def probability(p: float) -> str:
     return "< 0.0001" if p < 1e-4 else f"{p:.2g}"
 
 
-def _places(table: Table) -> int:
+def places_of(table: Table) -> int:
+    """The decimals of a table's primary metric."""
     if (stated := table.decimals(table.metric)) is not None:
         return stated
     found = [row for row in table.rows if row.primary]
@@ -86,19 +89,21 @@ def _places_of(table: Table, metric: str) -> int:
 
 def value(row: Row, table: Table, spread: bool = True) -> str:
     """Return a row's primary metric as its table shows it, with the spread over seeds or without."""
-    places = _places(table)
+    places = places_of(table)
     if spread or row.primary is None:
-        return _value(row, places)
+        return value_of(row, places)
     mean = number(row.primary.mean, places)
     return f"**{mean}**" if row.best else mean
 
 
-def _value(row: Row, places: int) -> str:
-    cell = _spread(row.primary, places) + (" (reopened)" if row.reopened else "")
+def value_of(row: Row, places: int) -> str:
+    """A row's primary metric, bold where the row is surely best."""
+    cell = spread(row.primary, places) + (" (reopened)" if row.reopened else "")
     return f"**{cell}**" if row.best else cell
 
 
-def _seeds(row: Row) -> str:
+def seeds_of(row: Row) -> str:
+    """How many of a row's trials finished, failed and are missing."""
     said = str(row.count("finished")) if row.seeded else "no seed"
     for status in ("failed", "missing"):
         if count := row.count(status):
@@ -123,19 +128,19 @@ def main(table: Table, intervals: bool) -> Grid:
         [f"train − test, {table.with_unit(min(measured)) if len(measured) == 1 else 'each its own'}"] if gaps else []
     )
     header += ["params" if paper else "parameters", "seconds"]
-    places = _places(table)
+    places = places_of(table)
     gap_places = decimals(row.gap.mean for row in gaps if row.gap)
     rows = []
     for row in table.rows:
-        cells = [_label(row), _value(row, places), "—" if paper and _seeds(row) == "no seed" else _seeds(row)]
+        cells = [_label(row), value_of(row, places), "—" if paper and seeds_of(row) == "no seed" else seeds_of(row)]
         cells += [letters(row.letters)] if lettered else []
         if intervals:
-            cells.append(_interval(row.primary, places))
+            cells.append(interval(row.primary, places))
         if compared:
             cells.append(difference(row.to_best, places))
         if gaps:
             own = f" {table.with_unit(row.gap_metric)}" if row.gap_metric and len(measured) > 1 else ""
-            cells.append(_spread(row.gap, gap_places) + own)
+            cells.append(spread(row.gap, gap_places) + own)
         cells.append("—" if row.parameters is None else f"{row.parameters:,}")
         cells.append("—" if row.seconds is None else f"{row.seconds:.1f}")
         rows.append(cells)
@@ -144,11 +149,11 @@ def main(table: Table, intervals: bool) -> Grid:
 
 def intervals(table: Table) -> Grid:
     """The 95 % t-interval of each row's mean and what it differs by from the best network, where that was compared."""
-    places, compared = _places(table), any(row.to_best for row in table.rows)
+    places, compared = places_of(table), any(row.to_best for row in table.rows)
     header = ["", "95 % t-interval\nof the mean"]
     header += ["to the best network:\ndifference [95 %, all pairs], p"] if compared else []
     rows = [
-        [_label(row), _interval(row.primary, places), *([difference(row.to_best, places)] if compared else [])]
+        [_label(row), interval(row.primary, places), *([difference(row.to_best, places)] if compared else [])]
         for row in table.rows
     ]
     return Grid(header, rows, len(table.networks))
@@ -190,14 +195,14 @@ def summary(tables: Sequence[Table]) -> Grid:
         ranked = [row for row in rows if row.primary and not row.unranked]
         if not ranked:
             return "—"
-        cell = f"{ranked[0].label} {_spread(ranked[0].primary, places)}"
+        cell = f"{ranked[0].label} {spread(ranked[0].primary, places)}"
         if ranked[0].seeded:
             cell += f" (n = {ranked[0].count('finished')})"
         return f"**{cell}**" if ranked[0].best else cell
 
     rows = []
     for table in tables:
-        places = _places(table)
+        places = places_of(table)
         metric = f"{table.metric}, {table.unit} {ARROWS[table.direction][0]}"
         rows.append([table.title, metric, best(table.networks, places), best(table.baselines, places)])
     return Grid(["test split", "metric", "best network", "best baseline"], rows)
@@ -208,7 +213,7 @@ def metrics(table: Table) -> Grid:
     names = list(dict.fromkeys(name for row in table.rows for name in row.metrics))
     places = {name: _places_of(table, name) for name in names}
     header = ["", *(table.with_unit(name) for name in names)]
-    rows = [[_label(row), *(_spread(row.metrics.get(name), places[name]) for name in names)] for row in table.rows]
+    rows = [[_label(row), *(spread(row.metrics.get(name), places[name]) for name in names)] for row in table.rows]
     return Grid(header, rows, len(table.networks))
 
 
@@ -316,11 +321,11 @@ def values(tables: Sequence[Table]) -> tuple[list[str], list[list[Any]]]:
 
 def halves(table: Table) -> Grid:
     """Half the budget beside the whole one, of each network that was trained with both."""
-    places = _places(table)
+    places = places_of(table)
     rows = []
     for row in table.networks:
         if (found := row.half) is not None:
-            means = [_spread(found.half, places), _spread(found.whole, places), str(found.whole.n)]
+            means = [spread(found.half, places), spread(found.whole, places), str(found.whole.n)]
             rows.append([row.label, *means, difference(found.gain, places), found.verdict])
     unit = f"{table.called(table.metric)}, {table.unit} {ARROWS[table.direction][0]}"
     return Grid(["", f"half the budget:\n{unit}", "the whole", "n", "whole − half [95 %], p", "the whole is"], rows)
@@ -328,7 +333,7 @@ def halves(table: Table) -> Grid:
 
 def trials(table: Table) -> Grid:
     """Every trial with its value, the source of its data, its code and date and, where any ran again, how that went."""
-    places = _places(table)
+    places = places_of(table)
     again = any(replications.of(row.trials) for row in table.rows)
     rows = []
     for row in table.rows:

@@ -88,23 +88,13 @@ def sections(
     `suite` is that of the tables, if they are of one: the command that trains half its budgets names it. A `paper` has
     no trials, and intervals in a table of their own, since a column holds no more.
     """
-    found = [Section(title, 1)]
-    if answers:
-        said = (CLAIMS_CAPTION, *(looks.rule(course) for course in courses(answers)[:1]))
-        found.append(Section("What is said, and what the trials say", 2, said, cells.verdicts(answers)))
-        for answer in answers:
-            found.append(
-                Section(answer.says, 3, (_in_words(answer, suite),), cells.tests(answer) if answer.tests else None)
-            )
-        if (fixed := looks.beside_all_seeds(answers)) is not None:
-            caption, grid, notes = fixed
-            found.append(Section("Beside all seeds at once", 3, (caption,), grid, notes))
+    found = [Section(title, 1), *claims(answers, suite)]
     captions = (CAPTION, halves.CAPTION) if any(row.half for table in tables for row in table.rows) else (CAPTION,)
     found.append(Section(text=captions if tables else ("No records.",)))
     if len(tables) > 1:
         found.append(Section("Overview", grid=cells.overview(tables), notes=tuple(below_overview(tables))))
     if not courses(answers):
-        found += _across(across(tables))
+        found += across_problems(across(tables))
     for table in tables:
         found += paper_sections(table, suite) if paper else problem_sections(table, suite, trials)
     return found
@@ -112,7 +102,7 @@ def sections(
 
 def problem_sections(table: Table, suite: str | None = None, trials: bool = True) -> list[Section]:
     """Return a problem's table, what half the budget gave, its test metrics and, with `trials`, these."""
-    found = [Section(table.title, grid=cells.main(table, intervals=True), notes=tuple(_below(table, suite)))]
+    found = [Section(table.title, grid=cells.main(table, intervals=True), notes=tuple(below(table, suite)))]
     if any(row.half for row in table.rows):
         found.append(Section("Half the budget", 3, grid=cells.halves(table)))
     found.append(Section("All test metrics", 3, grid=cells.metrics(table)))
@@ -122,7 +112,7 @@ def problem_sections(table: Table, suite: str | None = None, trials: bool = True
 def paper_sections(table: Table, suite: str | None = None) -> list[Section]:
     """Return what a paper shows of a problem, each table with a name of its own to be referred to by."""
     name, title = slug(table.title), table.heading
-    found = [Section(title, grid=cells.main(table, intervals=False), notes=tuple(_below(table, suite)), name=name)]
+    found = [Section(title, grid=cells.main(table, intervals=False), notes=tuple(below(table, suite)), name=name)]
     if any(row.primary and row.primary.low is not None for row in table.rows):
         said = f"{title}: intervals"
         found.append(Section(said, 3, grid=cells.intervals(table), name=f"{name}-intervals"))
@@ -131,13 +121,29 @@ def paper_sections(table: Table, suite: str | None = None) -> list[Section]:
     return [*found, Section(f"{title}: all test metrics", 3, grid=cells.metrics(table), name=f"{name}-metrics")]
 
 
+def claims(answers: Sequence[Answer], suite: str | None) -> list[Section]:
+    """Return what was said and what the trials say to it; nothing without claims."""
+    if not answers:
+        return []
+    said = (CLAIMS_CAPTION, *(looks.rule(course) for course in courses(answers)[:1]))
+    found = [Section("What is said, and what the trials say", 2, said, cells.verdicts(answers))]
+    for answer in answers:
+        grid = cells.tests(answer) if answer.tests else None
+        found.append(Section(answer.says, 3, (_in_words(answer, suite),), grid))
+    if (fixed := looks.beside_all_seeds(answers)) is not None:
+        caption, grid, notes = fixed
+        found.append(Section("Beside all seeds at once", 3, (caption,), grid, notes))
+    return found
+
+
 def below_overview(tables: Sequence[Table]) -> list[str]:
     """Return what is owed to readers of each table's primary metric alone: which trials are stale, its signature."""
     told = [(table.heading, stale.said(trial for row in table.rows for trial in row.trials)) for table in tables]
     return [*(f"{title}. {said}" for title, said in told if said), *of_primary(tables)]
 
 
-def _across(found: Across) -> list[Section]:
+def across_problems(found: Across) -> list[Section]:
+    """Return what the networks' trials say across problems; nothing where no network stands in two."""
     if not found.groups:
         return [Section("Across problems", text=(ACROSS_NOTHING,))] if found.single else []
     notes = []
@@ -217,7 +223,8 @@ def _in_words(answer: Answer, suite: str | None) -> str:
     return " ".join(filter(None, [*said, answer.note.strip(), trained]))
 
 
-def _below(table: Table, suite: str | None) -> list[str]:
+def below(table: Table, suite: str | None) -> list[str]:
+    """Everything that is said below a problem's table."""
     said = [f"Protocol {table.protocol} of the task."]
     if table.networks:
         said.append(f"Checkpoint of each trial: {table.selection}.")
