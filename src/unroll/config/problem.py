@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from unroll.registry.facts import facts
+from unroll.registry.versions import component
 
 
 class Problem(NamedTuple):
@@ -32,12 +33,23 @@ def problem(config: Mapping[str, Any]) -> Problem:
     """Return the problem that a resolved config poses."""
     task, data = config["task"], config["data"]
     known = facts(task)
-    posed = [f"{key}={task[key]}" for key in known.poses if key in task]
+    usual = _defaults(task)
+    posed = [
+        f"{key}={task[key]}" for key in known.poses if key in task and not (key in usual and task[key] == usual[key])
+    ]
     posed += [_of_data(data, key) for key in known.poses if key.startswith("data.")]
     ways = ", ".join(f"{key}={task[key]}" for key in known.ways if key in task)
     data_options = ", ".join(f"{key}={value}" for key, value in sorted(data["options"].items()))
     protocol, primary = str(task["protocol_version"]), task["primary"]["name"]
     return Problem(task["name"], data["name"], protocol, data_options, ways, primary, tuple(posed))
+
+
+def _defaults(task: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Those of a task's class; none where nothing tells of it."""
+    try:
+        return component(task).defaults
+    except KeyError:
+        return {}
 
 
 def _of_data(data: Mapping[str, Any], key: str) -> str:

@@ -292,6 +292,13 @@ def _contradictions(config: Config, config_dir: str | None) -> None:
     _languages(data, kind.languages)
     if isinstance(config.method, Network):
         _budget(config.method.budget, config.method.optimizer)
+        if task.options.get("hold_out") is False and config.method.budget.weights == "best":
+            raise UserError(
+                "Weights cannot be selected by rows that were trained on.",
+                saw="task.hold_out=false budget.weights=best",
+                allowed="budget.weights=last, or task.hold_out=true",
+                change=["budget.weights=last"],
+            )
         _decays(config.method.optimizer)
         _optimizer_class(config.method.optimizer)
 

@@ -153,7 +153,9 @@ def _sizes(record: Record) -> dict[str, tuple[int, int]]:
     rows = dict(zip(("train", "validation", "test"), stated, strict=True))
     if "window" in task:
         windows = {split: count - task["horizon"] + 1 for split, count in rows.items()}
-        windows["train"] -= task["window"]
+        windows["train"] -= task["window"] + (task.get("difference") or 0)
+        if task.get("hold_out") is False:
+            windows["train"] += rows["validation"]
         channels = 1
         if task.get("channels") == "independent":
             channels = max(1, record["result"]["examples"]["test"] // max(1, windows["test"]))

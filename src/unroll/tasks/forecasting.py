@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from unroll.data.examples import Examples
@@ -16,8 +17,9 @@ from unroll.errors import UserError
 from unroll.models.contracts import Relation, Shape, Side
 from unroll.models.network import Network
 from unroll.models.noise import Dropout
+from unroll.registry.declared import Need
 from unroll.registry.metric import Metric, Score
-from unroll.registry.options import Count, NotNegative, Share
+from unroll.registry.options import Count, NotNegative, Positive, Share
 from unroll.tasks.baselines.views import WindowView
 from unroll.tasks.columns import Columns, scores_of, spread_over
 from unroll.tasks.raw import Raw, raw_numbers
@@ -29,11 +31,15 @@ SQUARED = 1e150  # errors in a channel's own units: their squares can be summed 
 
 
 class Forecasting(Task):
-    """Forecast. Loss: Gaussian nats of the horizon with one learned scale; the objective is its mean over values.
+    """Forecast. Loss: Gaussian nats of the horizon with one scale, learned; the objective is its mean over values.
 
     Every window whose horizon lies in a split is one example of it; the window itself may reach back into the split
     before. Values are standardised in double precision by train's mean and deviation of each channel; a channel that is
     constant in train, up to rounding, is only centred.
+
+    Some published tables are made otherwise, and the options from `difference` on follow them: the series may be
+    differenced, scaled to a range instead, and trained to the last row before test. None of them is a default, and
+    `range_of_all` leaks: it sees the smallest and the largest value of test.
 
     Args:
         window: time steps seen.
@@ -45,9 +51,18 @@ class Forecasting(Task):
         drop_last: a batch size, of windows, for mse_drop_last and mae_drop_last beside mse and mae: without the last
             windows that fill no such batch, as data loaders with drop_last leave them out. The tables of Informer and
             LTSF-Linear were made so, with 32.
+        difference: a lag d: windows are of x_t - x_(t-d), and metrics in original units are of x again, forecasts added
+            up from the last true values. What is standardised are the differences.
+        scaling: standard | range (train's smallest and largest value become `limits`) | range_of_all (those of all
+            rows, test's too, so that it leaks).
+        limits: of a range.
+        hold_out: false: validation's rows are trained on, too; its metrics are then of rows that were seen.
+        scale: of the loss's Gaussian, fixed, so that squared errors are minimised as they are; null: learned.
+        stateful: windows are read in order, the encoder's state carried from each to the next, in training as in
+            evaluation; each epoch and each split begin without one. Joint channels and all of train only.
 
     Raises:
-        UserError: an unknown option, or a window or horizon below 1.
+        UserError: an unknown option, a window or horizon below 1, or limits that are none, or of no range.
     """
 
     reads_further = False
@@ -63,10 +78,12 @@ class Forecasting(Task):
         Metric(name="mae", unit="standardised", direction="lower", least=0, suffixes=("_drop_last",)),
         Metric(name="mse_original", unit="original unit²", direction="lower", least=0),
         Metric(name="mae_original", unit="original unit", direction="lower", least=0),
+        Metric(name="rmse_original", unit="original unit", direction="lower", least=0),
     )
-    poses: ClassVar[tuple[str, ...]] = ("horizon",)
+    poses: ClassVar[tuple[str, ...]] = ("horizon", "difference", "scaling", "limits", "hold_out")
     overlap: ClassVar[tuple[str, ...]] = ("window", "horizon")
     relation: ClassVar[Relation] = "continues"
+    needs = (Need("stateful", {"stateful": True}),)
     learned = ("names", "mean", "deviation", "width", "values", "channels")
 
     def __init__(
@@ -78,11 +95,39 @@ class Forecasting(Task):
         dropout: Share,
         reconstruction_weight: NotNegative,
         drop_last: Count | None = None,
+        difference: Count | None = None,
+        scaling: Literal["standard", "range", "range_of_all"] = "standard",
+        limits: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None,
+        hold_out: bool = True,
+        scale: Positive | None = None,
+        stateful: bool = False,
     ):
-        self.drop_last = drop_last
+        low, high = (0.0, 1.0) if limits is None else limits
+        if not low < high or (limits is not None and scaling == "standard"):
+            raise UserError(
+                "These are no limits of a range.",
+                saw=f"task.limits={limits} task.scaling={scaling}",
+                allowed="the lower before the upper one, with task.scaling=range",
+            )
+        if stateful and channels == "independent":
+            raise UserError(
+                "One stream has all channels.",
+                saw="task.stateful=true task.channels=independent",
+                allowed="task.channels=joint, or task.stateful=false",
+            )
+        self.drop_last, self.stateful = drop_last, stateful
+        self.difference, self.scaling, self.limits, self.hold_out = difference or 0, scaling, (low, high), hold_out
         self.window, self.horizon, self.dropout = window, horizon, dropout
         self.independent, self.last_value = channels == "independent", normalise == "last_value"
-        self.reconstruction_weight = reconstruction_weight
+        self.reconstruction_weight, self.scale = reconstruction_weight, scale
+
+    def check_data(self, data: Mapping[str, Any]) -> None:
+        if self.stateful and data["fraction"] != 1.0:
+            saw, allowed = (
+                f"task.stateful=true data.fraction={data['fraction']}",
+                "data.fraction=1, or task.stateful=false",
+            )
+            raise UserError("A state is carried through all of train.", saw=saw, allowed=allowed)
 
     def prepare(self, examples: Examples, data: Mapping[str, Any]) -> None:
         tables = examples.splits
@@ -91,15 +136,20 @@ class Forecasting(Task):
             np.stack([np.asarray(tables[split].with_format("arrow")[name][:], np.float64) for name in names], axis=1)
             for split in ("train", "validation", "test")
         ]
+        values = np.concatenate(parts)
+        values = values[self.difference :] - values[: len(values) - self.difference] if self.difference else values
         rows = [len(part) for part in parts]
-        needed = self.window + self.horizon
-        if rows[0] < needed or min(rows[1:]) < self.horizon:
+        rows[0] -= self.difference
+        trained = rows[0] if self.hold_out else rows[0] + rows[1]
+        if trained < self.window + self.horizon or min(rows[1:]) < self.horizon:
             raise UserError(
                 "The series is too short for the window and horizon.",
                 saw=f"train, validation, test of {rows} rows; window {self.window}, horizon {self.horizon}",
                 allowed="window + horizon rows in train, horizon rows in the others",
             )
-        standardised, self.mean, self.deviation = standardise(np.concatenate(parts), rows[0], names)
+        seen = len(values) if self.scaling == "range_of_all" else trained
+        limits = None if self.scaling == "standard" else self.limits
+        standardised, self.mean, self.deviation = standardise(values, seen, names, limits)
         series = torch.from_numpy(standardised).float()
         self.width = 1 if self.independent else len(names)
         self.values = self.horizon * self.width
@@ -107,14 +157,16 @@ class Forecasting(Task):
         begin = 0
         for split, count in zip(("train", "validation", "test"), rows, strict=True):
             first = 0 if split == "train" else begin - self.window
-            windows = begin + count - first - self.window - self.horizon + 1
+            end = trained if split == "train" else begin + count
+            windows = end - first - self.window - self.horizon + 1
             if split != "train" and windows < (self.drop_last or 1):
                 saw = f"task.drop_last={self.drop_last} of {windows} windows in {split}"
                 raise UserError(
                     "No window is left where the last batch is dropped.", saw=saw, allowed=f"1 to {windows}"
                 )
-            seen = Windows(series, first, windows, self.window, self.independent)
-            self.splits[split] = Split(seen, replace(seen, first=first + self.window, size=self.horizon))
+            inputs = Windows(series, first, windows, self.window, self.independent)
+            targets = replace(inputs, first=first + self.window, size=self.horizon)
+            self.splits[split] = Split(inputs, targets, in_order=self.stateful)
             self.spans[split] = first, windows
             begin += count
         self.channels, self.names = len(names), names
@@ -132,10 +184,10 @@ class Forecasting(Task):
         )
         network = Network(shape, architecture, bottleneck, nn.Identity(), decodes=True)
         network.add_output_head(self.width)
-        network.heads["noise"] = GaussianNoise()
+        network.heads["noise"] = GaussianNoise(self.scale)
         network.heads["dropout"] = Dropout(self.dropout)
         if reconstructs:
-            network.heads["window_noise"] = GaussianNoise()
+            network.heads["window_noise"] = GaussianNoise(self.scale)
         return network
 
     def _run(self, network: Network, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -167,7 +219,8 @@ class Forecasting(Task):
         Raises:
             UserError: too few rows, other channels, or a value that is no finite number.
         """
-        allowed = f"{self.window} rows or more of the channels {', '.join(self.names)}"
+        rows = self.window + self.difference
+        allowed = f"{rows} rows or more of the channels {', '.join(self.names)}"
         if hasattr(inputs, "columns") or isinstance(inputs, Mapping):
             missing = [name for name in self.names if name not in list(getattr(inputs, "columns", inputs))]
             if missing:
@@ -178,12 +231,14 @@ class Forecasting(Task):
         if windows.ndim == 1 and self.channels == 1:
             windows = windows[:, None]
         if windows.ndim == 2:
-            windows = windows[None, -self.window :]
-        if windows.ndim != 3 or windows.shape[1:] != (self.window, self.channels) or not len(windows):
-            short = windows.ndim == 3 and windows.shape[1] < self.window
+            windows = windows[None, -rows:]
+        if windows.ndim != 3 or windows.shape[1:] != (rows, self.channels) or not len(windows):
+            short = windows.ndim == 3 and windows.shape[1] < rows
             what = "The window is too short." if short else "These are no windows of the channels."
-            allowed += f", or windows [N, {self.window}, {self.channels}]"
+            allowed += f", or windows [N, {rows}, {self.channels}]"
             raise UserError(what, saw=f"shape {np.shape(inputs)}", allowed=allowed)
+        before = windows[:, rows - self.difference :]
+        windows = windows[:, self.difference :] - windows[:, : self.window] if self.difference else windows
         with np.errstate(over="ignore"):
             standardised = (windows - self.mean) / self.deviation
         if not (np.abs(standardised) < LARGEST).all():
@@ -194,9 +249,19 @@ class Forecasting(Task):
 
         def told(network: Network, outputs: Outputs) -> Outputs:
             forecast = self._together(np.asarray(outputs["forecast"], np.float64))
-            return {"forecast": forecast * self.deviation + self.mean}
+            return {"forecast": self._undone(forecast * self.deviation + self.mean, before)}
 
         return Raw([Split(Dense(torch.from_numpy(standardised).float()))], told)
+
+    def _undone(self, values: np.ndarray, before: np.ndarray | None = None) -> np.ndarray:
+        """Differences [N,H,C], or their errors, added up over the lag, from the values `before` [N,d,C] or from 0."""
+        found = values.copy()
+        for step in range(values.shape[1] if self.difference else 0):
+            if step >= self.difference:
+                found[:, step] += found[:, step - self.difference]
+            elif before is not None:
+                found[:, step] += before[:, step]
+        return found
 
     def _together(self, values: np.ndarray) -> np.ndarray:
         """[N,H,C] of joint channels, or [N x C,H,1] of independent ones, as [N,H,C]."""
@@ -222,14 +287,15 @@ class Forecasting(Task):
         return [*super().reports(), *([] if self.drop_last is None else ["mse_drop_last", "mae_drop_last"])]
 
     def metrics(self, outputs: Outputs, split: str) -> dict[str, float]:
-        """mse and mae over every window, step and channel, in standardised and in original units."""
+        """mse and mae over every window, step and channel, in standardised and in original units, and the root."""
         errors = self._errors(outputs, split)
-        original = errors * self.deviation
+        original = self._undone(errors * self.deviation)
         found = {
             "mse": float(np.square(errors).mean()),
             "mae": float(np.abs(errors).mean()),
             "mse_original": float(np.square(original).mean()),
             "mae_original": float(np.abs(original).mean()),
+            "rmse_original": float(np.sqrt(np.square(original).mean())),
         }
         if self.drop_last is not None:
             kept = errors[: len(errors) // self.drop_last * self.drop_last]
@@ -247,6 +313,7 @@ class Forecasting(Task):
     def example_columns(self, predictions: Outputs, split: str, index: np.ndarray, network: Network | None) -> Columns:
         """What was seen of a channel, the truth and the forecast in original units, at `steps` and `seen_steps` counted
         from the window's end; the window's scores of all channels. The n-th example shows the n-th channel, in turns.
+        Of a series that is differenced these are differences.
 
         Longer horizons are thinned, and of the window no more is shown than the horizon is long.
         """
@@ -279,16 +346,23 @@ class Forecasting(Task):
         return WindowView.from_series(self.series, self.window, self.horizon, *self.spans[split])
 
 
-def standardise(values: np.ndarray, trained: int, names: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def standardise(
+    values: np.ndarray, trained: int, names: list[str], limits: tuple[float, float] | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Values [N,C] with the mean and deviation [C] of the first `trained` rows taken out; those two beside it.
 
-    A constant channel is only centred: its deviation is 1.
+    A constant channel is only centred: its deviation is 1. With `limits` the smallest and the largest of these rows
+    become the limits; the two are then what is taken off the values, and what they are divided by.
 
     Raises:
         UserError: a value that single precision cannot hold in these units.
     """
     first = values[0]
     mean, deviation = spread(values[:trained])
+    if limits is not None:
+        above, (low, high) = values[:trained] - first, limits
+        deviation = np.where(deviation == 0, 0.0, np.ptp(above, axis=0) / (high - low))
+        mean = above.min(axis=0) - low * np.where(deviation == 0, 1.0, deviation)
     deviation[deviation == 0] = 1.0
     with np.errstate(over="ignore", invalid="ignore"):
         standardised = (values - first - mean) / deviation

@@ -1,5 +1,6 @@
 """What every task is: the contract that training and evaluation rely on."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -304,11 +305,14 @@ class TokenAdapter(nn.Module):
 
 
 class GaussianNoise(nn.Module):
-    """A Gaussian likelihood with one learned scale, shared by all values (its log, started at 0)."""
+    """A Gaussian likelihood with one scale, shared by all values: learned (its log, started at 0), or fixed."""
 
-    def __init__(self) -> None:
+    def __init__(self, fixed: float | None = None):
         super().__init__()
-        self.log_scale = nn.Parameter(torch.zeros(()))
+        if fixed is None:
+            self.log_scale = nn.Parameter(torch.zeros(()))
+        else:
+            self.register_buffer("log_scale", torch.tensor(math.log(fixed)))
 
     def forward(self, values: Tensor, mean: Tensor) -> Tensor:
         """-log N(values; mean, scale^2) summed over all but the first axis [B], without the constant log(2 pi)/2."""

@@ -17,6 +17,7 @@ LATER_METRICS = (
     "mse_uncoded",
     "cross_entropy_uncoded",
     "nats_uncoded",
+    "rmse_original",
 )  # that results of the same protocol were given after the first records
 
 

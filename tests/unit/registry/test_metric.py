@@ -80,7 +80,8 @@ def test_options_that_pose_another_table() -> None:
         found = known(task)
         return found.poses, found.ways, found.overlap
 
-    assert posing("forecasting.Forecasting") == (("horizon",), (), ("window", "horizon"))
+    made_otherwise = ("difference", "scaling", "limits", "hold_out")
+    assert posing("forecasting.Forecasting") == (("horizon", *made_otherwise), (), ("window", "horizon"))
     assert posing("compression.Compression") == (("rate",), (), ())
     assert posing("generation.Generation") == (("samples",), (), ())
     assert posing("classification.Classification") == ((), ("order", "chunk", "protocol"), ())

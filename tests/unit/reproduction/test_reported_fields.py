@@ -11,6 +11,7 @@ from unroll.config.trial import Trial
 from unroll.registry.components import locate
 from unroll.reproduction.plan import RowPlan, plan_table
 from unroll.reproduction.published import read_table, table_names
+from unroll.tasks.compression import Compression
 from unroll.tasks.generation import Generation
 from unroll.training.prepared import build_task
 
@@ -48,8 +49,8 @@ def reports(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> set[str]:
     task.deviation, task._errors = np.ones(1), lambda outputs, split: np.zeros((64, 1, 1))
     if kind == "copying":
         outputs["probabilities"] = TWO[:, None]
-    if isinstance(task, Generation):
-        names = {task.bound_name} if "variational" in trial.plain["bottleneck"]["terms"] else set()
+    if isinstance(task, Generation | Compression):
+        names = {*task.reports(), *task.reports_of_networks(trial.plain)}
     else:
         names = set(task.metrics(outputs, "test"))
     splits = ("validation", "test", *FURTHER.get(trial.plain["data"]["name"], ()))
