@@ -4,6 +4,7 @@ import pytest
 from table_records import FIVE, record
 
 from unroll.analysis.labels import DATA, ROWS, Labels, labels_of, named
+from unroll.analysis.render.cells import main
 from unroll.analysis.tables import make_tables
 from unroll.errors import UserError
 from unroll.registry.groups import group_options
@@ -61,6 +62,13 @@ def test_tables_are_called_so_in_every_place() -> None:
 )
 def test_digits_follow_the_metric(metric: str, unit: str, decimals: int | None) -> None:
     assert Labels().decimals(metric, unit) == decimals
+
+
+def test_a_spread_that_its_digits_would_not_show_has_one_of_its_own() -> None:
+    (table,) = make_tables([record("lstm", 0, 81.0), record("lstm", 1, 81.04)], labels=Labels())
+    assert main(table, intervals=False).rows[0][1] == "81.0 ± 0.03"
+    (plain,) = make_tables([record("lstm", 0, 81.0), record("lstm", 1, 81.04)])
+    assert main(plain, intervals=False).rows[0][1] == "81.02 ± 0.03"
 
 
 def test_a_name_or_a_part_that_no_other_has() -> None:

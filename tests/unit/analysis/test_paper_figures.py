@@ -113,6 +113,19 @@ def test_a_style_sheet_sets_size_and_font(tmp_path: Path) -> None:
         assert panel().get_figwidth() == style.WIDTH
 
 
+def test_texts_are_broken_into_what_the_size_holds(tmp_path: Path) -> None:
+    sheet = tmp_path / "column.mplstyle"
+    sheet.write_text("figure.figsize: 3.4, 2.5\n")
+    long = "trained parameters, without embeddings and the projection to the vocabulary"
+    lines = []
+    for chosen in (None, sheet):
+        with style.settings(chosen):
+            (axes,) = draw_panels([("", [ONE])], Axis(long), Axis("mse")).axes
+            lines.append(axes.get_xlabel().split("\n"))
+    assert [len(found) for found in lines] == [1, 2]
+    assert " ".join(lines[1]) == long
+
+
 @pytest.mark.parametrize(
     ("content", "why"),
     [("figure.figsiz: 3, 2\n", "figsiz"), ("font.size: large one\n", "large one"), (None, "no such style sheet")],

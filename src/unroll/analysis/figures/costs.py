@@ -67,7 +67,7 @@ def draw_costs(table: Table, cost: Cost, x: str, y: str) -> "Figure":
         axes.set_yscale("log")
     axes.margins(x=0.1, y=0.1)
     _front(axes, front_of(table, cost), table.direction)
-    axes.set_xlabel(x)
+    axes.set_xlabel(style.wrapped(x))
     axes.set_ylabel(y)
     if several:
         drawn += [("Baselines", levels)] if levels else []

@@ -76,7 +76,8 @@ def draw_panels(
     """Draw lines in a panel a group; in every panel `levels`, horizontal lines, and `baselines`, both grey."""
     single = len(groups) == 1
     columns = 1 if single or style.characters() < NARROW else 2
-    width = style.characters(1.0 if columns == 1 else 0.48)
+    share = 1.0 if columns == 1 else 0.48
+    width = style.characters(share)
     rows = -(-len(groups) // columns)
     names = [[one.label for one in (*lines, *baselines) if one] + [name for name, _ in levels] for _, lines in groups]
     below = max(-(-len(group) // style.legend_columns(group, width)) for group in names)
@@ -95,7 +96,7 @@ def draw_panels(
             draw_line(axes, one, replace(style.look(place), colour=style.GREY))
         for place, (label, value) in enumerate(levels):
             axes.axhline(value, color=style.GREY, linestyle=style.DASHES[(place + 1) % 4], linewidth=1, label=label)
-        axes.set_xlabel(x.label)
+        axes.set_xlabel(style.wrapped(x.label, share))
         if number % columns == 0:
             axes.set_ylabel(y.label)
         axes.tick_params(labelbottom=True)

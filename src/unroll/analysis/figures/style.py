@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH = 7.0  # inches
-CHARACTERS = 130  # of a line as wide as a page, in the size of legends
+CHARACTERS = 20.3  # of an inch, in the size of legends
 SIZE = 7.0  # points of legends
+LEFT = 0.6  # inches that an axis takes with its label
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "p")
 DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
@@ -139,10 +140,16 @@ def small() -> float:
 
 
 def characters(share: float = 1.0) -> int:
-    """How many characters a line of a legend holds that is a share of the figure's width."""
+    """How many characters a line of a legend holds that stands below axes of a share of the figure's width."""
     import matplotlib
 
-    return max(20, int(CHARACTERS * share * matplotlib.rcParams["figure.figsize"][0] / WIDTH * SIZE / small()))
+    wide = share * matplotlib.rcParams["figure.figsize"][0] - LEFT
+    return max(20, round(CHARACTERS * wide * SIZE / small()))
+
+
+def wrapped(label: str, share: float = 1.0) -> str:
+    """Return an axis's label in lines that its axes hold."""
+    return textwrap.fill(label, int(0.85 * characters(share)), break_long_words=False)
 
 
 def legend(axes: "Axes", labels: Sequence[str], width: int) -> int:

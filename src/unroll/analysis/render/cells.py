@@ -41,12 +41,18 @@ def decimals(values: Iterable[float]) -> int:
     return min(4, max(0, 3 - math.floor(math.log10(sizes[len(sizes) // 2]))))
 
 
-def spread(summary: Summary | None, places: int) -> str:
-    """A mean and, of several values, their standard deviation, such as "81.50 ± 0.71"."""
+def spread(summary: Summary | None, places: int, paper: bool = False) -> str:
+    """A mean and, of several values, their standard deviation, such as "81.50 ± 0.71".
+
+    Of a paper, a deviation that its digits would not show has one digit of its own.
+    """
     if summary is None:
         return "—"
     mean = number(summary.mean, places)
-    return mean if summary.sd is None else f"{mean} ± {number(summary.sd, places)}"
+    if summary.sd is None:
+        return mean
+    short = paper and 1e-4 <= summary.sd < 0.5 * 10**-places
+    return f"{mean} ± {f'{summary.sd:.1g}' if short else number(summary.sd, places)}"
 
 
 def interval(summary: Summary | None, places: int) -> str:
@@ -91,14 +97,14 @@ def value(row: Row, table: Table, spread: bool = True) -> str:
     """Return a row's primary metric as its table shows it, with the spread over seeds or without."""
     places = places_of(table)
     if spread or row.primary is None:
-        return value_of(row, places)
+        return value_of(row, places, table.labels is not None)
     mean = number(row.primary.mean, places)
     return f"**{mean}**" if row.best else mean
 
 
-def value_of(row: Row, places: int) -> str:
-    """A row's primary metric, bold where the row is surely best."""
-    cell = spread(row.primary, places) + (" (reopened)" if row.reopened else "")
+def value_of(row: Row, places: int, paper: bool = False) -> str:
+    """A row's primary metric, bold where the row is surely best; `paper` is as of `spread`."""
+    cell = spread(row.primary, places, paper) + (" (reopened)" if row.reopened else "")
     return f"**{cell}**" if row.best else cell
 
 
@@ -132,7 +138,8 @@ def main(table: Table, intervals: bool) -> Grid:
     gap_places = decimals(row.gap.mean for row in gaps if row.gap)
     rows = []
     for row in table.rows:
-        cells = [_label(row), value_of(row, places), "—" if paper and seeds_of(row) == "no seed" else seeds_of(row)]
+        n = "—" if paper and seeds_of(row) == "no seed" else seeds_of(row)
+        cells = [_label(row), value_of(row, places, paper), n]
         cells += [letters(row.letters)] if lettered else []
         if intervals:
             cells.append(interval(row.primary, places))
@@ -213,7 +220,10 @@ def metrics(table: Table) -> Grid:
     names = list(dict.fromkeys(name for row in table.rows for name in row.metrics))
     places = {name: _places_of(table, name) for name in names}
     header = ["", *(table.with_unit(name) for name in names)]
-    rows = [[_label(row), *(spread(row.metrics.get(name), places[name]) for name in names)] for row in table.rows]
+    paper = table.labels is not None
+    rows = [
+        [_label(row), *(spread(row.metrics.get(name), places[name], paper) for name in names)] for row in table.rows
+    ]
     return Grid(header, rows, len(table.networks))
 
 
