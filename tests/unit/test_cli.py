@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from unroll.config.compose import compose
+from unroll.registry.groups import group_options
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "unroll"]
@@ -138,7 +139,7 @@ def complete(line: str) -> list[str]:
         ("unroll train arch", ["architecture.", "architecture="]),
         ("unroll train architecture=big", ["architecture=bigru"]),
         ("unroll train architecture=gru optimizer.l", ["optimizer.learning_rate="]),
-        ("unroll train -m optimizer=", [f"optimizer={name}" for name in ("adagrad", "adam", "adamw", "sgd")]),
+        ("unroll train -m optimizer=", [f"optimizer={name}" for name in group_options("optimizer")]),
         ("/some/where/bin/unroll train task=tr", ["task=translation"]),
         ("unroll sweep suite=q", ["suite=quickstart"]),
         ("unroll cost suite=q", ["suite=quickstart"]),
