@@ -85,7 +85,7 @@ def lines(block: str, language: str = "sh") -> Iterator[str]:
 
 def words_of(text: str) -> list[list[str]]:
     """The commands of a line, each as words; without variables before, `...`, redirections and comments."""
-    text = re.sub(r"\.? ?<\((.*)\)", r"\1", text)
+    text = re.sub(r"\.? ?<\((.*)\)|eval \"\$\((.*)\)\"", lambda found: found[1] or found[2], text)
     found: list[list[str]] = [[]]
     for word in shlex.split(text, comments=True):
         if word in ("&&", "|", ";"):
@@ -150,6 +150,7 @@ def _unroll(words: list[str], command: Command) -> None:
     group = typer.main.get_command(app)
     assert isinstance(group, TyperGroup)
     if words[0].startswith("-") or "--help" in words:
+        assert words[0] in ("-sc", "--help", "--version") or not words[0].startswith("-"), f"{command}: no such option"
         return
     sub, rest = words[0], words[1:]
     found = group.commands.get(sub)

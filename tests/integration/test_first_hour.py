@@ -36,17 +36,6 @@ def test_the_end_of_quickstart_is_what_the_committed_records_give(tmp_path: Path
     assert "\n".join(line.rstrip() for line in said.splitlines() if line.strip()) in PAGE.read_text(encoding="utf-8")
 
 
-def test_the_python_of_the_api_page_runs(tmp_path: Path) -> None:
-    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
-    code = page.split("```python\n")[1].partition("```")[0]
-    own = {**os.environ, "UNROLL_CACHE": str(tmp_path / "cache")}
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=own, capture_output=True, text=True, check=True
-    )
-    assert "'nll'" in done.stdout
-    assert "copying-copying-gru-s0-" in done.stdout
-
-
 def test_words_that_differ_are_noticed() -> None:
     said = "[1/2] finished  a acc 71.33 % (135.3 s), about 17 min 39 s left\n[2/2] finished  b acc 7 % (2 s)\n"
     same = "[ 1/2] finished  b acc 71 % (1.3 s)\n[ 2/2] finished  a acc 0.3 % (1 min 2 s)\n"
