@@ -255,7 +255,7 @@ def _report(todo: Plan, trials: Sequence[Trial], folder: Path, console: "Console
     for line in winners(records, trials):
         say(line)
     print(f"Report: {path}", flush=True)
-    print(f"Page:   {path.with_suffix('.html')}, for a browser: what won, by how much, whether it is sure", flush=True)
+    print(f"Page:   {path.with_suffix('.html')}, for a browser", flush=True)
     if not unfinished:
         print(f"Next: unroll report suite={todo.name} --runs {folder.parent} --figures figures", flush=True)
         print(f"      unroll show {trials[0].trial_id} --runs {folder.parent}", flush=True)
