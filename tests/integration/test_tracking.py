@@ -14,6 +14,7 @@ from tiny_data import Tiny
 from unroll.config.trial import Trial
 from unroll.errors import TrialFailed
 from unroll.records.record import read_record
+from unroll.tracking.wandb_pipe import Pipe
 from unroll.training.train import train
 
 ALL = ["logger.csv=true", "logger.tensorboard=true", "logger.wandb.mode=offline"]
@@ -104,6 +105,31 @@ def test_wandb_holds_the_same_under_the_trials_id(tracked: Trial) -> None:
     assert run["summary"]["selection/step"] == 8
     assert run["config"]["architecture"] == "gru"
     assert run["config"]["config"]["architecture"]["name"] == "gru"
+
+
+def test_offline_wandb_is_imported_while_the_trial_evaluates(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One process, from before the final evaluation to the run's last line; a trial that fails there ends it, too."""
+    made: list[Pipe] = []
+    original, started = Pipe.__init__, []
+
+    def noted(self: Pipe, *arguments: Any, **named: Any) -> None:
+        original(self, *arguments, **named)
+        made.append(self)
+
+    def evaluating(*arguments: Any) -> None:
+        started.append([pipe.process.poll() for pipe in made])
+
+    monkeypatch.setattr(Pipe, "__init__", noted)
+    monkeypatch.setattr("unroll.training.story.take_best", evaluating)
+    assert train(tiny.trial("forecasting", tmp_path, *SHORT, ALL[2]))["run"]["tracking"] == {"wandb": "complete"}
+    assert started == [[None]]
+    assert [pipe.process.poll() is not None for pipe in made] == [True], "and none is left"
+    monkeypatch.setattr("unroll.tasks.forecasting.Forecasting.evaluate", None)
+    with pytest.raises(TrialFailed):
+        train(tiny.trial("forecasting", tmp_path, *SHORT, "seed=1", ALL[2]))
+    assert [pipe.process.poll() is not None for pipe in made] == [True, True]
 
 
 def test_trials_of_one_process_are_runs_of_their_own(tiny: Tiny, tmp_path: Path) -> None:

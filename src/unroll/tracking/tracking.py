@@ -28,6 +28,9 @@ class Tracker(Protocol):
     def preempting(self) -> None:
         """Hear that the trial leaves now and goes on later."""
 
+    def trained(self) -> None:
+        """Hear that only the final evaluation is left."""
+
     def tell(self, found: Description, record: Mapping[str, Any]) -> None:
         """Take what the trial's run is, now that its record is written; `finish` comes next."""
 
@@ -97,6 +100,12 @@ class Tracking:
         for name, tracker in list(self._trackers.items()):
             with self._guarded(name):
                 tracker.preempting()
+
+    def trained(self) -> None:
+        """Say that only the final evaluation is left, without waiting for anything."""
+        for name, tracker in list(self._trackers.items()):
+            with self._guarded(name):
+                tracker.trained()
 
     def finish(self, ended: Ended, record: Mapping[str, Any] | None = None) -> None:
         """Let the trackers write what is left. Doing it again does nothing.
@@ -192,6 +201,9 @@ class _Lightning:
         self.logger.save()
 
     def preempting(self) -> None:
+        pass
+
+    def trained(self) -> None:
         pass
 
     def tell(self, found: Description, record: Mapping[str, Any]) -> None:

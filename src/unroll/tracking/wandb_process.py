@@ -104,7 +104,9 @@ def run(out: TextIO) -> None:
 
 
 def write(out: TextIO) -> None:
-    """Write runs that have ended, until the input ends."""
+    """Write runs that have ended, until the input ends; wandb is there before the first comes."""
+    import wandb  # noqa: F401
+
     for line in _lines():
         if not line:
             continue

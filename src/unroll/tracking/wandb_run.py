@@ -18,7 +18,7 @@ from unroll.errors import UserError
 from unroll.tracking.description import Description
 from unroll.tracking.history import AXES, read_lines
 from unroll.tracking.wandb_pipe import COMMAND, Pipe, WandbTrouble
-from unroll.tracking.wandb_runs import Ended, Place, ending, init_of, writing
+from unroll.tracking.wandb_runs import Ended, Place, Writer, ending, init_of, writing
 from unroll.visible import say
 
 _SECONDS_TO_ASK = 60.0
@@ -67,7 +67,8 @@ class WandbRun:
         self.timeout = self.place.timeout_seconds
         self.told: tuple[Description, Mapping[str, Any]] | None = None
         self._complete = False
-        self._pipe: Pipe | None = None
+        self._pipe: Pipe | None = None  # online
+        self._writer: Pipe | None = None  # offline, once the trial has trained
         if not self.place.online:
             return
         init = init_of(named(trial, found), self.place)
@@ -94,6 +95,11 @@ class WandbRun:
         if self._pipe is not None:
             self._pipe.say({"preempting": True})
 
+    def trained(self) -> None:
+        """Offline, start the process that writes the run: wandb is imported while the trial evaluates."""
+        if not self.place.online:
+            self._writer = Pipe("write", self.place.folder, offline=True)
+
     def tell(self, found: Description, record: Mapping[str, Any]) -> None:
         """Take what the trial's run is, now that it has ended."""
         self.told = found, record
@@ -104,10 +110,10 @@ class WandbRun:
         Raises:
             WandbTrouble: it is not, in the time that it has.
         """
-        if self._pipe is None:
-            self._write()
-            return
         try:
+            if self._pipe is None:
+                self._write()
+                return
             self.log({}, 0)
             self._pipe.say({"end": self._ending(self._pipe), "exit_code": int(ended != "finished")})
             self._process.wait(self.timeout)
@@ -121,8 +127,9 @@ class WandbRun:
 
     def abandon(self) -> None:
         """End the process now; wandb's own ends with it."""
-        if self._pipe is not None:
-            self._pipe.close()
+        for pipe in (self._pipe, self._writer):
+            if pipe is not None:
+                pipe.close()
 
     def _ending(self, pipe: Pipe) -> str | None:
         if self.told is None:
@@ -134,7 +141,7 @@ class WandbRun:
     def _write(self) -> None:
         """Write the run of a trial that has ended; of one that goes on later, nothing."""
         if self.told is not None:
-            write_run(self.trial, *self.told, list(read_lines(self.history)))
+            write_run(self.trial, *self.told, list(read_lines(self.history)), pipe=self._writer)
 
     def _listen(self, pipe: Pipe) -> None:
         """Take what the process has said; WandbTrouble where that is an error."""
@@ -145,16 +152,30 @@ class WandbRun:
 
 
 def write_run(
-    trial: Trial, found: Description, record: Mapping[str, Any], history: list[dict[str, float]], online: bool = False
+    trial: Trial,
+    found: Description,
+    record: Mapping[str, Any],
+    history: list[dict[str, float]],
+    pipe: Pipe | None = None,
 ) -> str:
     """Write the whole run of a trial that has ended; return where it is.
+
+    Args:
+        trial: that ended.
+        found: its description.
+        record: that it left.
+        history: its lines.
+        pipe: to a process that writes runs; None: one is started.
 
     Raises:
         WandbTrouble: W&B does not take it.
     """
     place, kinds = place_of(trial), trial.config.logger.wandb.artifacts
-    with writing(replace(place, online=online or place.online)) as writer:
-        return writer.write(Ended(record, trial.directory, named(trial, found), history), kinds)
+    ended = Ended(record, trial.directory, named(trial, found), history)
+    if pipe is not None:
+        return Writer(pipe, place).write(ended, kinds)
+    with writing(place) as writer:
+        return writer.write(ended, kinds)
 
 
 def check_wandb(trial: Trial) -> None:

@@ -45,6 +45,7 @@ def run_trial(run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
     find_checkpoint(run)
     set_up(run)
     fit(run)
+    run.tracking.trained()
     evaluate_last(run)
     take_best(run)
     evaluate(run)

@@ -100,6 +100,9 @@ class Broken:
     def preempting(self) -> None:
         self._do("preempting")
 
+    def trained(self) -> None:
+        self._do("trained")
+
     def finish(self, ended: str) -> None:
         self._do("finish")
 
@@ -114,8 +117,9 @@ class Broken:
         ("make", []),
         ("log", ["make", "log", "abandon"]),
         ("preempting", ["make", "log", "log", "preempting", "abandon"]),
-        ("finish", ["make", "log", "log", "preempting", "finish", "abandon"]),
-        ("nowhere", ["make", "log", "log", "preempting", "finish"]),
+        ("trained", ["make", "log", "log", "preempting", "trained", "abandon"]),
+        ("finish", ["make", "log", "log", "preempting", "trained", "finish", "abandon"]),
+        ("nowhere", ["make", "log", "log", "preempting", "trained", "finish"]),
     ],
 )
 def test_a_tracker_that_fails_is_warned_of_once_and_left_out(
@@ -134,6 +138,7 @@ def test_a_tracker_that_fails_is_warned_of_once_and_left_out(
     for step in (1, 2):
         tracking.log({"a": float(step)}, step)
     tracking.preempting()
+    tracking.trained()
     tracking.finish("finished")
     tracking.finish("failed")  # the first end counts
     warned = capsys.readouterr().err
