@@ -149,5 +149,6 @@ def test_what_docs_tell_to_type_works(tmp_path: Path, monkeypatch: pytest.Monkey
         found = CliRunner().invoke(app, [*words, *out])
         assert found.exit_code == 0, found.output
     made = {path.name for path in tmp_path.iterdir()}
-    assert made == {"column.mplstyle", "figures", "report.md", "learning.pdf", "sentiment.tex"}
+    written = {"figures", "report.md", "report.html", "learning.pdf", "sentiment.tex"}
+    assert made == {"column.mplstyle", *written}
     assert len(list((tmp_path / "figures").glob("*.pdf"))) > 10

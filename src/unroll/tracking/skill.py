@@ -155,8 +155,9 @@ def _apart(key: str) -> tuple[str, tuple[str, ...]]:
 def beside(config: Mapping[str, Any], runs: Path) -> list[dict[str, Any]]:
     """Return the records of baselines of a config's task and data that lie in a folder of trials."""
     named = f"{config['task']['name']}-{config['data']['name']}"
-    found = []
-    for name in config["task"].get("baselines", ()):
+    found, listed = [], config["task"].get("baselines")
+    names = [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
+    for name in names:  # a record's config may hold anything there
         for path in (*runs.glob(f"{named}-{name}-s*/{FILE_NAME}"), *runs.glob(f"{named}-{name}-s*.json")):
             try:
                 found.append(read_record(path))

@@ -83,7 +83,8 @@ def show_all(record: Record, like: Record) -> None:
     assert frame([record, like]).height == 2
     whole = {**dict.fromkeys(("error", "data", "parameters", "flops", "result")), **record}
     found = {"trial_id": "x", "place": "x", "state": record["status"], "progress": None, "stale": None}
-    found |= {"config": None, "command": None, "no_command": "x", "error": whole["error"], "result": _result(whole)}
+    found |= {"config": None, "command": None, "no_command": "x", "error": whole["error"]}
+    found["result"] = _result(whole, Path())
     found |= {"environment": _environment(whole), "curves": _curves(None, whole["config"], whole)}
     assert list(lines(found))
 
