@@ -37,7 +37,7 @@ def works_elsewhere(file: Path, folder: Path) -> None:
     """Install a file with its dependencies in a new environment, and train two steps there."""
     venv.create(folder / "venv", with_pip=True, symlinks=True)
     programs = folder / "venv" / "bin"
-    run(programs / "python", "-m", "pip", "install", "-q", "-c", PINS, file, cwd=folder)
+    run(programs / "python", "-m", "pip", "install", "-q", "--no-compile", "-c", PINS, file, cwd=folder)
     where = run(programs / "python", "-c", "import unroll; print(unroll.__file__)", cwd=folder).strip()
     if not Path(where).is_relative_to(folder):
         sys.exit(f"release-check: {file.name} was not what ran: {where}")
