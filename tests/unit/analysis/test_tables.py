@@ -245,14 +245,11 @@ def test_report_reads_both_layouts_and_writes_the_same_bytes(tmp_path: Path) -> 
         committed.mkdir(exist_ok=True)
         (committed / f"{each['trial_id']}.json").write_bytes(written.read_bytes())
     assert read_records(runs) == read_records(committed)
-    first, beside = report(runs)
+    first, page = report(runs)
     second, _ = report(committed, out=tmp_path / "one.md")
-    assert (first, beside) == (runs / "report.md", runs / "report.html")
+    assert (first, page) == (runs / "report.md", runs / "report.html")
     assert first.read_bytes() == second.read_bytes()
-    assert [path.name for path in report(committed, out=tmp_path / "tables")] == [
-        "sentiment-sst2.md",
-        "index.html",
-    ]
+    assert [path.name for path in report(committed, out=tmp_path / "tables")] == ["sentiment-sst2.md", "index.html"]
 
 
 def test_the_summary_sets_the_best_network_beside_the_best_baseline() -> None:
