@@ -6,7 +6,8 @@ Each trial is `unroll train` in a process of its own, on one thread; its data is
 first of a pair is each side in turn. Both sides must end with the same weights. Timed are the whole process with all
 that it starts, wandb's own among them, in wall and in CPU seconds, and of the wall's those after the predictions were
 written: then come the record and, with W&B, its run. A ratio is the seconds with W&B by those without. Offline nothing
-is done while a trial trains, so that the seconds more are the same for a longer one.
+is done while a trial trains, so that the seconds more are the same for a longer one; what writing one run takes by
+itself, in a process that has to import wandb first, is printed before the pairs (`--pairs 0`: it alone).
 
 On a machine with other work wall seconds say little: CPU seconds are disturbed less. Linux only.
 """
@@ -25,10 +26,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from unroll.records.record import FILE_NAME, read_record
+from unroll.tracking import replay
+from unroll.tracking.wandb_runs import Place, writing
 
 TRIAL = ("task=forecasting", "data=beijing_pm25", "architecture=gru", "budget.epochs=null", "trainer.threads=1")
 PLAIN = "local"  # metrics.jsonl alone
 PREDICTIONS = "predictions.npz"
+WRITES = 3  # of one run, alone
 KEYS = ("training", "wall", "cpu", "ending")  # of Timed, as they are printed
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2): what a child leaves behind becomes ours, and is waited for
 
@@ -70,6 +74,17 @@ def timed(logger: str, steps: int, runs: Path) -> Timed:
     )
 
 
+def written(runs: Path) -> float:
+    """Write the offline run of a trial once, in a process of its own; return the CPU seconds of all that takes part."""
+    (path,) = runs.glob(f"*/{FILE_NAME}")
+    record, before, own = read_record(path), _cpu(), time.process_time()
+    (ended,) = replay.ended([(record, path.parent)], [record], None)
+    with writing(Place(runs, online=False, project="unroll")) as writer:
+        writer.write(ended)
+    _wait_for_all()
+    return _cpu() - before + time.process_time() - own
+
+
 def _cpu() -> float:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
@@ -101,6 +116,9 @@ def main() -> None:
     wall, cpu, more, ending = [], [], [], []
     with tempfile.TemporaryDirectory(prefix="unroll-tracking-") as folder:
         timed(PLAIN, 2, Path(folder) / "first")
+        print(
+            told("one run written, cpu seconds", [written(Path(folder) / "first") for _ in range(WRITES)]), flush=True
+        )
         for pair in range(options.pairs):
             sides = [PLAIN, options.logger][:: 1 if pair % 2 == 0 else -1]
             found = {side: timed(side, options.steps, Path(folder) / f"{pair}-{side}") for side in sides}
@@ -113,10 +131,10 @@ def main() -> None:
             ending.append(logged.ending - plain.ending)
             seconds = [f"{key} {getattr(plain, key):.1f} and {getattr(logged, key):.1f} s" for key in KEYS]
             print(f"pair {pair + 1}: {'; '.join(seconds)}; load {os.getloadavg()[0]:.1f}", flush=True)
-    print(told("wall", wall))
-    print(told("cpu", cpu))
-    print(told("cpu, seconds more", more))
-    print(told("ending, seconds more", ending))
+    lines = {"wall": wall, "cpu": cpu, "cpu, seconds more": more, "ending, seconds more": ending}
+    for name, found_of_pairs in lines.items():
+        if found_of_pairs:
+            print(told(name, found_of_pairs))
 
 
 if __name__ == "__main__":
