@@ -24,7 +24,7 @@ from unroll.sweeps.capacity import gpus_for, workers_here
 from unroll.sweeps.scheduler import to_launch
 
 PUBLISHED = Path("results/records")  # of a checkout
-UNKNOWN = "no record"
+UNKNOWN = "none"
 _NVIDIA = Path("/proc/driver/nvidia/version")
 _CPU = Path("/proc/cpuinfo")
 _VECTORS = {"AVX512": {"avx512vl", "avx512bw", "avx512dq", "fma"}, "AVX2": {"avx2", "fma"}}  # as torch tells them apart

@@ -4,19 +4,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from unroll.analysis.cost import AWAY, PILOT, SCALED, CellCost, Forecast, Total, measured_errors, total
+from unroll.analysis.render.columns import columns
 from unroll.config.overrides import refuse_repeated
 from unroll.config.search_space import tunes
 from unroll.durations import duration
 from unroll.sweeps.cost import Costs, as_json, forecast, plan_costs
 from unroll.visible import say, visible
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
-HEADER = ("", "trials", "s each", "core h", "memory", "disk", "from")
+HEADER = ("", "trials", "s each", "core h", "memory", "disk", "records")
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -53,39 +51,27 @@ def show(found: Costs, advice: str = "") -> None:
         found: the costs.
         advice: the command that times what is not known.
     """
-    from rich.console import Console
-
-    console = Console()
-    for table in rich_tables(found.cells):
-        console.print(table)
-    for line in lines(found, measured_errors(), advice):
+    for line in (*tables(found.cells), *lines(found, measured_errors(), advice)):
         print(visible(line), flush=True)
 
 
-def rich_tables(cells: Sequence[CellCost]) -> "Iterator[Table]":
-    """Yield a Rich table a problem, a row an architecture or baseline that is still to be trained."""
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
-
+def tables(cells: Sequence[CellCost]) -> Iterator[str]:
+    """Yield the lines of a table a problem, a row an architecture or baseline that is still to be trained."""
     problems: dict[str, list[CellCost]] = {}
     for one in cells:
         if one.to_train:
             problems.setdefault(one.problem, []).append(one)
     for problem, members in problems.items():
-        shown = Table(title=escape(problem), box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
-        for number, name in enumerate(HEADER):
-            shown.add_column(name, justify="right" if 0 < number < len(HEADER) - 1 else "left", overflow="fold")
-        for one in members:
-            shown.add_row(*map(escape, row(one)))
-        yield shown
+        yield problem
+        yield from columns([HEADER, *map(row, members)], left=(0, len(HEADER) - 1))
+        yield ""
 
 
 def row(one: CellCost) -> list[str]:
     """Return a cell's texts, in the order of HEADER."""
     forecast = one.forecast
     if forecast is None:
-        return [one.row, str(one.to_train), *["?"] * 4, f"unknown: {one.why}"]
+        return [one.row, str(one.to_train), *["?"] * 4, one.why]
     most, least = "≤ " * forecast.is_most, "≥ " * forecast.disk_is_least
     disk = one.to_train * forecast.disk_bytes
     return [
@@ -100,10 +86,10 @@ def row(one: CellCost) -> list[str]:
 
 
 def origin(forecast: Forecast) -> str:
-    """Return where a forecast comes from: `3 records`, `1 record, other budget`, `pilot`."""
+    """Return where a forecast comes from: records, so many (`3`, `1, other budget`), or a `pilot`."""
     if forecast.source == PILOT:
         return "pilot"
-    return _count(forecast.count, "record") + {SCALED: ", other budget", AWAY: ", other CPU"}.get(forecast.source, "")
+    return str(forecast.count) + {SCALED: ", other budget", AWAY: ", other CPU"}.get(forecast.source, "")
 
 
 def lines(found: Costs, errors: Mapping[str, Any], advice: str = "") -> Iterator[str]:

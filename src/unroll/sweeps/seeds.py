@@ -4,10 +4,10 @@ import dataclasses
 import json
 import math
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from unroll.analysis.render.columns import columns, paragraphs, width
 from unroll.analysis.seeds import UNKNOWN, SeedsNeeded, seeds_needed
 from unroll.analysis.statistics.samples import LEAST_SEEDS
 from unroll.analysis.tables import Table, make_tables
@@ -18,14 +18,13 @@ from unroll.records.audit import trusted
 from unroll.records.scores import scores_under
 from unroll.sweeps.suite import plan, sorted_out
 
-if TYPE_CHECKING:
-    import rich.table
-
 NOTE = (
     "Seeds of each network that would see a true difference of two networks with a chance of 80 %, beside all pairs at "
     "5 %, by the spreads of these records. Floor: what no number of seeds goes below, since the test set has so many "
-    "examples. Core hours: of training alone."
+    "examples. Core h: of training alone."
 )
+
+HEADER = ("to see", "seeds", "there", "seen today", "floor", "trials lack", "core h")
 
 
 def run(
@@ -98,40 +97,35 @@ def as_json(todo: Plan, found: Sequence[SeedsNeeded], words: Sequence[str]) -> s
 
 def show(todo: Plan, found: Sequence[SeedsNeeded], words: Sequence[str]) -> None:
     """Print a table of the problems, and the commands that train what they lack."""
-    from rich.console import Console
-
     from unroll.visible import say
 
-    Console().print(table(found))
-    say(NOTE)
+    for line in (*table(found), *paragraphs([NOTE], width())):
+        say(line)
     for one in found:
         said = [one.why or "", command(todo, one, words) or ""]
         if any(said):
             say(f"{one.problem}: {'; '.join(filter(None, said))}")
 
 
-def table(found: Sequence[SeedsNeeded]) -> "rich.table.Table":
-    """Return a row a problem."""
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table as RichTable
+def table(found: Sequence[SeedsNeeded]) -> Iterator[str]:
+    """Yield the lines of a table, a row a problem: its name, below it the numbers."""
+    head, *rows = columns([HEADER, *map(_row, found)], indent=1, left=())
+    yield head
+    for one, line in zip(found, rows, strict=True):
+        yield from (one.problem, line)
+    yield ""
 
-    shown = RichTable(box=box.SIMPLE_HEAD)
-    shown.add_column("")
-    for name in ("to see", "seeds needed", "there", "seen today", "floor", "trials lacking", "core hours"):
-        shown.add_column(name, justify="right", overflow="fold")
-    for one in found:
-        few, most = one.seeds
-        shown.add_row(
-            escape(one.problem),
-            "—" if one.see is None else escape(f"{one.see:g} {one.unit}"),
-            "—" if one.enough is None else str(one.enough),
-            str(few) if few == most else f"{few} to {most}",
-            *("—" if value is None else f"{value:.3g}" for value in (one.smallest, one.floor)),
-            "—" if one.enough is None else str(one.lacking),
-            "—" if one.core_hours is None else f"{one.core_hours:.2g}",
-        )
-    return shown
+
+def _row(one: SeedsNeeded) -> list[str]:
+    few, most = one.seeds
+    return [
+        "—" if one.see is None else f"{one.see:g} {one.unit}",
+        "—" if one.enough is None else str(one.enough),
+        str(few) if few == most else f"{few} to {most}",
+        *("—" if value is None else f"{value:.3g}" for value in (one.smallest, one.floor)),
+        "—" if one.enough is None else str(one.lacking),
+        "—" if one.core_hours is None else f"{one.core_hours:.2g}",
+    ]
 
 
 def command(todo: Plan, one: SeedsNeeded, words: Sequence[str]) -> str | None:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from unroll.analysis.render.columns import columns, parts, width
 from unroll.durations import duration
 from unroll.errors import UserError
 from unroll.sweeps.status import Seen, Watched, as_json, counts, grid
@@ -126,10 +127,10 @@ def _cell(found: Mapping[str, int]) -> str:
 
 
 def _plain_table(seen: Sequence[Seen]) -> list[str]:
-    columns, rows = grid(seen)
-    cells = [["", *columns], *([row, *map(_cell, found)] for row, found in rows.items())]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return [visible("  ".join(map(str.ljust, line, widths)).rstrip()) for line in cells]
+    problems, rows = grid(seen)
+    cells = [["", *problems], *([row, *map(_cell, found)] for row, found in rows.items())]
+    shown = (columns(part, left=range(len(part[0]))) for part in parts(cells, width()))
+    return [visible(line) for part in shown for line in part]
 
 
 def _table(seen: Sequence[Seen]) -> Any:
@@ -137,9 +138,9 @@ def _table(seen: Sequence[Seen]) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    columns, rows = grid(seen)
+    problems, rows = grid(seen)
     table = Table(box=box.SIMPLE_HEAD)
-    for name in ("", *columns):
+    for name in ("", *problems):
         table.add_column(Text(visible(name).replace(" ", "\n")))
     for row, cells in rows.items():
         coloured = [

@@ -4,7 +4,7 @@ import pytest
 
 from unroll.analysis.cost import AWAY, PILOT, RECORDS, SCALED, CellCost, Forecast, Machine
 from unroll.sweeps.cost import Costs
-from unroll.sweeps.cost_view import lines, row, size
+from unroll.sweeps.cost_view import lines, row, size, tables
 
 HERE = Machine("A CPU")
 ERRORS = {
@@ -51,7 +51,7 @@ def test_a_row_is_a_cell() -> None:
         "2",
         "1.5 GB",
         "8 MB",
-        "3 records",
+        "3",
     ]
     most = forecast(SCALED, count=1, is_most=True, disk_is_least=True, memory_bytes=None)
     assert row(CellCost("p", "lstm", 1, 0, most))[2:] == [
@@ -59,13 +59,27 @@ def test_a_row_is_a_cell() -> None:
         "≤ 0.5",
         "?",
         "≥ 2 MB",
-        "1 record, other budget",
+        "1, other budget",
     ]
-    assert row(CellCost("p", "lstm", 2, 0, None, "no data")) == ["lstm", "2", "?", "?", "?", "?", "unknown: no data"]
+    assert row(CellCost("p", "lstm", 2, 0, None, "no data")) == ["lstm", "2", "?", "?", "?", "?", "no data"]
     assert row(CellCost("p", "tfidf", 1, 0, forecast(AWAY, disk_bytes=0, disk_is_least=True)))[5:] == [
         "?",
-        "3 records, other CPU",
+        "3, other CPU",
     ]
+
+
+def test_a_table_is_a_line_a_row_within_80_columns() -> None:
+    wide = forecast(SCALED, count=12, is_most=True, disk_is_least=True, memory_bytes=1.23e9)
+    cells = [CellCost("p", "independent_pixels", 15, 0, wide), CellCost("p", "gru", 2, 0, None, "none")]
+    shown = list(tables([*cells, CellCost("q", "done", 1, 1, None)]))
+    assert shown == [
+        "p",
+        "                    trials     s each  core h  memory     disk  records",
+        "independent_pixels      15  ≤ 1.8e+03   ≤ 7.5  1.2 GB  ≥ 30 MB  12, other budget",
+        "gru                      2          ?       ?       ?        ?  none",
+        "",
+    ]
+    assert max(map(len, shown)) == 80
 
 
 def test_the_total_stands_beside_the_error_of_its_sources_alone() -> None:
