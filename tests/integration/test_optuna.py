@@ -87,9 +87,9 @@ def test_a_suite_is_tuned_and_its_best_points_are_trained_on_all_seeds(
     assert tune(tmp_path)
     said = capsys.readouterr().out
     assert "Points 1 to 2 of 4 of 2 studies" in said
-    assert "6 of 6 trials finished" in said, "two networks on two seeds, two baselines without"
+    assert "7 of 7 trials finished" in said, "two networks on two seeds, three baselines without"
     trained = (tmp_path / "log").read_text().split()
-    assert len(trained) == len(set(trained)) == 2 * 4 + 2 * 1 + 2
+    assert len(trained) == len(set(trained)) == 2 * 4 + 2 * 1 + 3
     content = summary(tmp_path)
     assert content["effort"] == {
         name: {"points": 4, "failed": 0, "seconds": 8.0, "final_trials": 1, "final_seconds": 2.0}
@@ -102,7 +102,7 @@ def test_a_suite_is_tuned_and_its_best_points_are_trained_on_all_seeds(
         assert study["best"]["test"] == best["result"]["metrics"]["test"]
         assert {read_record(tmp_path / trial)["config"]["seed"] for trial in study["final"]} == {0, 1}
         assert len({read_record(tmp_path / trial)["config"]["architecture"]["width"] for trial in study["final"]}) == 1
-    assert len(content["baselines"]) == 2
+    assert len(content["baselines"]) == 3
     rows = (tmp_path / "two" / "report.md").read_text()
     assert all(name in rows for name in ("mlp", "lstm", "pca"))
     assert report(tmp_path), "the sweep's own files do not stand in a report's way"
@@ -131,7 +131,7 @@ def test_a_killed_sweep_goes_on_with_the_same_points(tune: Callable[..., bool], 
     assert points(killed) == points(whole)
     after = (killed / "log").read_text().split()
     assert after[:5] == before
-    assert len(after) == len(set(after)) == 12, "what had a record was not trained again"
+    assert len(after) == len(set(after)) == 13, "what had a record was not trained again"
 
 
 def test_points_that_fail_do_not_fail_the_sweep(tune: Callable[..., bool], tmp_path: Path) -> None:

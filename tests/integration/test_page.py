@@ -108,7 +108,7 @@ def test_a_cell_opens_with_its_seeds_records_curves_and_command(opened: Open) ->
     address = page.url
     assert "cell=" in address
     page.keyboard.press("Escape")
-    assert "cell=" not in page.url
+    page.wait_for_function("!location.hash.includes('cell=')")
     assert page.evaluate("document.activeElement.className").startswith("cell"), "focus comes back"
     again = opened(f"#{address.partition('#')[2]}").page
     assert again.get_by_role("dialog").locator("h2").inner_text() == title, "its address opens it"

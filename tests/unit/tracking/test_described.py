@@ -104,7 +104,7 @@ def test_a_group_says_what_it_is(records: list[dict[str, Any]]) -> None:
 
 
 def test_a_name_says_what_differs_and_notes_train_it_again(records: list[dict[str, Any]]) -> None:
-    found = copy.deepcopy(next(one for one in records if one["config"]["architecture"]["name"] == "bilstm"))
+    found = copy.deepcopy(next(one for one in records if one["config"].get("architecture", {}).get("name") == "bilstm"))
     found["config"]["seed"] = 3
     found["run"]["command"] = (
         "unroll train task=sentiment architecture=bilstm seed=3 optimizer.learning_rate=0.01 trainer.threads=2 "
