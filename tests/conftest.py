@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.needed import lacking
+
 # The same examples in every run, however slow the machine is.
 settings.register_profile("unroll", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unroll")
@@ -29,9 +31,7 @@ def benchmark_data() -> Path:
     folder = os.environ.get("UNROLL_DATA")
     if folder and Path(folder).is_dir():
         return Path(folder).resolve()
-    if os.environ.get("CI") == "true":
-        pytest.fail("UNROLL_DATA does not name a folder; in CI the benchmark data must be there")
-    pytest.skip("needs benchmark data: set UNROLL_DATA to a folder with sst/, multi30k/, ett/, mnist/")
+    lacking("needs benchmark data: set UNROLL_DATA to a folder with sst/, multi30k/, ett/, mnist/")
 
 
 @pytest.fixture

@@ -1,12 +1,13 @@
 """The local cluster with tiny data on it; where it does not run, these tests skip, and in CI they fail."""
 
-import os
 from pathlib import Path
 
 import pytest
 import yaml
 from local_cluster import LocalCluster, Overrides, environment, environment_file, make_cluster
 from tiny_data import Tiny, small_overrides, write_tiny
+
+from tests.needed import lacking
 
 SUITES = {
     "two_seeds": {"grid": {"task": ["sentiment"], "seed": [0, 1]}},
@@ -21,10 +22,7 @@ SUITES = {
 def slurm_environment() -> dict[str, str]:
     found = environment()
     if found is None:
-        message = f"no local cluster answers by {environment_file()}: run slurm/local-cluster/start.sh"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
+        lacking(f"no local cluster answers by {environment_file()}: run slurm/local-cluster/start.sh")
     return found
 
 
