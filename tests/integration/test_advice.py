@@ -133,6 +133,7 @@ def river(line: str, *wrong: str, header: str = "date,a,b") -> Callable[[Place],
     return words
 
 
+SHORT = ["task.window=8", "task.horizon=2"]
 TUNED = ["hydra/sweeper=optuna", "hydra.sweeper.trials=3"]
 COMMANDS: dict[str, list[Callable[[Place], list[str]]]] = {
     "sweeps/job.py:refuse": [lambda place: ["train", "--architecture", "lstm"]],
@@ -148,6 +149,7 @@ COMMANDS: dict[str, list[Callable[[Place], list[str]]]] = {
         train("budget.seconds=1"),
         train("budget.steps=null", "budget.seconds=1"),
     ],
+    "config/validate.py:_contradictions": [train("task.hold_out=false", *SHORT, task="forecasting")],
     "config/validate.py:_decays": [train("optimizer.schedule=exponential"), train("optimizer.clip_value=1")],
     "config/compose.py:_checked": [train("baseline=memoryless")],
     "training/metric_names.py:check_metrics": [train("task.primary.direction=higher"), train("task.primary.unit=dB")],
