@@ -1,10 +1,12 @@
-"""CPU seconds until a trial's first training step: of `unroll train` in a fresh process, and of a second trial in it.
+"""CPU seconds until a trial's first line and its first training step: of `unroll train` in a fresh process, and of the
+first step of a second trial in it.
 
     UNROLL_DATA=<folder with sst/, ett/ and mnist/> python -m benchmarks.start [--repeats 5]
 
 A fresh process counts from its own start: the interpreter, every import, composing, checking, reading prepared data,
 building the network and Lightning's trainer. A warm one counts from the call that trains another seed, as a sweep's
-worker does. Data are prepared before anything is timed. One thread; the median of the repeats [least-most].
+worker does. Data are prepared before anything is timed. One thread; the median of the repeats [least-most]. Beside
+them, in the same run: what a process needs to import the given packages and nothing of Unroll; no trial undercuts it.
 """
 
 import argparse
@@ -14,7 +16,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,40 +29,68 @@ CELLS = {
     "forecasting": ["task=forecasting", "architecture=gru"],
     "compression": ["task=compression", "architecture=ae"],
 }
+GIVEN = "import torch, pytorch_lightning, torchmetrics, datasets, hydra, time; print(time.process_time())"
 SHORT = ["budget.epochs=null", "budget.steps=2", "budget.validate_every=null", "trainer=cpu", "trainer.threads=1"]
 
 
 def child(cell: str, folder: str) -> None:
-    """Train a cell and then another seed of it; print the CPU seconds before the first step of each."""
+    """Train a cell and then another seed of it; print CPU seconds: at the first line, and before each first step."""
     overrides = [*CELLS[cell], *SHORT, f"paths.runs={folder}"]
+    steps: list[float] = []
+    threading.Thread(target=_note_steps, args=(steps,), daemon=True).start()
+    lines = _noted_lines()
     from unroll.cli import main
 
     sys.argv = ["unroll", "train", *overrides, "seed=0"]
-    first = _first_step(main)
+    _first(steps, main)
+    first = steps[0]
     from unroll import api
 
     trial = api.compose([*overrides, "seed=1"])
+    steps.clear()
     began = time.process_time()
-    second = _first_step(lambda: api.train(trial))
-    print(first, second - began)
+    _first(steps, lambda: api.train(trial))
+    print(lines[0], first, steps[0] - began)
 
 
-def _first_step(trains: Any) -> float:
-    """The process' CPU seconds at the first training step of what trains."""
-    from pytorch_lightning.loops import training_epoch_loop
+def _first(steps: list[float], trains: Callable[[], Any]) -> None:
+    with contextlib.suppress(SystemExit):
+        trains()
 
-    seen: list[float] = []
-    advance = training_epoch_loop._TrainingEpochLoop.advance
+
+def _note_steps(seen: list[float]) -> None:
+    """Append the process' CPU seconds at each training step, from when Lightning is imported: not before, since that
+    is a part of what is timed."""
+    name = "pytorch_lightning.loops.training_epoch_loop"
+    while not hasattr(sys.modules.get(name), "_TrainingEpochLoop"):
+        time.sleep(0.01)
+    loop: Any = sys.modules[name]._TrainingEpochLoop
+    advance = loop.advance
 
     def noted(self: Any, *arguments: Any) -> None:
         seen.append(time.process_time())
         advance(self, *arguments)
 
-    training_epoch_loop._TrainingEpochLoop.advance = noted  # type: ignore[method-assign, assignment]
-    with contextlib.suppress(SystemExit):
-        trains()
-    training_epoch_loop._TrainingEpochLoop.advance = advance  # type: ignore[method-assign]
-    return seen[0]
+    loop.advance = noted
+
+
+def _noted_lines() -> list[float]:
+    """The process' CPU seconds at each write to standard error from now on."""
+    seen: list[float] = []
+    write = sys.stderr.write
+
+    def noted(text: str) -> int:
+        seen.append(time.process_time())
+        return write(text)
+
+    sys.stderr.write = noted  # type: ignore[method-assign]
+    return seen
+
+
+def _printed(command: list[str], environment: Mapping[str, str]) -> list[str]:
+    """The words of a command's last line."""
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    return done.stdout.splitlines()[-1].split()
 
 
 def main() -> None:
@@ -72,16 +104,16 @@ def main() -> None:
         return
     require_data("start", "sst", "ett", "mnist")
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    print("| cell | fresh process, CPU s | second trial, CPU s |")
-    print("| --- | ---: | ---: |")
+    print("| cell | first line, CPU s | first step, CPU s | of a second trial, CPU s | given packages alone, CPU s |")
+    print("| --- | ---: | ---: | ---: | ---: |")
     for cell in CELLS:
-        pairs: list[list[float]] = []
+        times: list[list[float]] = []
         for _ in range(options.repeats + 1):  # the first prepares data
             with tempfile.TemporaryDirectory() as folder:
                 command = [sys.executable, "-m", "benchmarks.start", "--child", cell, str(Path(folder) / "runs")]
-                done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-            pairs.append([float(seconds) for seconds in done.stdout.splitlines()[-1].split()])
-        shown = [f"{statistics.median(s):.2f} [{min(s):.2f}-{max(s):.2f}]" for s in zip(*pairs[1:], strict=True)]
+                words = [*_printed(command, environment), *_printed([sys.executable, "-c", GIVEN], environment)]
+            times.append([float(seconds) for seconds in words])
+        shown = [f"{statistics.median(s):.2f} [{min(s):.2f}-{max(s):.2f}]" for s in zip(*times[1:], strict=True)]
         print(f"| {cell} | {' | '.join(shown)} |", flush=True)
 
 

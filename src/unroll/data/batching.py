@@ -126,7 +126,8 @@ def typical_batch(split: Split, batches: list[Tensor]) -> Tensor:
     """The full batch whose longest sequences, by every length key, are nearest to the batches' mean."""
     size = max(map(len, batches))
     full = [batch for batch in batches if len(batch) == size]
-    longest = np.array([[int(key[batch].max()) for key in split.length_keys()] for batch in full], np.float64)
+    keys = split.length_keys()
+    longest = np.array([[int(key[batch].max()) for key in keys] for batch in full], np.float64)
     return full[int(np.abs(longest / longest.mean(axis=0) - 1).sum(axis=1).argmin())] if longest.size else full[0]
 
 

@@ -5,6 +5,7 @@ An index [B] comes in, values padded to the longest of them and their lengths co
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Protocol
 
 import numpy as np
@@ -45,7 +46,8 @@ class Ragged:
     def pack(cls, sequences: Sequence[Sequence[int]], max_length: int) -> "Ragged":
         """Keep at most max_length ids of each sequence."""
         lengths = np.fromiter((min(len(ids), max_length) for ids in sequences), np.int64, len(sequences))
-        flat = np.fromiter((i for ids in sequences for i in ids[:max_length]), np.int64, int(lengths.sum()))
+        kept = chain.from_iterable(ids[:max_length] for ids in sequences)
+        flat = np.fromiter(kept, np.int64, int(lengths.sum()))
         cut = sum(len(ids) > max_length for ids in sequences)
         return cls(torch.from_numpy(flat), _offsets(lengths), cut)
 

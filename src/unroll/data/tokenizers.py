@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import takewhile
+from itertools import chain, takewhile
 from typing import Any, Protocol, runtime_checkable
 
 from unroll.errors import UserError
@@ -76,7 +76,9 @@ class WordTokenizer:
 
     def split(self, text: str) -> list[str]:
         """The words of a text."""
-        words = text.split() if self.moses is None else self.moses.tokenize(text, escape=False)
+        if self.moses is None:
+            return (text.lower() if self.lowercase else text).split()
+        words = self.moses.tokenize(text, escape=False)
         return [word.lower() for word in words] if self.lowercase else words
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
@@ -218,7 +220,7 @@ def _told(tokens: Any) -> list[str]:
 
 def _vocabulary(texts: Iterable[Sequence[str]], size: int, min_count: int) -> list[str]:
     """The special tokens, then those of texts by falling count, equal ones by spelling: `size` in all."""
-    counts = Counter(token for tokens in texts for token in tokens)
+    counts = Counter(chain.from_iterable(texts))
     kept = sorted((token for token, n in counts.items() if n >= min_count), key=lambda token: (-counts[token], token))
     return [*SPECIALS, *kept[: size - len(SPECIALS)]]
 

@@ -2,14 +2,13 @@
 
 import fnmatch
 import functools
-import gc
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unroll.collection import collecting_nothing
 from unroll.config.compose import Composer, compose
 from unroll.config.runs_folder import with_runs
 from unroll.errors import UserError
@@ -275,16 +274,6 @@ def overview(
 shared_composer = functools.cache(Composer)  # published tables share their trials, and are judged again and again
 
 
-@contextmanager
-def _collecting_nothing() -> Iterator[None]:
-    """Leave out garbage collection: hundreds of thousands of small objects are made here, and no cycles."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
 def show_list(runs: str | Path | None = None, config_dir: str | None = None) -> None:
     """Print each published table: its rows, how many can run and were run, and the verdicts of their numbers.
 
@@ -295,7 +284,7 @@ def show_list(runs: str | Path | None = None, config_dir: str | None = None) -> 
 
     folder = _existing(runs) if runs is not None else PUBLISHED if PUBLISHED.is_dir() else Path("runs")
     refused: list[UserError] = []
-    with _collecting_nothing():
+    with collecting_nothing():
         found = overview(folder, config_dir, refused=refused)
     say(f"Published tables, judged by the records of {folder}")
     for line in listed(found, width()):

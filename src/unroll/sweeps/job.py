@@ -19,6 +19,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from unroll.collection import collecting_nothing
 from unroll.config.by_hydra import compose_node, hydra_set_up, register_defaults, search_path
 from unroll.config.compose import OF_HYDRA, Composer, trial_from
 from unroll.config.explain import COMPOSITION_ERRORS, explain
@@ -188,7 +189,8 @@ def train_job(planned: Planned, flags: Sequence[str] = (), in_sweep: bool = True
     if rank() == 0:
         for line in opening(trial):
             say(line, err=True)
-    from unroll.training.train import train
+    with collecting_nothing():
+        from unroll.training.train import train
 
     before = record_identity(trial)
     try:
