@@ -104,8 +104,11 @@ def run(out: TextIO) -> None:
 
 
 def write(out: TextIO) -> None:
-    """Write runs that have ended, until the input ends; wandb is there before the first comes."""
-    import wandb  # noqa: F401
+    """Write runs that have ended, until the input ends; all that wandb loads is there before the first comes."""
+    import wandb
+
+    wandb.setup()
+    wandb.Table(columns=["value"], data=[[wandb.Api.__name__]])  # a table brings pandas, and an API what a run asks for
 
     for line in _lines():
         if not line:
