@@ -74,14 +74,13 @@ class OptunaSweeper(ResumableSweeper):
 
         A study without any point that has a value is stood for by its points.
         """
-        from rich.console import Console
-
         from unroll.config.compose import Composer
         from unroll.config.planned import Planned
         from unroll.config.search_space import read_space
         from unroll.tuning.search import finals, tune
         from unroll.tuning.study import make_studies
         from unroll.tuning.summary import summarise, table, unequal, write_summary
+        from unroll.visible import say
 
         compose = functools.partial(Composer(self.config_dir).trial, name=self.config_name)
         baselines = [item for item in planned if item.trial.is_baseline]
@@ -107,9 +106,8 @@ class OptunaSweeper(ResumableSweeper):
             self.stop.unlink(missing_ok=True)
         summary = summarise(tuned, self.options, chosen, baselines)
         write_summary(path, summary)
-        Console().print(table(summary))
-        for line in filter(None, (unequal(summary), f"Tuning: {path}")):
-            print(line, flush=True)
+        for line in filter(None, (*table(summary), unequal(summary), f"Tuning: {path}")):
+            say(line)
         lost = []
         for one in tuned:
             if one.best is None:
@@ -121,10 +119,11 @@ class OptunaSweeper(ResumableSweeper):
         from unroll.sweeps.progress import watching
         from unroll.sweeps.scheduler import complete, to_launch
         from unroll.sweeps.sweep import in_order
+        from unroll.visible import say
 
         missing = in_order(to_launch(planned, self.rules.retry_failed))
         if missing:
-            print(f"{line}: {len(missing)} trials to train", flush=True)
+            say(f"{line}: {len(missing)} trials to train")
             with watching(missing, self.logs) as shown:
                 complete(missing, self._launch, self.rules, self.stop, shown.say)
         return not self.stop.exists()

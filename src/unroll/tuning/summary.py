@@ -1,20 +1,23 @@
 """What a tuning came to: `tuning.json` and a table. docs/tuning.md explains each field."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from unroll.analysis.render.columns import columns, paragraphs, width
 from unroll.atomic import replacing
 from unroll.config.planned import Planned
 from unroll.records.state import state
 from unroll.tuning.search import Tuned
 from unroll.tuning.study import TuningOptions
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
 SCHEMA_VERSION = 1
+HEADER = ("validation", "test", "points", "failed", "seconds")
+NOTE = (
+    "Best point by the selection metric on validation, one seed. Test: of that trial, never looked at in choosing. "
+    "Points: tried, and of them failed or without a value. Seconds: of all points."
+)
 
 
 def summarise(
@@ -57,35 +60,28 @@ def write_summary(path: Path, summary: dict[str, Any]) -> None:
         draft.write_text(json.dumps(summary, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def table(summary: dict[str, Any]) -> "Table":
-    """Return a Rich table, a row a study: its best point, and what it took to find it."""
-    from rich import box
-    from rich.table import Table
+def table(summary: dict[str, Any]) -> Iterator[str]:
+    """Yield lines: a row a study, its name, the numbers of its best point and what it took to find it, its values."""
+    head, *rows = columns([HEADER, *map(_row, summary["studies"])], indent=1, left=())
+    yield head
+    for study, line in zip(summary["studies"], rows, strict=True):
+        best = study["best"]
+        values = [] if best is None else [f"{key}={text}" for key, text in best["values"].items()]
+        what = ["no point has a value"] if best is None else values or ["nothing to tune"]
+        yield from (f"{study['label']} on {study['task']} ({study['data']})", line, *(f"    {each}" for each in what))
+    yield ""
+    yield from paragraphs([NOTE], width())
 
-    shown = Table(
-        title="Tuning",
-        caption="Best point by the selection metric on validation, one seed. Test: of that trial, never looked at "
-        "in choosing. Points: tried, and of them failed or without a value. Seconds: of all points.",
-        box=box.SIMPLE_HEAD,
-        title_justify="left",
-        caption_justify="left",
-    )
-    for number, name in enumerate(("study", "best point", "validation", "test", "points", "failed", "seconds")):
-        shown.add_column(name, justify="left" if number < 2 else "right", overflow="fold")
-    for study in summary["studies"]:
-        best, metric = study["best"], study["objective"]["name"]
-        row = ["no point has a value", "-", "-"]
-        if best is not None:
-            values = "\n".join(f"{key}={text}" for key, text in best["values"].items())
-            primary = best["primary"]
-            row = [
-                values or "nothing to tune",
-                f"{metric} {best['value']:.4g}",
-                f"{primary['name']} {primary['value']:.4g}",
-            ]
-        label = f"{study['label']}\n{study['task']} {study['data']}"
-        shown.add_row(label, *row, str(study["tried"]), str(study["failed"]), f"{study['seconds']:.1f}")
-    return shown
+
+def _row(study: dict[str, Any]) -> list[str]:
+    best, found = study["best"], ["-", "-"]
+    if best is not None:
+        primary = best["primary"]
+        found = [
+            f"{study['objective']['name']} {best['value']:.4g}",
+            f"{primary['name']} {primary['value']:.4g}",
+        ]
+    return [*found, str(study["tried"]), str(study["failed"]), f"{study['seconds']:.1f}"]
 
 
 def unequal(summary: dict[str, Any]) -> str | None:

@@ -275,6 +275,9 @@ def test_a_point_that_fails_costs_itself_only(tmp_path: Path) -> None:
     assert tuned[0].best.status == "finished"
     summary = summarise(tuned, options, [], [])
     assert summary["effort"]["mlp"]["failed"] == len(failed)
+    lines = list(table(summary))
+    assert max(map(len, lines)) <= 80
+    assert [line.strip().partition("=")[0] for line in lines if "=" in line] == list(tuned[0].best.values)
     assert summary["studies"][0]["tried"] == 10
 
 
@@ -285,7 +288,10 @@ def test_a_study_without_a_value_has_no_best_point(tmp_path: Path) -> None:
     assert finals(tuned, options, quick) == [[]]
     summary = summarise(tuned, options, [[]], [])
     assert summary["studies"][0]["best"] is None
-    assert table(summary).row_count == 1
+    head, name, numbers, said, *_ = table(summary)
+    assert head.split() == ["validation", "test", "points", "failed", "seconds"]
+    assert (name, said) == ("mlp on compression (mnist_5k)", "    no point has a value")
+    assert numbers.split()[:4] == ["-", "-", "2", "2"]
     no_value = Trainer(lambda trial: write_finished(trial, lambda _: None))
     assert run(tmp_path / "none", options, no_value, ["mlp"])[0].best is None
 
