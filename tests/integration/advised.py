@@ -161,7 +161,7 @@ def useless_launcher(place: Place) -> None:
 
 def killed_worker(place: Place) -> None:
     place.monkeypatch.setattr(workers, "run_all", lambda *given, **more: [workers.WorkerKilled("killed", -9)])
-    workers.run_one(print, None, place.folder)
+    workers.run_each(print, [None], 1, place.folder)
 
 
 def full_disk(place: Place) -> None:
@@ -268,7 +268,7 @@ MESSAGES: dict[str, list[Make]] = {
     "sweeps/ray_workers.py:installed_ray": [
         lambda place: without(place, "ray", lambda: ray_workers.installed_ray("local"))
     ],
-    "sweeps/workers.py:run_one": [killed_worker],
+    "sweeps/workers.py:run_each": [killed_worker],
     "records/record.py:read_record": [damaged_record],
     "tracking/wandb_run.py:require_login": [no_login],
     "tracking/workspace.py:_packages": [

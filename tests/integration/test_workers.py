@@ -14,7 +14,7 @@ from sweeping import LONG, workers, write_suite
 from tiny_data import Tiny
 
 from unroll.errors import UserError
-from unroll.sweeps.workers import WorkerKilled, run_all, run_one
+from unroll.sweeps.workers import WorkerKilled, run_all, run_each
 
 LARGE = "x" * 300_000  # more than the pipe of a process's start holds
 DIES = """
@@ -67,15 +67,15 @@ def test_a_worker_killed_before_it_reads_costs_its_job_only(stillborn: Stillborn
 
 def test_a_process_that_prepares_is_started_again(stillborn: Stillborn, tmp_path: Path) -> None:
     deaths = stillborn(2)
-    assert run_one(doubled, (21, LARGE), tmp_path / "logs", retries=2) == 42
+    assert run_each(doubled, [(21, LARGE), (4, LARGE)], 2, tmp_path / "logs", retries=2) == [42, 8]
     assert deaths.read_text(encoding="utf-8") == "++"
 
 
 def test_one_that_always_dies_is_a_message(stillborn: Stillborn, tmp_path: Path) -> None:
     stillborn(100)
     with pytest.raises(UserError, match="ended 3 times before it was done") as error:
-        run_one(doubled, (21, LARGE), tmp_path / "logs", retries=2)
-    assert f"{tmp_path}/logs/worker-0.log" in str(error.value)
+        run_each(doubled, [(21, LARGE)], 1, tmp_path / "logs", retries=2)
+    assert f"{tmp_path}/logs/worker-*.log" in str(error.value)
 
 
 class Command:

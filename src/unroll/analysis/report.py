@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unroll.analysis.chosen import Chosen, choose
-from unroll.analysis.hypotheses import Answer, courses
+from unroll.analysis.hypotheses import Answer
 from unroll.analysis.labels import Labels, named, slug
 from unroll.analysis.render import cells, latex
 from unroll.analysis.render import markdown as in_markdown
@@ -88,44 +88,36 @@ def written(
     page = None
     if path.suffix == ".html" or (with_page and path.suffix == ".md"):
         page = Sources.beside(path, chosen.places, about=chosen.about, config_dir=config_dir)
+    tables = chosen.tables((labels or Labels()) if path.suffix == ".tex" else None)
     return write_report(
-        chosen.records,
+        tables,
         path,
-        chosen.trials,
         chosen.title,
-        chosen.compared,
         () if path.suffix == ".csv" else chosen.answers,
         refused,
         chosen.suite,
-        labels,
         chosen.said,
         page,
     )
 
 
 def write_report(
-    records: Sequence[dict[str, Any]],
+    tables: Sequence[Table],
     path: str | Path,
-    trials: Sequence["Trial"] | None = None,
     title: str = "Report",
-    scores: Scores | None = None,
     answers: Sequence[Answer] = (),
     refused: Sequence[UserError] = (),
     suite: str | None = None,
-    labels: Labels | None = None,
     said: Sequence[str] = (),
     page: Sources | None = None,
 ) -> Path:
-    """Write answers to claims, then every table of the records, to one file of its suffix's format; return its path.
+    """Write answers to claims, then tables, to one file of its suffix's format; return its path.
 
-    `suite` is that of the trials, if they are of one, `said` what stands below the title, and `labels` what names are
-    called in LaTeX. With `page`, which says where records lie, the HTML page is written beside Markdown, and into .html
-    alone. Where the answers follow a rule of when to stop, the tables compare no rows: only the claims allow
-    for the looks.
+    `suite` is that of the trials, if they are of one, and `said` what stands below the title. With `page`, which says
+    where records lie, the HTML page is written beside Markdown, and into .html alone. Where the answers follow a rule
+    of when to stop, the tables are to compare no rows: only the claims allow for the looks.
     """
     path, paper = Path(path), Path(path).suffix == ".tex"
-    compared, called = None if courses(answers) else scores, (labels or Labels()) if paper else None
-    tables = make_tables(records, trials, compared, called)
     if path.suffix == ".csv":
         return _write(path, comma_separated(tables))
     if page is not None or path.suffix == ".html":

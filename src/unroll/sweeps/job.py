@@ -91,10 +91,11 @@ def _show_tables(trials: Sequence[Trial]) -> None:
     from rich.console import Console
 
     from unroll.analysis.render.terminal import rich_table
+    from unroll.analysis.tables import make_tables
     from unroll.sweeps.stopping import believed
 
     refused: list[UserError] = []
-    for table in rich_table(believed(trials, refused), trials):
+    for table in rich_table(make_tables(believed(trials, refused), trials)):
         Console().print(table)
     for error in refused:
         say(error, err=True)

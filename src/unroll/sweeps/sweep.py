@@ -15,6 +15,7 @@ from unroll.config.wandb_names import SUITE, TUNING
 from unroll.config.written import written
 from unroll.errors import UserError
 from unroll.interruption import Asked, interrupt, tell
+from unroll.limits import cores
 from unroll.records.state import read_head, state, why_stale
 from unroll.registry.canonical import canonical
 from unroll.sweeps.capacity import refuse_one_gpu_for_all
@@ -174,7 +175,7 @@ def _launch(
 
     from unroll.config.by_hydra import compose_node, hydra_set_up
     from unroll.sweeps import job as jobs
-    from unroll.sweeps.workers import log_of, run_one
+    from unroll.sweeps.workers import log_of, run_each
 
     defaults = {"hydra/sweeper": "resumable", "hydra/launcher": "local"}
     chosen = {text.partition("=")[0] for text in todo.hydra}
@@ -193,8 +194,9 @@ def _launch(
         refuse_one_gpu_for_all([item.trial for item in planned], lambda: config.hydra.launcher)
         if job is None:
             unchecked = [item.trial for item in to_launch(planned, retry_failed)]
-            with telling(f"Trials are checked and their data prepared; log: {log_of(folder, 0)}", tell):
-                run_one(check_all, unchecked, folder, todo.rules["retries"])
+            parts = _by_data(unchecked)
+            with telling(f"Trials are checked and their data prepared; log: {log_of(folder, '*')}", tell):
+                run_each(check_all, parts, min(cores(), len(parts)), folder, todo.rules["retries"])
         HydraConfig.instance().set_config(config)
         hydra = GlobalHydra.instance().hydra
         assert hydra is not None
@@ -207,6 +209,14 @@ def _launch(
         return tuned
 
 
+def _by_data(trials: Sequence[Trial]) -> list[list[Trial]]:
+    """Trials by what they read, so that several processes prepare it."""
+    parts: dict[str, list[Trial]] = {}
+    for trial in trials:
+        parts.setdefault(canonical([trial.plain["data"], trial.plain["paths"]]), []).append(trial)
+    return list(parts.values())
+
+
 def check_all(trials: Sequence[Trial]) -> None:
     """Check every trial as the trainer would, and prepare what they read; UserError for the first that is wrong."""
     from unroll.data.examples import load_examples
@@ -214,9 +224,8 @@ def check_all(trials: Sequence[Trial]) -> None:
 
     for trial in trials:
         check(trial)
-    data = {canonical([trial.plain["data"], trial.plain["paths"]]): trial.plain for trial in trials}
-    for config in data.values():
-        load_examples(config["data"], config["paths"])
+    for first, *_ in _by_data(trials):
+        load_examples(first.plain["data"], first.plain["paths"])
 
 
 def _callbacks(config: Any) -> Any:
@@ -230,6 +239,7 @@ def _report(todo: Plan, trials: Sequence[Trial], folder: Path, console: "Console
     from unroll.analysis.hypotheses import answers
     from unroll.analysis.render.terminal import rich_table, winners
     from unroll.analysis.report import write_report
+    from unroll.analysis.tables import make_tables
     from unroll.analysis.webpage.content import Sources
     from unroll.records.scores import scores_under
 
@@ -237,13 +247,14 @@ def _report(todo: Plan, trials: Sequence[Trial], folder: Path, console: "Console
     halves = [half for trial in trials if (half := half_of(trial.plain)) is not None and state(half) == "finished"]
     refused: list[UserError] = []
     records, scores = believed([*trials, *halves], refused), scores_under(folder.parent)
-    for table in rich_table(records, trials, None if todo.stop else scores, todo.name):
+    tables = make_tables(records, trials, None if todo.stop else scores)
+    for table in rich_table(tables, todo.name):
         console.print(table)
     said = answers(todo, records, scores)
     path = folder / "report.md"
     places = {trial.trial_id: trial.record_path for trial in trials}
     page = Sources.beside(path, places, about=todo.description, config_dir=config_dir)
-    write_report(records, path, trials, f"Suite {todo.name}", scores, said, refused, todo.name, page=page)
+    write_report(tables, path, f"Suite {todo.name}", said, refused, todo.name, page=page)
     for error in refused:
         say(error, err=True)
     unfinished = [trial for trial in trials if states[trial.trial_id] != "finished"]
@@ -252,7 +263,7 @@ def _report(todo: Plan, trials: Sequence[Trial], folder: Path, console: "Console
     print(f"{len(trials) - len(unfinished)} of {len(trials)} trials finished")
     if any(value == "failed" for value in states.values()):
         print("Failed trials are trained again with --retry-failed.")
-    for line in winners(records, trials):
+    for line in winners(tables):
         say(line)
     print(f"Report: {path}", flush=True)
     print(f"Page:   {path.with_suffix('.html')}, for a browser", flush=True)

@@ -77,25 +77,30 @@ def run_all(work: Callable[[Any], Any], jobs: Sequence[Any], workers: int, log_f
     return results
 
 
-def run_one(work: Callable[[Any], Any], job: Any, log_folder: Path, retries: int = 0) -> Any:
-    """Call `work(job)` in a process of its own, and again where that is killed; raises what the call raises.
+def run_each(
+    work: Callable[[Any], Any], jobs: Sequence[Any], workers: int, log_folder: Path, retries: int = 0
+) -> list[Any]:
+    """As `run_all`, but a job whose process was killed runs again, and what a job raises is raised.
 
     Raises:
-        UserError: the process was killed each time.
+        UserError: a process was killed each time.
     """
-    for _ in range(1 + retries):
-        (result,) = run_all(work, [job], 1, log_folder)
-        if not isinstance(result, WorkerKilled):
-            break
-    if isinstance(result, WorkerKilled):
-        raise UserError(
-            f"A process that prepares the trials ended {1 + retries} times before it was done; out of memory?",
-            saw=f"what it printed: {log_of(log_folder, 0)}",
-            run="unroll doctor",
-        ) from result
-    if isinstance(result, BaseException):
-        raise result
-    return result
+    results = run_all(work, jobs, workers, log_folder)
+    for _ in range(retries):
+        killed = [index for index, result in enumerate(results) if isinstance(result, WorkerKilled)]
+        again = run_all(work, [jobs[index] for index in killed], workers, log_folder) if killed else []
+        for index, result in zip(killed, again, strict=True):
+            results[index] = result
+    for result in results:
+        if isinstance(result, WorkerKilled):
+            raise UserError(
+                f"A process that prepares the trials ended {1 + retries} times before it was done; out of memory?",
+                saw=f"what it printed: {log_of(log_folder, '*')}",
+                run="unroll doctor",
+            ) from result
+        if isinstance(result, BaseException):
+            raise result
+    return results
 
 
 @contextlib.contextmanager
@@ -139,8 +144,8 @@ def _start(log_folder: Path, number: int, parcel: _Parcel) -> ProcessPoolExecuto
     return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _prepare, arguments)
 
 
-def log_of(log_folder: Path, number: int) -> Path:
-    """Where what a worker prints goes."""
+def log_of(log_folder: Path, number: int | str) -> Path:
+    """Where what a worker prints goes; "*": the files of all."""
     return log_folder / f"worker-{number}.log"
 
 

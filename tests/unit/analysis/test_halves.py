@@ -148,7 +148,7 @@ def test_a_page_without_halves_says_that_nothing_is_known_and_what_would_tell() 
     )
     assert CAPTION not in text
     assert "### Half the budget" not in text
-    (shown,) = rich_table(wholes("gru"), None, no_scores, "quickstart")
+    (shown,) = rich_table(make_tables(wholes("gru"), None, no_scores), "quickstart")
     assert "suite.of=quickstart" in str(shown.caption)
 
 

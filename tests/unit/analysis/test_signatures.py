@@ -62,7 +62,7 @@ def test_it_stands_in_every_format(tmp_path: Path) -> None:
     tables = make_tables(records)
     in_latex = latex.document(sections(tables, "Report"))
     assert in_latex.count(r"\texttt{nrefs:1|case:lc|eff:no|tok:13a|smooth:exp|version:2.6.0}") >= 1
-    captions = [str(table.caption) for table in rich_table(records)]
+    captions = [str(table.caption) for table in rich_table(make_tables(records))]
     assert [SAID in caption for caption in captions] == [False, True, True]
 
 

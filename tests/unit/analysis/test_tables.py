@@ -202,7 +202,7 @@ def test_planned_trials_without_a_record_are_missing() -> None:
 
 def test_rich_tables_show_the_same_and_an_overview() -> None:
     other = record("lstm", 0, 33.0, data__name="other")
-    tables = rich_table([*FIVE, other])
+    tables = rich_table(make_tables([*FIVE, other]))
     screen = io.StringIO()
     Console(file=screen, width=200).print(*tables)
     shown = " ".join(screen.getvalue().split())
@@ -228,7 +228,7 @@ def test_an_overview_fits_its_terminal_and_breaks_no_name(monkeypatch: pytest.Mo
     monkeypatch.setenv("COLUMNS", "60")
     names = [f"data_set_{number}" for number in range(8)]
     many = [record("a_network_of_some_name", 0, 33.0 + number, data__name=name) for number, name in enumerate(names)]
-    overview = rich_table(many)[len(names) :]
+    overview = rich_table(make_tables(many))[len(names) :]
     screen = io.StringIO()
     Console(file=screen, width=60).print(*overview)
     lines = screen.getvalue().splitlines()
@@ -346,8 +346,8 @@ def test_different_devices_are_said_below_the_table() -> None:
 
 
 def test_what_beats_its_baselines_is_counted() -> None:
-    assert winners([*FIVE, record("lstm", 0, 33.0, data__name="other")], None) == [
+    assert winners(make_tables([*FIVE, record("lstm", 0, 33.0, data__name="other")])) == [
         "In 0 of 1 problems the best network's mean on test is better than every ranked baseline's:",
         "  - sentiment on sst2, accuracy: lstm 81.50, tfidf_lr 83.12",
     ]
-    assert winners([], None) == []
+    assert winners([]) == []

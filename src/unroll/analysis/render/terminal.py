@@ -1,31 +1,23 @@
 """Tables as a terminal shows them: one line a row, no name broken, as many columns as its width holds."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from unroll.analysis.render import cells
 from unroll.analysis.render.page import CAPTION, below_overview, how_far
-from unroll.analysis.tables import Row, Table, make_tables
-from unroll.records.scores import Scores
+from unroll.analysis.tables import Row, Table
 from unroll.visible import visible
 
 if TYPE_CHECKING:
     import rich.table
 
-    from unroll.config.trial import Trial
 
 _NAME, _METRIC, _LABEL = 12, 9, 34  # characters, at most
 _PADDING = 2
 
 
-def rich_table(
-    records: Iterable[dict[str, Any]],
-    trials: Sequence["Trial"] | None = None,
-    scores: Scores | None = None,
-    suite: str | None = None,
-) -> list["rich.table.Table"]:
+def rich_table(tables: Sequence[Table], suite: str | None = None) -> list["rich.table.Table"]:
     """Return one Rich table a problem; where there are several, an overview of all at the end."""
-    tables = make_tables(records, trials, scores)
     found = []
     for table in tables:
         below = (*_baselines(table.rows), *table.notes, *how_far(table, suite))
@@ -40,10 +32,10 @@ def rich_table(
     return found
 
 
-def winners(records: Iterable[dict[str, Any]], trials: Sequence["Trial"] | None) -> list[str]:
+def winners(tables: Iterable[Table]) -> list[str]:
     """Return in how many problems the mean of a network is better than every ranked baseline, and a line a problem."""
     said, better, compared = [], 0, 0
-    for table in make_tables(records, trials):
+    for table in tables:
         ranked = [
             [row for row in rows if row.primary and not row.unranked] for rows in (table.networks, table.baselines)
         ]

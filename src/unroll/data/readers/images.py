@@ -21,6 +21,7 @@ PIXELS = SIDE * SIDE
 Images = dict[str, list[Any]]
 
 _INTEGER = re.compile(r" *[+-]?[0-9]{1,18} *")
+_INTEGERS = re.compile(rf"{_INTEGER.pattern}(\0{_INTEGER.pattern})*")
 
 
 def mnist(files: Files, *, validation: int = 10_000) -> dict[str, Images]:
@@ -112,7 +113,8 @@ def _csv(files: Files, separator: str | None) -> "tuple[str, numpy.ndarray]":
                 saw=f"{len(cells)} cells" + (f"; the file seems to be separated by {likely!r}" if likely else ""),
                 allowed=f"{PIXELS + 1} cells, separated by data.options.separator",
             )
-        wrong = [cell for cell in cells if not _INTEGER.fullmatch(cell)]
+        whole = _INTEGERS.fullmatch("\0".join(cells)) is not None
+        wrong = [] if whole else [cell for cell in cells if not _INTEGER.fullmatch(cell)]
         if not found and not header and _is_header(cells):
             header = True
         elif wrong:
