@@ -1,6 +1,6 @@
 """Sweeps in processes of their own, which can be killed, and jobs for their workers. Imports no torch.
 
-`python sweeping.py CONFIG_DIR quick|spawn JOB OVERRIDE...` runs `unroll sweep`; the exit code is the command's.
+`python sweeping.py CONFIG_DIR fork|spawn JOB OVERRIDE...` runs `unroll sweep`; the exit code is the command's.
 """
 
 import json
@@ -66,9 +66,9 @@ def write_suite(tiny: Tiny, runs: Path, *more: str) -> Path:
     return folder
 
 
-def sweep(conf: Path, *overrides: str, quick: bool = True, job: str = "train_job") -> "subprocess.Popen[str]":
-    """Start a sweep. Quick: its workers are forked from a process that has imported torch, and not spawned."""
-    arguments = [str(conf), "quick" if quick else "spawn", job, "suite=six", "sweep.poll_seconds=0.1", *overrides]
+def sweep(conf: Path, *overrides: str, forked: bool = True, job: str = "train_job") -> "subprocess.Popen[str]":
+    """Start a sweep. Not forked: its workers start as those of GPUs do."""
+    arguments = [str(conf), "fork" if forked else "spawn", job, "suite=six", "sweep.poll_seconds=0.1", *overrides]
     return subprocess.Popen(
         [sys.executable, __file__, *arguments],
         stdout=subprocess.PIPE,
@@ -110,13 +110,12 @@ def _children(pid: int) -> list[int]:
 
 def main() -> None:
     from unroll.errors import UserError
+    from unroll.sweeps import workers as all_workers
     from unroll.sweeps.sweep import run_sweep
 
     conf, method, job, *overrides = sys.argv[1:]
-    if method == "quick":
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["unroll.training.train"])
-        multiprocessing.get_context = lambda method=None: context  # type: ignore[method-assign]
+    if method == "spawn":
+        all_workers._context = lambda forked: multiprocessing.get_context("spawn")
     import sweeping
 
     try:

@@ -54,12 +54,12 @@ def started() -> Iterator[list["subprocess.Popen[str]"]]:
 
 
 @pytest.mark.parametrize(
-    ("quick", "counts"),
+    ("forked", "counts"),
     [(True, {"worker": 14, "newborn": 24, "sweeper": 2}), (False, {"worker": 1, "newborn": 9})],
     ids=["forked", "spawned"],
 )
 def test_fifty_kills_change_no_bit(
-    quick: bool, counts: dict[str, int], tiny: Tiny, tmp_path: Path, started: list["subprocess.Popen[str]"]
+    forked: bool, counts: dict[str, int], tiny: Tiny, tmp_path: Path, started: list["subprocess.Popen[str]"]
 ) -> None:
     """Of workers in training, of those that take their place, from their first moments on, and of whole sweeps."""
     chance, runs = random.Random(0), tmp_path / "runs"
@@ -68,7 +68,7 @@ def test_fifty_kills_change_no_bit(
     conf = write_suite(tiny, runs, *LONG, "trainer.heartbeat_seconds=0.5")
 
     def start() -> None:
-        started.append(sweep(conf, "workers=2", f"sweep.retries={len(victims)}", quick=quick))
+        started.append(sweep(conf, "workers=2", f"sweep.retries={len(victims)}", forked=forked))
 
     def lines() -> int:
         return sum(path.read_bytes().count(b"\n") for path in runs.glob("*/metrics.jsonl"))
@@ -103,7 +103,7 @@ def test_fifty_kills_change_no_bit(
     assert disturbed == results(calm)
     assert len(disturbed) == 6
     attempts = [read_record(path)["run"]["attempts"] for path in runs.glob("*/record.json")]
-    assert max(attempts) > 1 or not quick, "a spawned worker is rarely killed after its first step"
+    assert max(attempts) > 1 or not forked, "a spawned worker is rarely killed after its first step"
     assert not [path for path in runs.glob("*/.*") if "of-lease" in path.name], "a draft is left"
 
 
@@ -112,7 +112,7 @@ def test_workers_do_not_outlive_a_killed_sweep(
 ) -> None:
     runs = tmp_path / "runs"
     conf = write_suite(tiny, runs, *LONG, "trainer.heartbeat_seconds=1000")
-    process = sweep(conf, "workers=2", quick=False)
+    process = sweep(conf, "workers=2", forked=False)
     started.append(process)
     pids = until(lambda: len(found := list(owners(runs))) == 2 and found, every=0.05)
     process.kill()
@@ -159,6 +159,6 @@ def test_each_worker_has_its_own_gpu(
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
     runs = tmp_path / "runs"
     conf = write_suite(tiny, runs, *QUICK)
-    started.append(sweep(conf, "architecture=mlp", quick=False, job="seen"))
+    started.append(sweep(conf, "architecture=mlp", forked=False, job="seen"))
     ends_well(started[0])
     assert {path.name: path.read_text() for path in runs.glob("gpu-*")} == {"gpu-3": "no torch", "gpu-5": "no torch"}

@@ -1,5 +1,6 @@
 """Worker processes that die before they do anything, and commands that are asked to leave."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from sweeping import LONG, workers, write_suite
 from tiny_data import Tiny
 
 from unroll.errors import UserError
+from unroll.sweeps import workers as all_workers
 from unroll.sweeps.workers import WorkerKilled, run_all, run_each
 
 LARGE = "x" * 300_000  # more than the pipe of a process's start holds
@@ -39,6 +41,7 @@ def stillborn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stillborn:
         deaths.write_text("", encoding="utf-8")
         code = DIES.format(deaths=str(deaths), count=count)
         (tmp_path / "sitecustomize.py").write_text(code, encoding="utf-8")
+        monkeypatch.setattr(all_workers, "_context", lambda forked: multiprocessing.get_context("spawn"))
         monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
         return deaths
 

@@ -1,4 +1,4 @@
-"""Processes that stay warm: each imports torch once and then runs one job after another.
+"""Processes that stay warm: each runs one job after another, forked from one that has imported torch and done no more.
 
 One executor of one process for each worker, so that a process that is killed costs its own job only.
 """
@@ -23,6 +23,7 @@ from unroll.interruption import ASKING, Asked, tell_now
 from unroll.sweeps.capacity import visible_gpus
 from unroll.threads import VARIABLES, environment
 
+IMPORTED = ["unroll.training.train", "datasets"]  # once, for all workers of this process
 LOOK_SECONDS = 0.2  # between looks at whether the sweep was asked to leave
 
 _work: Callable[[Any], Any]
@@ -46,8 +47,7 @@ def run_all(work: Callable[[Any], Any], jobs: Sequence[Any], workers: int, log_f
     waiting = list(reversed(range(len(jobs))))
     running: dict[Future[Any], tuple[int, int]] = {}
     others = multiprocessing.active_children()
-    parcel = _Parcel(work, jobs)
-    with parcel.file, one_thread_each(), Asked(say_that_it_stops) as asked:
+    with one_thread_each(), _Parcel(work, jobs) as parcel, Asked(say_that_it_stops) as asked:
         pools = {number: _start(log_folder, number, parcel) for number in range(min(workers, len(jobs)))}
         try:
             while (waiting or running) and not asked.noticed:
@@ -111,7 +111,7 @@ def one_thread_each() -> Iterator[None]:
 
 
 class _Parcel:
-    """Work and its jobs on their way to workers, in a file without a name, whose descriptor a new process inherits.
+    """Work, its jobs and the environment on their way to workers, in a file without a name, whose descriptor they get.
 
     What a process is told at its start goes through a pipe instead. That holds 64 KiB, and the parent would wait for
     ever for a worker that was killed before it read more.
@@ -121,8 +121,14 @@ class _Parcel:
         import cloudpickle  # type: ignore[import-untyped]
 
         self.file = tempfile.TemporaryFile(prefix="unroll-")  # noqa: SIM115
-        cloudpickle.dump((work, list(jobs)), self.file)
+        pickle.dump((dict(os.environ), cloudpickle.dumps((work, list(jobs)))), self.file)
         self.file.flush()
+
+    def __enter__(self) -> "_Parcel":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
 
     def __reduce__(self) -> tuple[object, ...]:
         return _arrived, (reduction.DupFd(self.file.fileno()),)
@@ -141,7 +147,16 @@ def _start(log_folder: Path, number: int, parcel: _Parcel) -> ProcessPoolExecuto
     gpus = visible_gpus()
     gpu = gpus[number % len(gpus)] if gpus else None
     arguments: Any = (str(log_of(log_folder, number)), gpu, parcel)  # the last arrives as bytes
-    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _prepare, arguments)
+    return ProcessPoolExecutor(1, _context(forked=not gpus), _prepare, arguments)
+
+
+def _context(forked: bool) -> Any:
+    """How workers start: forked, or for a GPU each anew, since what a forked process inherits of a driver is broken."""
+    if not forked:
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(IMPORTED)
+    return context
 
 
 def log_of(log_folder: Path, number: int | str) -> Path:
@@ -168,16 +183,22 @@ def _submitted(pool: ProcessPoolExecutor, index: int) -> "Future[Any]":
 
 
 def _prepare(log: str, gpu: str | None, parcel: bytes) -> None:
-    """Run in a new worker, before torch is imported: its log, its GPU, its work, and its end with its parent's."""
+    """Run in a new worker, before its first job: its log, its environment, its work, and its end with its parent's.
+
+    A process that others are forked from keeps the environment of its own start. A GPU's worker imports torch later.
+    """
     print_to(log)
     for number in (signal.SIGINT, signal.SIGHUP):  # a terminal's, sent to all: the parent passes them on as SIGTERM
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ASKING)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    variables, work_and_jobs = pickle.loads(parcel)
+    os.environ.clear()
+    os.environ.update(variables)
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     global _work, _jobs
-    _work, _jobs = pickle.loads(parcel)
+    _work, _jobs = pickle.loads(work_and_jobs)
 
 
 def _end_with_parent() -> None:
