@@ -40,6 +40,7 @@ SIZES = {
     "turkish_web_treebank": (3_881, 485, 485),
     "encyclopedia": (13_835, 1_537, 1_797),
     "subregular": (900, 100, 1_000, 1_000),
+    "rt_polarity": (8_530, 1_066, 1_066),
 }
 EMBEDDED = (
     *("rotten_tomatoes_snippets", "jupyter_en_fr", "beijing_pm25", "sf_traffic", "mnist_5k"),

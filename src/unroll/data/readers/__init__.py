@@ -31,6 +31,7 @@ READERS = {
     "sst": "sst",
     "subregular": "subregular",
     "labelled_text": "labelled_text",
+    "class_lines": "class_lines",
     "parallel_lines": "pairs",
     "parallel_table": "pairs",
     "language_pack": "pairs",
