@@ -60,6 +60,8 @@ ROWS = {
 }
 DATA = {
     "adding": "Adding",
+    "addition": "Addition",
+    "airline_passengers": "Airline passengers",
     "copying": "Copying",
     "beijing_pm25": "Beijing PM2.5",
     "encyclopedia": "Encyclopedia",
@@ -67,6 +69,7 @@ DATA = {
     "etth2": "ETTh2",
     "ettm1": "ETTm1",
     "ettm2": "ETTm2",
+    "human_numbers": "Human Numbers",
     "sf_traffic": "SF traffic",
     "jupyter_en_fr": "Jupyter en-fr",
     "mnist": "MNIST",
@@ -74,6 +77,9 @@ DATA = {
     "ptb": "PTB",
     **{f"multi30k_{a}_{b}": f"Multi30k {a}-{b}" for a in ("de", "en", "fr") for b in ("de", "en", "fr") if a != b},
     "rotten_tomatoes_snippets": "Rotten Tomatoes",
+    "rt_polarity": "RT polarity",
+    "shampoo_sales": "Shampoo sales",
+    "subregular": "Subregular",
     "sst2": "SST-2",
     "sst5": "SST-5",
     "turkish_web_treebank": "UD Turkish Web",
