@@ -15,7 +15,10 @@ ROOMS = (
     *("analysis", "inference", "sweeps", "tuning", "reproduction", "doctor"),
 )
 # files, for all rooms
-FIRST = ("durations", "errors", "atomic", "interruption", "limits", "names", "seeds", "storage", "threads", "visible")
+FIRST = (
+    *("atomic", "collection", "durations", "errors", "interruption", "limits", "names", "seeds", "storage", "threads"),
+    "visible",
+)
 # files that no room knows; the package's own is a door, too
 LAST = (
     "",
