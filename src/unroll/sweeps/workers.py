@@ -23,7 +23,7 @@ from unroll.interruption import ASKING, Asked, tell_now
 from unroll.sweeps.capacity import visible_gpus
 from unroll.threads import VARIABLES, environment
 
-IMPORTED = ["unroll.training.train", "datasets"]  # once, for all workers of this process
+IMPORTED = ["unroll.training.train"]  # once, for all workers; not datasets, which reads the hub's variables at import
 LOOK_SECONDS = 0.2  # between looks at whether the sweep was asked to leave
 
 _work: Callable[[Any], Any]
@@ -147,11 +147,11 @@ def _start(log_folder: Path, number: int, parcel: _Parcel) -> ProcessPoolExecuto
     gpus = visible_gpus()
     gpu = gpus[number % len(gpus)] if gpus else None
     arguments: Any = (str(log_of(log_folder, number)), gpu, parcel)  # the last arrives as bytes
-    return ProcessPoolExecutor(1, _context(forked=not gpus), _prepare, arguments)
+    return ProcessPoolExecutor(1, _context(forked=sys.platform == "linux" and not gpus), _prepare, arguments)
 
 
 def _context(forked: bool) -> Any:
-    """How workers start: forked, or for a GPU each anew, since what a forked process inherits of a driver is broken."""
+    """How workers start: forked, or each anew: for a GPU, and beside Linux, what a forked process inherits is broken."""
     if not forked:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
