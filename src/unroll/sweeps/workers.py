@@ -151,7 +151,7 @@ def _start(log_folder: Path, number: int, parcel: _Parcel) -> ProcessPoolExecuto
 
 
 def _context(forked: bool) -> Any:
-    """How workers start: forked, or each anew: for a GPU, and beside Linux, what a forked process inherits is broken."""
+    """How workers start: forked, or each anew. What a forked process inherits of a GPU's driver is broken."""
     if not forked:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
