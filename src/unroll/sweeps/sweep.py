@@ -15,10 +15,9 @@ from unroll.config.wandb_names import SUITE, TUNING
 from unroll.config.written import written
 from unroll.errors import UserError
 from unroll.interruption import Asked, interrupt, tell
-from unroll.limits import cores
 from unroll.records.state import read_head, state, why_stale
 from unroll.registry.canonical import canonical
-from unroll.sweeps.capacity import refuse_one_gpu_for_all
+from unroll.sweeps.capacity import refuse_one_gpu_for_all, workers_here
 from unroll.sweeps.scheduler import to_launch
 from unroll.sweeps.silence import telling
 from unroll.sweeps.stopping import believed, decisions, until_decided, wanted
@@ -196,7 +195,9 @@ def _launch(
             unchecked = [item.trial for item in to_launch(planned, retry_failed)]
             parts = _by_data(unchecked)
             with telling(f"Trials are checked and their data prepared; log: {log_of(folder, '*')}", tell):
-                run_each(check_all, parts, min(cores(), len(parts)), folder, todo.rules["retries"])
+                run_each(
+                    check_all, parts, min(todo.workers or workers_here(()), len(parts)), folder, todo.rules["retries"]
+                )
         HydraConfig.instance().set_config(config)
         hydra = GlobalHydra.instance().hydra
         assert hydra is not None
