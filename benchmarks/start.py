@@ -42,18 +42,18 @@ def child(cell: str, folder: str) -> None:
     from unroll.cli import main
 
     sys.argv = ["unroll", "train", *overrides, "seed=0"]
-    _first(steps, main)
+    _trained(main)
     first = steps[0]
     from unroll import api
 
     trial = api.compose([*overrides, "seed=1"])
     steps.clear()
     began = time.process_time()
-    _first(steps, lambda: api.train(trial))
+    _trained(lambda: api.train(trial))
     print(lines[0], first, steps[0] - began)
 
 
-def _first(steps: list[float], trains: Callable[[], Any]) -> None:
+def _trained(trains: Callable[[], Any]) -> None:
     with contextlib.suppress(SystemExit):
         trains()
 

@@ -26,7 +26,7 @@ HEAD = """# Learning rates of suite=decisive by validation, half the budget, see
 RATE = "optimizer.learning_rate"
 
 
-def rates(records: Path, chosen: Sequence[str] = ()) -> dict[str, dict[str, float]]:
+def rates(records: Path, only: Sequence[str] = ()) -> dict[str, dict[str, float]]:
     """Part of the suite -> architecture -> rate; of some parts alone where they are named.
 
     Raises:
@@ -35,7 +35,7 @@ def rates(records: Path, chosen: Sequence[str] = ()) -> dict[str, dict[str, floa
     parts = yaml.safe_load((CHOSEN.parent / "decisive.yaml").read_text())["parts"]
     known = {record["trial_id"]: record for record in read_records(records)}
     found: dict[str, dict[str, float]] = {}
-    for name in chosen or parts:
+    for name in only or parts:
         others = [f"~suite.parts.{other}" for other in parts if other != name]
         tried: dict[str, list[tuple[float, float]]] = {}
         for item in plan(["suite=half", "suite.of=rates", *others]).trials:
@@ -58,11 +58,11 @@ def _of(trial: Any, known: Mapping[str, Any]) -> tuple[float, float]:
     return value, trial.plain["optimizer"]["learning_rate"]
 
 
-def text(records: Path, chosen: Sequence[str] = ()) -> str:
+def text(records: Path, only: Sequence[str] = ()) -> str:
     """What part/rates.yaml has to hold."""
     parts = {
         name: {"when": {f"architecture={each}": [f"{RATE}={rate}"] for each, rate in found.items()}}
-        for name, found in rates(records, chosen).items()
+        for name, found in rates(records, only).items()
     }
     return HEAD + yaml.safe_dump({"parts": parts}, sort_keys=False, width=120)
 
