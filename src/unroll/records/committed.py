@@ -1,11 +1,14 @@
 """Records as they are committed: without the folders of a machine, with their examples' test scores beside them."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from unroll.records.scores import copy_scores
 from unroll.records.seal import sealed
+
+_FOLDERS = re.compile(r"""(^|(?<=\s))(paths\.\w+=|--(config-dir|runs)[= ])('[^']*'|"[^"]*"|\\.|[^\s'"\\])*""")
 
 
 def copy_record(record: Mapping[str, Any], folder: str | Path, out: str | Path) -> Path:
@@ -29,7 +32,7 @@ def without_folders(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return the record without the folders of the machine that trained it."""
     command = record["run"].get("command")
     if command is not None:
-        command = " ".join(word for word in command.split() if not word.startswith("paths."))
+        command = " ".join(_FOLDERS.sub("", command).split())
     paths = {"runs": "runs", "cache": None, "data": None}
     return {
         **record,
