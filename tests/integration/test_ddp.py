@@ -108,7 +108,7 @@ def test_a_stream_goes_on_with_another_number_of_ranks(before: int, after: int, 
     else:
         stopped = Launched(first, {1: ("after_step", 12, "receive", signal.SIGTERM)}, tmp_path / "logs")
         assert None not in stopped.ended(), stopped.said(0)
-        assert not first.record_path.exists()
+        assert not first.record_path.exists(), stopped.said(0) + stopped.said(1)
     assert checkpoint.load(first.directory / checkpoint.LAST, first.trial_id)["progress"]["step"] == 11 + before
     if after == 1:
         train(second)

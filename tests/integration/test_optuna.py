@@ -1,6 +1,7 @@
 """`hydra/sweeper=optuna` as users run it: over a suite, killed in the middle, and as a multirun."""
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -42,7 +43,9 @@ def fatal(planned: Any, flags: Any = ()) -> None:
     """Kills the whole sweep instead of training its sixth trial."""
     log = Path(planned.trial.config.paths.runs, "log")
     if log.exists() and len(log.read_text(encoding="utf-8").split()) == 5:
-        os.kill(os.getppid(), signal.SIGKILL)
+        sweep = multiprocessing.parent_process()
+        assert sweep is not None and sweep.pid is not None
+        os.kill(sweep.pid, signal.SIGKILL)
         os.kill(os.getpid(), signal.SIGKILL)
     finished(planned)
 

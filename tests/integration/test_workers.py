@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,33 @@ def test_one_that_always_dies_is_a_message(stillborn: Stillborn, tmp_path: Path)
     with pytest.raises(UserError, match="ended 3 times before it was done") as error:
         run_each(doubled, [(21, LARGE)], 1, tmp_path / "logs", retries=2)
     assert f"{tmp_path}/logs/worker-*.log" in str(error.value)
+
+
+def kills_its_origin(job: tuple[int, Path]) -> int:
+    """Kill, once, the process that workers are forked from."""
+    number, killed = job
+    if number == 1 and not killed.exists():
+        killed.touch()
+        os.kill(os.getppid(), signal.SIGKILL)
+    return number
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux alone")
+def test_workers_start_again_when_what_they_are_forked_from_was_killed(tmp_path: Path) -> None:
+    killed = tmp_path / "killed"
+    jobs = [(number, killed) for number in range(5)]
+    assert run_each(kills_its_origin, jobs, 2, tmp_path / "logs", retries=2) == [0, 1, 2, 3, 4]
+    assert killed.exists()
+
+
+def test_workers_that_never_start_are_no_endless_loop(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refused(*_: object) -> None:
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    monkeypatch.setattr(all_workers, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(all_workers.ProcessPoolExecutor, "submit", refused)
+    with pytest.raises(BrokenProcessPool, match="ConnectionRefusedError"):
+        run_all(doubled, [(1, "")], 1, tmp_path / "logs")
 
 
 class Command:

@@ -11,6 +11,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -25,6 +26,7 @@ from unroll.threads import VARIABLES, environment
 
 IMPORTED = ["unroll.training.train"]  # once, for all workers; not datasets, which reads the hub's variables at import
 LOOK_SECONDS = 0.2  # between looks at whether the sweep was asked to leave
+STARTS = 10  # of workers that may fail one after the other, LOOK_SECONDS apart
 
 _work: Callable[[Any], Any]
 _jobs: Sequence[Any]
@@ -42,11 +44,12 @@ def run_all(work: Callable[[Any], Any], jobs: Sequence[Any], workers: int, log_f
 
     Raises:
         KeyboardInterrupt: this process was asked to leave; the workers have saved what they did, and have ended.
+        BrokenProcessPool: no worker can start here.
     """
     results: list[Any] = [None] * len(jobs)
     waiting = list(reversed(range(len(jobs))))
     running: dict[Future[Any], tuple[int, int]] = {}
-    others = multiprocessing.active_children()
+    others, failed_starts = multiprocessing.active_children(), 0
     with one_thread_each(), _Parcel(work, jobs) as parcel, Asked(say_that_it_stops) as asked:
         pools = {number: _start(log_folder, number, parcel) for number in range(min(workers, len(jobs)))}
         try:
@@ -56,7 +59,12 @@ def run_all(work: Callable[[Any], Any], jobs: Sequence[Any], workers: int, log_f
                     index = waiting.pop()
                     try:
                         running[_submitted(pools[number], index)] = (number, index)
-                    except BrokenProcessPool:  # killed while it had no job
+                        failed_starts = 0
+                    except BrokenProcessPool:  # killed while it had no job, or with what it is forked from
+                        failed_starts += 1
+                        if failed_starts > STARTS:
+                            raise
+                        time.sleep(LOOK_SECONDS)
                         waiting.append(index)
                         pools[number] = _replaced(pools[number], log_folder, number, parcel)
                 done, _ = wait(running, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
@@ -173,11 +181,17 @@ def print_to(log: str | Path) -> None:
 
 
 def _submitted(pool: ProcessPoolExecutor, index: int) -> "Future[Any]":
-    """Give a pool a job. Its process may start here, which no signal is to interrupt before it is ready for one."""
+    """Give a pool a job. Its process may start here, which no signal is to interrupt before it is ready for one.
+
+    Raises:
+        BrokenProcessPool: the pool's process was killed, or the one that it is to be forked from.
+    """
     resource_tracker.ensure_running()  # on its own it would lift the block
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ASKING)
     try:
         return pool.submit(_run, index)
+    except (EOFError, ConnectionError) as error:
+        raise BrokenProcessPool(f"{type(error).__name__}: {error}") from error
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
