@@ -6,11 +6,12 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from unroll.config.trial import Trial
+from unroll.interruption import ASKING
 
 _server = multiprocessing.get_context("forkserver")
 _server.set_forkserver_preload(["unroll.training.train", "ranked"])
@@ -28,7 +29,9 @@ class Launched:
             port = free.getsockname()[1]
         logs.mkdir(exist_ok=True)
         self.processes = [
-            _server.Process(target=_live, args=(trial, number, port, faults.get(number), self._log(number)))
+            _server.Process(
+                target=_live, args=(trial, number, port, faults.get(number), self._log(number), {**os.environ})
+            )
             for number in range(WORLD)
         ]
         for process in self.processes:
@@ -50,11 +53,15 @@ class Launched:
         return self._log(number).read_text(encoding="utf-8")
 
 
-def _live(trial: Trial, number: int, port: int, fault: Fault | None, log: Path) -> None:
+def _live(trial: Trial, number: int, port: int, fault: Fault | None, log: Path, environment: Mapping[str, str]) -> None:
     from unroll.errors import TrialFailed, UserError
     from unroll.training.train import train
 
+    # What this is forked from may have been started by a sweep's workers, which block signals, in another environment.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ASKING)
+    os.environ.clear()
     os.environ |= {
+        **environment,
         "RANK": str(number),
         "LOCAL_RANK": str(number),
         "WORLD_SIZE": str(WORLD),

@@ -44,7 +44,8 @@ def fatal(planned: Any, flags: Any = ()) -> None:
     log = Path(planned.trial.config.paths.runs, "log")
     if log.exists() and len(log.read_text(encoding="utf-8").split()) == 5:
         sweep = multiprocessing.parent_process()
-        assert sweep is not None and sweep.pid is not None
+        assert sweep is not None
+        assert sweep.pid is not None
         os.kill(sweep.pid, signal.SIGKILL)
         os.kill(os.getpid(), signal.SIGKILL)
     finished(planned)
