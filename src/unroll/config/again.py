@@ -134,18 +134,21 @@ def _values(config: Mapping[str, Any], composed: Callable[[Iterable[str]], Any])
     """Single values, those that others refer to first: what follows from them needs no override."""
     wanted, found = _decisive(config), dict[tuple[str, ...], str]()
     while True:
-        raw = with_knobs(composed(found.values()))
+        stated = composed(found.values())
+        raw = with_knobs(stated)
         have = _decisive(_as_described(resolved(raw), config))
         differing = {
             path: value
             for path, value in _with_defaults(config, _differing(wanted, have))
-            if path not in found and not _equal(value, _at(have, path))
+            if path not in found
+            and not _equal(value, _at(have, path))
+            and not (value is _GONE and _at(stated, path) is _GONE)  # a default of what another override replaces
         }
         if not differing:
             return [found[path] for path in sorted(found, key=lambda path: path == ("seed",))]
-        stated = [path for path in differing if "${" not in str(_at(raw, path))]
+        constant = [path for path in differing if "${" not in str(_at(raw, path))]
         shallowest = min(len(path) for path in differing)
-        for path in stated or [path for path in differing if len(path) == shallowest]:
+        for path in constant or [path for path in differing if len(path) == shallowest]:
             found[path] = _override(path, differing[path], present=_at(raw, path) is not _GONE)
 
 

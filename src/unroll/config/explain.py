@@ -81,7 +81,7 @@ def explain(
         group, _, option = str(error.missing_cfg_file).rpartition("/")
         if any(text.lstrip("+") == f"{group}={option}" for text in overrides):
             return _unknown_option(error, f"{group}={option}", overrides, config_dir)
-    offending = _offending(config_name, overrides, path)
+    offending = _offending(config_name, overrides, path, config_dir)
     if offending is None:
         return UserError("The YAML files do not fit together.", saw=" ".join(f"{text} {error.__cause__ or ''}".split()))
     if isinstance(error, MissingConfigException) and not isinstance(error.__cause__, OmegaConfBaseException):
@@ -146,10 +146,17 @@ def _options(group: str, config_dir: str | None) -> list[str]:
     return sorted({*options, *_of_plugins(group)}) if group.startswith("hydra/") else options
 
 
-def _offending(config_name: str, overrides: Sequence[str], path: Sequence[str]) -> str | None:
+def _offending(config_name: str, overrides: Sequence[str], path: Sequence[str], config_dir: str | None) -> str | None:
     """Return the one override without which the rest composes, else the first that fails by itself."""
-    for override in overrides:
-        if _composes(config_name, [*(other for other in overrides if other != override), *path]):
+    from unroll.config.compose import Composer
+
+    without = {text: [other for other in overrides if other != text] for text in overrides}
+    composer = Composer(config_dir)
+    for override, rest in without.items():  # milliseconds each; Hydra takes half a second
+        if not composer.needs_hydra(config_name, rest):
+            return override
+    for override, rest in without.items():
+        if _composes(config_name, [*rest, *path]):
             return override
     if not _composes(config_name, path):
         return None

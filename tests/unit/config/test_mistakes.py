@@ -8,6 +8,8 @@ from stub_records import write_finished
 from tiny_data import write_tiny
 
 from unroll import api, cli
+from unroll.config import explain
+from unroll.config.compose import compose
 from unroll.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("believed")
@@ -113,3 +115,14 @@ def test_the_api_says_so_too() -> None:
     with pytest.raises(UserError) as caught:
         api.compose(["task=sentiment", "budget.steps=3"])
     assert caught.value.run == "unroll train task=sentiment budget.epochs=null budget.steps=3"
+
+
+def test_a_mistake_among_many_overrides_is_found_without_composing_each_by_hydra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done, real = [], explain.compose
+    monkeypatch.setattr(explain, "compose", lambda *given, **more: done.append(given) or real(*given, **more))
+    right = [f"data.options.new_{number}={number}" for number in range(20)]
+    with pytest.raises(UserError, match="Did you mean 'optimizer"):
+        compose(["task=sentiment", "architecture=gru", *right, "optimizer.lr=1", "seed=3"])
+    assert len(done) <= 3
