@@ -1,6 +1,7 @@
-"""What is said of architectures, answered from records: which comparisons bear it out, and how surely.
+"""What is said of architectures or of an option, answered from records: which comparisons bear it out, and how surely.
 
-Pure functions. A setting is all that a trial's id hashes but the architecture, its bottleneck and the seed.
+Pure functions. A setting is all that a trial's id hashes but the seed and what is compared: the architecture with its
+bottleneck, or one option.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,7 +34,7 @@ ENDED = ("finished", "failed")
 
 @dataclass(frozen=True)
 class Test:
-    """One pair of architectures in one setting."""
+    """One pair of architectures, or of an option's values, in one setting."""
 
     pair: tuple[str, str]
     setting: str  # task, data, and what tells it from the hypothesis's other settings
@@ -132,7 +133,7 @@ def answer(
 
 @dataclass(frozen=True)
 class _Asked:
-    """A comparison that a hypothesis asks for: two architectures in one setting, each with its trials' records."""
+    """A comparison that a hypothesis asks for: two rows in one setting, each with its trials' records."""
 
     pair: tuple[str, str]
     setting: str
@@ -150,16 +151,17 @@ class _Asked:
 
 def _asked(hypothesis: Mapping[str, Any], records: Records) -> list[_Asked]:
     settings: dict[variants.Setting, dict[str, list[Mapping[str, Any]]]] = {}
+    option = hypothesis["option"]
     for record in records:
-        config = record["config"]
-        if not is_baseline(config):
-            rows = settings.setdefault(variants.setting(config), {})
-            rows.setdefault(config["architecture"]["name"], []).append(record)
+        if not is_baseline(record["config"]):
+            row, setting = variants.apart(record["config"], option)
+            settings.setdefault(setting, {}).setdefault(row, []).append(record)
     named = variants.named_settings(list(settings))
+    pairs = [[variants.called(option, value) for value in pair] for pair in hypothesis["pairs"]]
     return [
         _Asked((first, second), named[key], (rows[first], rows[second]))
         for key, rows in settings.items()
-        for first, second in hypothesis["pairs"]
+        for first, second in pairs
         if first in rows and second in rows
     ]
 

@@ -43,6 +43,23 @@ def setting(config: Mapping[str, Any]) -> Setting:
     return tuple(sorted((key, value) for key, value in options(config).items() if not key.startswith(OWN)))
 
 
+def apart(config: Mapping[str, Any], option: str) -> tuple[str, Setting]:
+    """Return what a network is compared by, as a row is called, and what it shares with those it is compared to.
+
+    By "architecture" it is called after that, by any other option `option=value`.
+    """
+    if option == "architecture":
+        return name(config), setting(config)
+    known = options(config)
+    own = known.pop(option, "null")  # one that is null by default
+    return _show(option, own), tuple(sorted(known.items()))
+
+
+def called(option: str, value: Any) -> str:
+    """Return what `apart` calls a network of which an option has a value."""
+    return str(value) if option == "architecture" else _show(option, json.dumps(value, sort_keys=True))
+
+
 def named_settings(keys: Sequence[Setting]) -> dict[Setting, str]:
     """Return settings with names: task, data, and the options in which those of the same task and data differ."""
     by_task: dict[tuple[str, str], list[Setting]] = {}

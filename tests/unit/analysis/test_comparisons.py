@@ -130,6 +130,7 @@ def test_errors_are_what_is_not_right_and_some_metrics_have_no_examples(tmp_path
 
 CLAIM = {
     "says": "GRU beats LSTM",
+    "option": "architecture",
     "pairs": [["gru", "lstm"]],
     "metric": "primary",
     "unit": "",
@@ -202,6 +203,22 @@ def test_a_claim_about_another_field_compares_seeds() -> None:
     assert test.comparison.examples == 0
 
 
+def test_a_claim_may_be_about_an_option() -> None:
+    """What differs by that alone is compared: not seeds, nor what another architecture did with it."""
+    claim = {**CLAIM, "option": "task.left_padding", "pairs": [[False, True]]}
+    ((seen,), (unseen, other)) = rows("gru"), rows("gru", "lstm")
+    for one in seen:
+        one["config"]["task"]["left_padding"] = True
+    for one in [*unseen, *other]:
+        one["config"]["task"]["left_padding"] = False
+    for one in unseen:
+        one["result"]["primary"]["value"] += 10
+    (test,) = answer("c", claim, [*seen, *unseen, *other], none).tests
+    assert test.pair == ("task.left_padding=false", "task.left_padding=true")
+    assert test.comparison.difference == pytest.approx(10)
+    assert (test.verdict, test.setting) == (HOLDS, "sentiment on sst2 (architecture=gru)")
+
+
 def test_pairs_without_finished_trials_are_counted() -> None:
     (gru,) = rows("gru")
     failed = [record("lstm", seed, None) for seed in range(3)]
@@ -235,6 +252,7 @@ def test_the_shipped_claims_have_trials() -> None:
     "claim",
     [
         "{says: a, pairs: [[gru]]}",
+        "{says: a, pairs: [[1, 2]], option: task.left_pading}",
         "{says: a, pairs: []}",
         "{says: a, pairs: [[gru, lstm]], metric: run.seconds}",
         "{says: a, pairs: [[gru, lstm]], direction: lower}",

@@ -177,7 +177,15 @@ def test_numbers_for_other_programs_hold_both_budgets() -> None:
 
 @pytest.mark.parametrize(("metric", "count"), [("primary", 2), ("run.training_seconds", 0)])
 def test_a_claim_says_how_far_its_networks_were_trained(metric: str, count: int) -> None:
-    claim = {"says": "c", "note": "", "pairs": [["gru", "lstm"]], "metric": metric, "unit": "s", "direction": "lower"}
+    claim = {
+        "says": "c",
+        "note": "",
+        "option": "architecture",
+        "pairs": [["gru", "lstm"]],
+        "metric": metric,
+        "unit": "s",
+        "direction": "lower",
+    }
     compared, records = [*wholes("gru"), *wholes("lstm")], by_id(halves("gru", LESS))
     found = answer("c", claim, compared, no_scores, records.get)
     assert len(found.halves) == count

@@ -12,7 +12,15 @@ from unroll.analysis.render import looks as words
 from unroll.analysis.statistics.spending import Look
 from unroll.analysis.stopping import follow
 
-CLAIM = {"says": "s", "note": "", "pairs": [["lstm", "rnn"]], "where": [], "metric": "primary", "direction": None}
+CLAIM = {
+    "says": "s",
+    "note": "",
+    "option": "architecture",
+    "pairs": [["lstm", "rnn"]],
+    "where": [],
+    "metric": "primary",
+    "direction": None,
+}
 STOP = {"looks": [3, 5, 8], "spending": "pocock"}
 RULE = [Look(3, 0.01), Look(5, 0.02), Look(8, 0.02)]
 WAVE = [0.0, 0.3, -0.3, 0.2, -0.2, 0.1, -0.1, 0.25]  # what seeds add

@@ -99,7 +99,7 @@ def test_a_record_of_another_protocol_is_not_trained_again_as_if_it_were_todays(
 def test_claims_say_what_is_stale(trial: Trial, tmp_path: Path) -> None:
     before = under(trial, 1)
     records = [current_or_earlier(trial, {before.trial_id: recorded(before, tmp_path)}.get)]
-    claim = {"says": "x", "note": "", "pairs": [["gru", "rnn"]], "metric": "primary"}
+    claim = {"says": "x", "note": "", "option": "architecture", "pairs": [["gru", "rnn"]], "metric": "primary"}
     said = answer("name", claim, [record for record in records if record], lambda record: None).stale
     assert said is not None
     assert said.startswith("Stale: 1 of 1 trials")

@@ -130,6 +130,7 @@ def test_a_claim_leaves_out_what_is_contradicted_and_says_so() -> None:
     hypothesis = {
         "says": "LSTM beats RNN",
         "note": "",
+        "option": "architecture",
         "pairs": [["lstm", "rnn"]],
         "metric": "primary",
         "unit": "",

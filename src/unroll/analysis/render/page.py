@@ -27,10 +27,11 @@ CAPTION = (
 
 CLAIMS_CAPTION = (
     "A comparison pairs two architectures on the same task, data, budget and test examples; what belongs to an "
-    "architecture (its code and bottleneck, its width unless equal parameters are asked for) differs with it. Both "
-    "seeds and examples are random (two-way random effects, Satterthwaite's t; corpus metrics such as BLEU by the "
+    "architecture (its code and bottleneck, its width unless equal parameters are asked for) differs with it. Or it "
+    "pairs two values of one option, all else the same. Both seeds and examples are random (two-way random effects, "
+    "Satterthwaite's t; corpus metrics such as BLEU by the "
     "jackknife's pseudo-values; Welch's t of the seeds where a metric has no score of an example). Seeds count as "
-    "independent between architectures, as far as their correlation is not shown. A comparison holds or is "
+    "independent between the two, as far as their correlation is not shown. A comparison holds or is "
     "contradicted where p is below 5 %, or its look's level, after Holm's correction over the claim's comparisons; "
     "each interval is for its comparison by itself. Of the others, one shows no difference where two one-sided tests "
     "at the same level, corrected likewise, leave none larger than X, which the task's YAML states with its reason; of "
