@@ -79,12 +79,16 @@ class Suite(Part):
     `baselines`: whether those that a task lists stand beside the networks; a list names others that do so too, on each
     task that they serve. `stop`: the seeds are its looks', and no grid has any.
 
+    `beside`: each part's trials once more, with these values in place of its grid's: other architectures at one seed,
+    say, which stand beside the ranked ones.
+
     `of`: in place of trials of its own, the suite whose networks these are with half their budget.
     """
 
     name: Text
     description: str = ""
     parts: dict[str, Part] = Field({})
+    beside: dict[str, list[Any]] = Field({})
     hypotheses: dict[str, Hypothesis] = Field({})
     stop: Stop | None = None
     baselines: bool | list[Text] = True
@@ -272,7 +276,8 @@ def _check_stop(suite: Suite, others: Sequence[str]) -> None:
         raise UserError(what, saw=said, allowed="hypotheses, each with pairs of architectures; or no stop")
     if any(after <= before for before, after in itertools.pairwise(suite.stop.looks)):
         raise UserError("'suite.stop.looks' does not rise.", saw=suite.stop.looks, allowed="as in [3, 5, 8, 12, 20]")
-    texts = [*(text for part in (suite, *suite.parts.values()) for text in _of_trials(part)), *others]
+    beside = [f"{key}=" for key in suite.beside]
+    texts = [*(text for part in (suite, *suite.parts.values()) for text in _of_trials(part)), *beside, *others]
     if seeds := [text for text in texts if _SEED.match(text)]:
         raise UserError(
             f"The suite {suite.name} takes its seeds from its rule of when to stop.",
@@ -317,9 +322,10 @@ def _parts(suite: Suite) -> list[Part]:
     return [
         Part(
             overrides=[*suite.overrides, *part.overrides],
-            grid={**suite.grid, **part.grid, **seeds},
+            grid={**suite.grid, **part.grid, **seeds, **beside},
             when={**suite.when, **part.when},
         )
+        for beside in ({}, suite.beside)[: 1 + bool(suite.beside)]
         for part in suite.parts.values() or [Part()]
     ]
 

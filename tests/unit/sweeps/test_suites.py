@@ -58,6 +58,22 @@ def test_parts_are_crossed_each_by_itself_and_share_what_the_suite_says(conf: st
     assert [trial.plain["budget"]["steps"] for trial in trials] == [130, 130, 200, 7]
 
 
+def test_other_architectures_stand_beside_at_fewer_seeds(conf: str) -> None:
+    (path,) = Path(conf).glob("suite/parts.yaml")
+    more = path.read_text().replace("name: parts", "name: more\nbeside: {architecture: [lstm, mlp], seed: [0]}")
+    path.with_stem("more").write_text(more)
+    alone, beside = (
+        {
+            (item.trial.plain["task"]["name"], item.trial.row, item.trial.plain["seed"])
+            for item in plan([words], conf).trials
+        }
+        for words in ("suite=parts", "suite=more")
+    )
+    assert alone < beside
+    rows = {(task, row, 0) for task in ("sentiment", "compression") for row in ("lstm", "mlp")}
+    assert beside - alone == rows
+
+
 def test_overrides_of_one_choice_reach_its_trials_only(conf: str) -> None:
     networks = plan(["suite=two"], conf).trials[:4]
     assert {item.trial.plain["task"]["name"]: item.trial.plain["budget"]["steps"] for item in networks} == {
