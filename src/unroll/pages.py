@@ -30,6 +30,12 @@ REMAKE = "python tools/publish.py"
 IN_README = "reference"  # the suite whose table the README shows
 IN_INDEX = "matrix"  # the suite whose cells the HTML page shows
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
+AGAIN = "<!-- reproduced -->"  # in about.md: where their list stands
+AGAIN_CAPTION = (
+    "Of networks that were trained with seeds: numbers whose verdict is reproduced, so that the whole 95 % interval of "
+    "the difference lies within the table's tolerance. Ours, and in brackets the published one. All verdicts, the "
+    "others too, stand below."
+)
 TABLES_CAPTION = (
     "Each table's published numbers beside what its trials gave, with a verdict "
     "([how often one is wrong](../benchmarks/false_verdicts.md)); `unroll reproduce NAME` trains them. A row that is "
@@ -78,9 +84,12 @@ def generated(results: str | Path, suites: Iterable[str] = ()) -> dict[Path, str
 
 
 def front_page(results: Path, found: Sequence[Reproduction]) -> str:
-    """Return the results' README: what is written in about.md, then every published table with its verdicts."""
+    """Return the results' README: about.md with the numbers that networks gave again, then every published table."""
     about = (results / ABOUT).read_text(encoding="utf-8").rstrip()
-    return f"{about}\n\n{page(_published_tables(found))}"
+    opening = page(
+        [Section("Published numbers that networks gave again", 2, (AGAIN_CAPTION,), published_page.again(found))]
+    )
+    return f"{about.replace(AGAIN, opening.rstrip())}\n\n{page(_published_tables(found))}"
 
 
 def _reproduced(results: Path) -> list[Reproduction]:

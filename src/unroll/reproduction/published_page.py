@@ -128,6 +128,29 @@ def _counted(found: Reproduction, word: str) -> str:
     return f"{said} ({exact} without a seed)" if exact else said
 
 
+def again(found: Sequence[Reproduction]) -> Grid:
+    """A line a row with numbers that networks, trained with seeds, gave again: ours, and the published ones."""
+    lines = []
+    for one in found:
+        for row in one.outcomes:
+            cells = [cell for cell in row.cells if cell.seeded and cell.verdict.word == verdicts.REPRODUCED]
+            if cells:
+                names = {record["config"]["architecture"]["name"]: None for record in row.records}
+                said = "; ".join(_beside(cell, one.plan.table.metrics[cell.metric]) for cell in cells)
+                lines.append(
+                    [one.plan.table.name, row.plan.row.says, ", ".join(names), said, str(len(cells[0].values))]
+                )
+    return Grid(["table", "row", "architecture", "ours (published)", "seeds"], lines)
+
+
+def _beside(cell: JudgedCell, metric: Metric) -> str:
+    assert cell.reported is not None
+    assert cell.mean is not None
+    places = decimals_of(cell.reported, metric)
+    unit = f" {metric.unit}" if metric.unit else ""
+    return f"{cell.metric} {cell.mean:,.{places + 1 if places else 0}f} ({cell.reported.value:,.{places}f}){unit}"
+
+
 def totals(found: Sequence[Reproduction]) -> Grid:
     """The verdicts of all tables by what gives our number: what is counted or computed proves nothing of training."""
     counts = {kind: dict.fromkeys(verdicts.VERDICTS, 0) for kind in (COUNTED, COMPUTED, TRAINED)}
