@@ -67,7 +67,8 @@ class Cell(OptionGroup):
         initialisation: of the recurrent matrices: default (uniform within 1/sqrt(width)) | orthogonal (each gate's;
             Saxe, McClelland, Ganguli 2014) | identity (and zero biases; Le, Jaitly, Hinton 2015; relu rnn only) |
             lecun (those of the input, too: normal with variance 1/inputs, and zero biases; LeCun, Bottou, Orr,
-            Mueller 1998, section 4.6).
+            Mueller 1998, section 4.6) | keras (orthogonal over all gates at once, those of the input uniform within
+            sqrt(6 / (inputs + outputs)) of all gates, Glorot & Bengio 2010, equation 16, and zero biases).
         forget_bias: of an LSTM, what the forget gate's biases sum to at the start (1 as Jozefowicz, Zaremba,
             Sutskever 2015 recommend); null is torch's uniform draw.
 
@@ -79,7 +80,7 @@ class Cell(OptionGroup):
     nonlinearity: Literal["tanh", "relu"] = "tanh"
     biases: Literal[1, 2] = 2
     reset: Literal["after", "before"] = "after"
-    initialisation: Literal["default", "orthogonal", "identity", "lecun"] = "default"
+    initialisation: Literal["default", "orthogonal", "identity", "lecun", "keras"] = "default"
     forget_bias: float | None = 1.0
 
     def __post_init__(self) -> None:
@@ -145,11 +146,13 @@ class Cell(OptionGroup):
                 nn.init.orthogonal_(gate)
         elif self.initialisation == "identity":
             nn.init.eye_(recurrent)
-            bias.zero_()
-            second_bias.zero_()
         elif self.initialisation == "lecun":
             for matrix in (inward, recurrent):
                 nn.init.normal_(matrix, std=matrix.shape[1] ** -0.5)
+        elif self.initialisation == "keras":
+            nn.init.xavier_uniform_(inward)
+            nn.init.orthogonal_(recurrent)
+        if self.initialisation in ("identity", "lecun", "keras"):
             bias.zero_()
             second_bias.zero_()
         if self.cell == "lstm" and self.forget_bias is not None:

@@ -34,12 +34,19 @@ def _hidden(below: int, widths: Sequence[int], activation: str, dropout: float) 
     return nn.Sequential(*layers)
 
 
-def start_from(deviation: float | None, *layers: nn.Module) -> None:
-    """Draw the matrices of linear layers from N(0, deviation^2) and zero their biases; None leaves them."""
+def start_from(deviation: float | Literal["glorot"] | None, *layers: nn.Module) -> None:
+    """Draw the matrices of linear layers and zero their biases; None leaves them.
+
+    From N(0, deviation^2), or uniformly within sqrt(6 / (inputs + outputs)) as Keras does (Glorot & Bengio 2010,
+    equation 16).
+    """
     if deviation is None:
         return
     for layer in (found for given in layers for found in given.modules() if isinstance(found, nn.Linear)):
-        nn.init.normal_(layer.weight, std=deviation)
+        if deviation == "glorot":
+            nn.init.xavier_uniform_(layer.weight)
+        else:
+            nn.init.normal_(layer.weight, std=deviation)
         nn.init.zeros_(layer.bias)
 
 
@@ -52,7 +59,7 @@ class FeedForwardEncoder(nn.Module):
     """The input flattened to [longest x D], then `depth` hidden layers; the summary is the last of them.
 
     Padding is zero and shorter batches use the first columns of the first layer's weights only, which is the same sum.
-    It keeps no states. `weight_deviation`: of the matrices at the start, which are normal then; None is torch's draw.
+    It keeps no states. `weight_deviation`: of the matrices at the start, as `start_from` has it; None is torch's draw.
     `widths`: of each hidden layer, in place of `depth` layers of one width.
     """
 
@@ -66,7 +73,7 @@ class FeedForwardEncoder(nn.Module):
         depth: Count = 1,
         activation: Activation = "relu",
         dropout: Share = 0.0,
-        weight_deviation: Positive | None = None,
+        weight_deviation: Positive | Literal["glorot"] | None = None,
         widths: Annotated[list[Count], Field(min_length=1)] | None = None,
     ):
         super().__init__()
@@ -132,7 +139,7 @@ class FeedForwardDecoder(nn.Module):
         activation: Activation = "relu",
         dropout: Share = 0.0,
         tied: Literal[True, False, "auto"] = False,
-        weight_deviation: Positive | None = None,
+        weight_deviation: Positive | Literal["glorot"] | None = None,
         widths: list[Count] | None = None,
     ):
         super().__init__()

@@ -91,6 +91,17 @@ def test_matrices_may_start_from_a_normal_distribution_with_biases_of_zero() -> 
         torch.testing.assert_close(code[0], encoder.rest[0].weight @ encoder.first.weight.sum(dim=1))
 
 
+def test_matrices_may_start_as_keras_draws_them() -> None:
+    torch.manual_seed(0)
+    encoder = FeedForwardEncoder(SHAPE, 300, depth=2, weight_deviation="glorot")
+    decoder = FeedForwardDecoder(SHAPE, 300, 0, width=200, weight_deviation="glorot")
+    for layer in (encoder.first, encoder.rest[0], decoder.hidden[0], decoder.output):
+        most = (6 / sum(layer.weight.shape)) ** 0.5
+        assert 0.99 * most < float(layer.weight.detach().abs().max()) <= most
+        assert stats.kstest(layer.weight.detach().flatten().numpy() / most, "uniform", (-1, 2)).pvalue > 0.001
+        assert not layer.bias.any()
+
+
 def test_unknown_activation_is_refused() -> None:
     with pytest.raises(UserError, match="Did you mean 'relu'"):
         FeedForwardEncoder(SHAPE, 6, activation="rellu")

@@ -126,6 +126,19 @@ def test_lecun_matrices_have_the_variance_of_one_over_their_inputs_and_biases_ar
         assert torch.equal(layer.get_parameter("bias_ih_l0")[400:800], torch.ones(400))
 
 
+@pytest.mark.parametrize(("kind", "gates"), [("rnn", 1), ("lstm", 4), ("gru", 3)])
+def test_matrices_as_keras_draws_them(kind: str, gates: int) -> None:
+    """Its kernels hold all gates, and so do the sizes that their ranges are made of."""
+    torch.manual_seed(0)
+    layer = Cell(kind, initialisation="keras").build(50, 100)
+    inward, recurrent = (layer.get_parameter(name).detach() for name in ("weight_ih_l0", "weight_hh_l0"))
+    most = (6 / (50 + gates * 100)) ** 0.5
+    assert 0.99 * most < float(inward.abs().max()) <= most
+    torch.testing.assert_close(recurrent.T @ recurrent, torch.eye(100), atol=1e-5, rtol=0)
+    bias = layer.get_parameter("bias_ih_l0").detach() + layer.get_parameter("bias_hh_l0").detach()
+    assert int(torch.count_nonzero(bias)) == (100 if kind == "lstm" else 0), "the forget gate's"
+
+
 @pytest.mark.parametrize("biases", [1, 2])
 def test_identity_makes_a_relu_rnn_a_sum(biases: int) -> None:
     layer = Cell("rnn", "relu", biases, initialisation="identity").build(INPUT, WIDTH)
