@@ -325,7 +325,7 @@ def _parts(suite: Suite) -> list[Part]:
             grid={**suite.grid, **part.grid, **seeds, **beside},
             when={**suite.when, **part.when},
         )
-        for beside in ({}, suite.beside)[: 1 + bool(suite.beside)]
+        for beside in ({}, *([suite.beside] if suite.beside else []))
         for part in suite.parts.values() or [Part()]
     ]
 
