@@ -31,12 +31,12 @@ CLAIMS_CAPTION = (
     "pairs two values of one option, all else the same. Both seeds and examples are random (two-way random effects, "
     "Satterthwaite's t; corpus metrics such as BLEU by the jackknife's pseudo-values; Welch's t of the seeds where a "
     "metric has no score of an example). Seeds count as independent between the two, as far as their correlation is "
-    "not shown. A comparison holds or is contradicted where p is below 5 %, or its look's level, after Holm's correction over the claim's comparisons; "
-    "each interval is for its comparison by itself. Of the others, one shows no difference where two one-sided tests "
-    "at the same level, corrected likewise, leave none larger than X, which the task's YAML states with its reason; of "
-    "the rest these trials cannot say which. With fewer than three seeds nothing is "
-    "tested. A claim holds, is contradicted or shows no difference in part where its other comparisons are weaker, and "
-    "is mixed where some hold and some are contradicted."
+    "not shown. A comparison holds or is contradicted where p is below 5 %, or its look's level, after Holm's "
+    "correction over the claim's comparisons; each interval is for its comparison by itself. Of the others, one shows "
+    "no difference where two one-sided tests at the same level, corrected likewise, leave none larger than X, which "
+    "the task's YAML states with its reason; of the rest these trials cannot say which. With fewer than three seeds "
+    "nothing is tested. A claim holds, is contradicted or shows no difference in part where its other comparisons are "
+    "weaker, and is mixed where some hold and some are contradicted."
 )
 
 ACROSS_CAPTION = (
