@@ -51,8 +51,10 @@ def apart(config: Mapping[str, Any], option: str) -> tuple[str, Setting]:
     if option == "architecture":
         return name(config), setting(config)
     known = options(config)
-    own = known.pop(option, "null")  # one that is null by default
-    return _show(option, own), tuple(sorted(known.items()))
+    own = known.get(option, "null")  # one that is null by default
+    leaf = option.rpartition(".")[2]
+    others = {key: value for key, value in known.items() if (key.rpartition(".")[2], value) != (leaf, own)}
+    return _show(option, own), tuple(sorted(others.items()))  # without those that only pass it on
 
 
 def called(option: str, value: Any) -> str:

@@ -219,6 +219,17 @@ def test_a_claim_may_be_about_an_option() -> None:
     assert (test.verdict, test.setting) == (HOLDS, "sentiment on sst2 (architecture=gru)")
 
 
+def test_an_option_is_compared_with_the_parts_that_it_is_passed_on_to() -> None:
+    claim = {**CLAIM, "option": "architecture.residual", "pairs": [[True, False]]}
+    ((with_it,), (without, *_)) = rows("gru"), rows("gru")
+    for on, some in ((True, with_it), (False, without)):
+        for one in some:
+            one["config"]["architecture"] |= {"residual": on}
+            one["config"]["architecture"]["encoder"] |= {"residual": on}
+    found = answer("c", claim, [*with_it, *without], none)
+    assert [test.pair for test in found.tests] == [("architecture.residual=true", "architecture.residual=false")]
+
+
 def test_pairs_without_finished_trials_are_counted() -> None:
     (gru,) = rows("gru")
     failed = [record("lstm", seed, None) for seed in range(3)]
