@@ -9,13 +9,20 @@ import pytest
 from typer.testing import CliRunner
 
 from unroll.cli import app
+from unroll.config.trial import earlier
 from unroll.pages import generated, write
 from unroll.records.record import read_record
 from unroll.records.seal import sealed
+from unroll.sweeps.suite import plan
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDS = ROOT / "results" / "records"
-NAMES = sorted(path.stem for path in RECORDS.glob("generation-mnist-ae_variational-s*.json"))  # of suite=reference
+NAMES = sorted(
+    trial.trial_id
+    for item in plan(["suite=reference"]).trials
+    for trial in (item.trial, *earlier(item.trial))
+    if trial.trial_id.startswith("generation-mnist-ae_variational") and (RECORDS / f"{trial.trial_id}.json").exists()
+)
 LOCAL = sorted(path.stem for path in RECORDS.glob("generation-mnist-gmm-s*.json"))
 TRIAL = NAMES[0]
 
