@@ -147,23 +147,28 @@ def _options(group: str, config_dir: str | None) -> list[str]:
 
 
 def _offending(config_name: str, overrides: Sequence[str], path: Sequence[str], config_dir: str | None) -> str | None:
-    """Return the one override without which the rest composes, else the first that fails by itself."""
+    """Return the one override without which the rest composes, else the first that fails by itself.
+
+    Composing without Hydra takes milliseconds and Hydra half a second, so that it is asked of few.
+    """
     from unroll.config.compose import Composer
 
-    without = {text: [other for other in overrides if other != text] for text in overrides}
     composer = Composer(config_dir)
-    for override, rest in without.items():  # milliseconds each; Hydra takes half a second
+    without = {text: [other for other in overrides if other != text] for text in overrides}
+    for override, rest in without.items():
         if not composer.needs_hydra(config_name, rest):
             return override
-    for override, rest in without.items():
-        if _composes(config_name, [*rest, *path]):
+    suspects = [text for text in overrides if composer.needs_hydra(config_name, [text])]
+    for override in suspects:
+        if _composes(config_name, [*without[override], *path]):
             return override
     if not _composes(config_name, path):
         return None
-    for override in overrides:
+    for override in suspects:
         if not _composes(config_name, [override, *path]):
             return override
-    return None
+    pairs = (text for text in overrides if text not in suspects)  # right alone, and wrong beside another
+    return next((override for override in pairs if _composes(config_name, [*without[override], *path])), None)
 
 
 def _composes(config_name: str, overrides: Sequence[str]) -> bool:

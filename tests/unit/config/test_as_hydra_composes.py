@@ -80,7 +80,7 @@ def outcome(make: Any) -> Any:
         return "refused"
 
 
-@settings(max_examples=80)
+@settings(max_examples=150)
 @given(overrides())
 def test_a_config_is_the_one_that_hydra_composes(given: list[str]) -> None:
     """What Unroll leaves to Hydra (`Unusual`) is Hydra's own; so is every refusal."""

@@ -117,12 +117,13 @@ def test_the_api_says_so_too() -> None:
     assert caught.value.run == "unroll train task=sentiment budget.epochs=null budget.steps=3"
 
 
-def test_a_mistake_among_many_overrides_is_found_without_composing_each_by_hydra(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(("more", "most"), [([], 3), (["data.nmae=a"], 6)])
+def test_mistakes_among_many_overrides_are_found_without_composing_each_by_hydra(
+    more: list[str], most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done, real = [], explain.compose
     monkeypatch.setattr(explain, "compose", lambda *given, **more: done.append(given) or real(*given, **more))
     right = [f"data.options.new_{number}={number}" for number in range(20)]
     with pytest.raises(UserError, match="Did you mean 'optimizer"):
-        compose(["task=sentiment", "architecture=gru", *right, "optimizer.lr=1", "seed=3"])
-    assert len(done) <= 3
+        compose(["task=sentiment", "architecture=gru", *right, "optimizer.lr=1", "seed=3", *more])
+    assert len(done) <= most
