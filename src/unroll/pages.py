@@ -30,11 +30,11 @@ REMAKE = "python tools/publish.py"
 IN_README = "reference"  # the suite whose table the README shows
 IN_INDEX = "matrix"  # the suite whose cells the HTML page shows
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
-AGAIN = "<!-- reproduced -->"  # in about.md: where their list stands
-AGAIN_CAPTION = (
+REPRODUCED = "<!-- reproduced -->"  # in about.md: where their list stands
+REPRODUCED_CAPTION = (
     "Of networks that were trained with seeds: numbers whose verdict is reproduced, so that the whole 95 % interval of "
-    "the difference lies within the table's tolerance. Ours, and in brackets the published one. All verdicts, the "
-    "others too, stand below."
+    "the difference lies within the table's tolerance. Ours: mean ± sample standard deviation over n seeds; in "
+    "brackets the published number. The tables below say which split the metrics are of, and hold every other verdict."
 )
 TABLES_CAPTION = (
     "Each table's published numbers beside what its trials gave, with a verdict "
@@ -84,12 +84,11 @@ def generated(results: str | Path, suites: Iterable[str] = ()) -> dict[Path, str
 
 
 def front_page(results: Path, found: Sequence[Reproduction]) -> str:
-    """Return the results' README: about.md with the numbers that networks gave again, then every published table."""
+    """Return the results' README: about.md with the list of reproduced numbers, then every published table."""
     about = (results / ABOUT).read_text(encoding="utf-8").rstrip()
-    opening = page(
-        [Section("Published numbers that networks gave again", 2, (AGAIN_CAPTION,), published_page.again(found))]
-    )
-    return f"{about.replace(AGAIN, opening.rstrip())}\n\n{page(_published_tables(found))}"
+    title = "Published numbers that networks reproduced"
+    opening = page([Section(title, 2, (REPRODUCED_CAPTION,), published_page.reproduced(found))])
+    return f"{about.replace(REPRODUCED, opening.rstrip())}\n\n{page(_published_tables(found))}"
 
 
 def _reproduced(results: Path) -> list[Reproduction]:

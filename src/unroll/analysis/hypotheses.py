@@ -110,7 +110,7 @@ def answer(
     find: stale.Find = lambda _: None,
     stop: Mapping[str, Any] | None = None,
 ) -> Answer:
-    """Answer one hypothesis (a `unroll.sweeps.suite.Hypothesis` as a mapping) from the records of its trials.
+    """Answer one hypothesis (a `unroll.sweeps.claims.Hypothesis` as a mapping) from the records of its trials.
 
     A test holds or is contradicted where its p, after Holm's correction over the hypothesis's tests, is below 5 %. Of
     the others one shows no difference where two one-sided tests, with a correction of their own, leave none as large as

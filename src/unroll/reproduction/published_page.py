@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from statistics import stdev
 
 from unroll.analysis import halves
 from unroll.analysis.render.cells import Grid, number
@@ -128,8 +129,8 @@ def _counted(found: Reproduction, word: str) -> str:
     return f"{said} ({exact} without a seed)" if exact else said
 
 
-def again(found: Sequence[Reproduction]) -> Grid:
-    """A line a row with numbers that networks, trained with seeds, gave again: ours, and the published ones."""
+def reproduced(found: Sequence[Reproduction]) -> Grid:
+    """A line a row with reproduced numbers of networks that were trained with seeds: ours beside the published ones."""
     lines = []
     for one in found:
         for row in one.outcomes:
@@ -137,18 +138,18 @@ def again(found: Sequence[Reproduction]) -> Grid:
             if cells:
                 names = {record["config"]["architecture"]["name"]: None for record in row.records}
                 said = "; ".join(_beside(cell, one.plan.table.metrics[cell.metric]) for cell in cells)
-                lines.append(
-                    [one.plan.table.name, row.plan.row.says, ", ".join(names), said, str(len(cells[0].values))]
-                )
-    return Grid(["table", "row", "architecture", "ours (published)", "seeds"], lines)
+                lines.append([one.plan.table.name, row.plan.row.says, ", ".join(names), said])
+    return Grid(["table", "row", "architecture", "ours (published)"], lines)
 
 
 def _beside(cell: JudgedCell, metric: Metric) -> str:
     assert cell.reported is not None
     assert cell.mean is not None
     places = decimals_of(cell.reported, metric)
+    more = places + 1 if places else 0
     unit = f" {metric.unit}" if metric.unit else ""
-    return f"{cell.metric} {cell.mean:,.{places + 1 if places else 0}f} ({cell.reported.value:,.{places}f}){unit}"
+    ours = f"{cell.mean:,.{more}f} ± {stdev(cell.values):,.{more}f}{unit}, n = {len(cell.values)}"
+    return f"{cell.metric} {ours} ({_published(cell.reported, places)})"
 
 
 def totals(found: Sequence[Reproduction]) -> Grid:

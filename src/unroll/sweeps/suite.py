@@ -3,7 +3,7 @@
 import functools
 import itertools
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
@@ -20,12 +20,11 @@ from unroll.config.search_space import tunes
 from unroll.config.typed import read
 from unroll.config.written import written
 from unroll.errors import UserError, suggest
-from unroll.records.store import flatten
 from unroll.registry.fits import Misfit
 from unroll.registry.groups import conf_directory, group_options, group_value
-from unroll.registry.metric import Direction
 from unroll.registry.options import Count, CountOrNone
 from unroll.registry.yaml_files import yaml_file
+from unroll.sweeps.claims import Hypothesis, check_compared, check_directions
 
 _OWN_KEYS = ("suite", "workers", "sweep")
 _SEED = re.compile(r"[+]*seed=")
@@ -42,24 +41,6 @@ class Part(Section):
     overrides: list[str] = Field([])
     grid: dict[str, list[Any]] = Field({})
     when: dict[str, list[str]] = Field({})
-
-
-class Hypothesis(Section):
-    """What is said of architectures or of an option, as comparisons among a suite's trials.
-
-    Each of `pairs` names two architectures, or two values of `option`: by the hypothesis the first has the better
-    `metric`, wherever the two differ by that alone. `where` are filters on the trials. `metric` is `primary`, or a
-    field of the record, as `run.training_seconds`, with its `unit` and the `direction` that is better.
-    """
-
-    says: str
-    option: Text = "architecture"
-    pairs: list[Annotated[list[Any], Field(min_length=2, max_length=2)]] = Field(min_length=1)
-    where: list[str] = Field([])
-    metric: str = "primary"
-    unit: str = ""
-    direction: Direction | None = None
-    note: str = ""
 
 
 class Stop(Section):
@@ -137,7 +118,7 @@ def plan(overrides: Sequence[str], config_dir: str | None = None) -> Plan:
                 saw=text,
                 allowed=f"unroll sweep suite={suite.name} {text}",
             )
-    _check_hypotheses(suite.hypotheses)
+    check_directions(suite.hypotheses)
     _check_stop(suite, others)
     trials: dict[str, Planned] = {}
     refused: dict[str, list[str]] = {}
@@ -160,7 +141,8 @@ def plan(overrides: Sequence[str], config_dir: str | None = None) -> Plan:
             trials.setdefault(trial.trial_id, Planned(trial, tuple(combination)))
     if not trials:
         raise UserError(f"The suite {suite.name} has no trials.", saw=suite.grid, allowed="values a key")
-    _check_options(suite.hypotheses, trials.values())
+    compared = [item.trial.plain for item in trials.values() if not item.trial.is_baseline]
+    check_compared(suite.hypotheses, compared, [part.grid for part in _parts(suite)])
     hypotheses = {name: one.model_dump() for name, one in suite.hypotheses.items()}
     unfit = {reason: tuple(dict.fromkeys(pairs)) for reason, pairs in refused.items()}
     return _plan(sweep, suite.description, tuple(trials.values()), hydra, hypotheses, unfit)
@@ -284,30 +266,6 @@ def _check_stop(suite: Suite, others: Sequence[str]) -> None:
             saw=f"{seeds[0]} beside {said}",
             allowed="no seed: each look has the seeds from 0 on; other looks by suite.stop.looks=[3,5,8]",
         )
-
-
-def _check_hypotheses(hypotheses: Mapping[str, Hypothesis]) -> None:
-    for name, one in hypotheses.items():
-        if (one.direction is None) != (one.metric == "primary"):
-            saw = f"metric: {one.metric}, direction: {one.direction}"
-            allowed = "metric: primary without a direction, or a field of the record with higher or lower"
-            raise UserError(
-                f"'suite.hypotheses.{name}' has no direction that goes with its metric.", saw=saw, allowed=allowed
-            )
-
-
-def _check_options(hypotheses: Mapping[str, Hypothesis], trials: Collection[Planned]) -> None:
-    """Raise UserError where a hypothesis compares by what is no option of any trial."""
-    for name, one in hypotheses.items():
-        if one.option == "architecture":
-            continue
-        known = {key for item in trials for key in flatten(item.trial.plain)}
-        if one.option not in known:
-            raise UserError(
-                f"'suite.hypotheses.{name}.option' is no option of this suite's trials.{suggest(one.option, known)}",
-                saw=one.option,
-                allowed="architecture, or a key such as task.left_padding; `unroll train --cfg job` shows all",
-            )
 
 
 def _of_trials(part: Part) -> list[str]:

@@ -263,6 +263,8 @@ def test_the_shipped_claims_have_trials() -> None:
     "claim",
     [
         "{says: a, pairs: [[gru]]}",
+        "{says: a, pairs: [[mlp, lstmm]]}",
+        "{says: a, pairs: [[0.1, 0.2]], option: task.rate}",
         "{says: a, pairs: [[1, 2]], option: task.left_pading}",
         "{says: a, pairs: []}",
         "{says: a, pairs: [[gru, lstm]], metric: run.seconds}",
