@@ -33,8 +33,8 @@ BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 REPRODUCED = "<!-- reproduced -->"  # in about.md: where their list stands
 REPRODUCED_CAPTION = (
     "Of networks that were trained with seeds: numbers whose verdict is reproduced, so that the whole 95 % interval of "
-    "the difference lies within the table's tolerance. Ours: mean ± sample standard deviation over n seeds; in "
-    "brackets the published number. The tables below say which split the metrics are of, and hold every other verdict."
+    "the difference lies within the table's tolerance. Ours: mean ± sample standard deviation over n seeds, "
+    "then the published number. The tables below say which split the metrics are of, and hold every other verdict."
 )
 TABLES_CAPTION = (
     "Each table's published numbers beside what its trials gave, with a verdict "

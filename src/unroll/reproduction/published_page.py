@@ -139,7 +139,7 @@ def reproduced(found: Sequence[Reproduction]) -> Grid:
                 names = {record["config"]["architecture"]["name"]: None for record in row.records}
                 said = "; ".join(_beside(cell, one.plan.table.metrics[cell.metric]) for cell in cells)
                 lines.append([one.plan.table.name, row.plan.row.says, ", ".join(names), said])
-    return Grid(["table", "row", "architecture", "ours (published)"], lines)
+    return Grid(["table", "row", "architecture", "ours, and published"], lines)
 
 
 def _beside(cell: JudgedCell, metric: Metric) -> str:
@@ -149,7 +149,7 @@ def _beside(cell: JudgedCell, metric: Metric) -> str:
     more = places + 1 if places else 0
     unit = f" {metric.unit}" if metric.unit else ""
     ours = f"{cell.mean:,.{more}f} ± {stdev(cell.values):,.{more}f}{unit}, n = {len(cell.values)}"
-    return f"{cell.metric} {ours} ({_published(cell.reported, places)})"
+    return f"{cell.metric} {ours}, published {_published(cell.reported, places)}"
 
 
 def totals(found: Sequence[Reproduction]) -> Grid:
